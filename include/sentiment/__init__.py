@@ -1,0 +1,1 @@
+"""Nightly sentiment of French film reviews: from a dump to tables that can be believed."""

@@ -1,0 +1,88 @@
+"""The only place that reads the environment.
+
+Every setting is the environment variable `SENTIMENT_<NAME>`. The embedded default writes its own
+(database, ports) to `<home>/embedded.env`, which is read here too; a real variable wins over it.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+DEFAULT_HOME = PROJECT_ROOT / ".local"
+EMBEDDED_ENV = "embedded.env"
+
+
+class Settings(BaseSettings):
+    """What differs between one machine and a cluster; everything else is code."""
+
+    model_config = SettingsConfigDict(env_prefix="SENTIMENT_", extra="ignore")
+
+    home: Path = Field(DEFAULT_HOME, description="folder with all state of the embedded default")
+    cache: Path = Field(
+        Path("~/.cache/sentiment"), description="folder for downloaded jars, shared by checkouts"
+    )
+
+    database_url: SecretStr | None = Field(
+        None, description="reviews database as the writer role, `postgresql://user:password@host:port/name`"
+    )
+    owner_url: SecretStr | None = Field(
+        None, description="the same database as the owner role: migrations only"
+    )
+    reader_url: SecretStr | None = Field(None, description="the same database as the reader role")
+    postgres_port: int = Field(0, ge=0, le=65535, description="port of the embedded Postgres; 0: a free one")
+    airflow_port: int = Field(8080, ge=1, le=65535, description="port of Airflow's UI on 127.0.0.1")
+
+    lake: str = Field("", description="where steps leave Parquet, a folder or `s3a://`; `<home>/lake`")
+    models: Path = Field(Path(""), description="folder of added models; `<home>/models`")
+    data_docs: Path = Field(Path(""), description="folder of Great Expectations' pages; `<home>/data_docs`")
+    dumps: str = Field(
+        "", description="where scheduled nights look, `{night}` is the date; `<home>/dumps/*{night}*`"
+    )
+    dump_wait_minutes: int = Field(180, ge=0, description="how long a scheduled night waits for its dump")
+    source: str = Field("allocine", pattern=r"^[a-z][a-z0-9_]{0,30}$", description="default source")
+    model: str = Field("demo-fr", pattern=r"^[A-Za-z0-9][\w.-]{0,99}$", description="default model")
+
+    spark_master: str = Field("local[*]", description="`local[*]`, `spark://host:7077`, `yarn`, `k8s://…`")
+    spark_driver_memory: str = Field("3g", description="memory of the driver (locally: of everything)")
+    spark_executor_memory: str = Field("4g", description="memory of one executor on a cluster")
+    spark_conf: dict[str, str] = Field(default_factory=dict, description="more Spark settings, as JSON")
+    jars: str = Field("", description="folder with the jars; empty: fetched to `<cache>/jars`")
+
+    max_record_bytes: int = Field(16 << 20, gt=0, description="longest record read, in bytes")
+    max_decompression_ratio: float = Field(200.0, gt=1, description="most bytes out per compressed byte in")
+    max_text_chars: int = Field(20_000, gt=0, description="longest review text accepted, in characters")
+    max_quarantine_share: float = Field(0.2, ge=0, le=1, description="more quarantined than this stops a night")
+    min_night_share: float = Field(
+        0.2, ge=0, le=1, description="accepted rows as a share of recent nights' median, below it audit stops"
+    )
+    uncertain_low: float = Field(0.35, ge=0, le=1, description="p_positive from here is uncertain")
+    uncertain_high: float = Field(0.65, ge=0, le=1, description="p_positive up to here is uncertain")
+    statement_timeout_s: int = Field(1800, gt=0, description="longest statement while publishing, in seconds")
+    lock_timeout_s: int = Field(60, gt=0, description="longest wait for another publisher, in seconds")
+
+    @model_validator(mode="after")
+    def _derive_places(self) -> Settings:
+        self.home = self.home.expanduser().resolve()
+        self.cache = self.cache.expanduser().resolve()
+        self.lake = self.lake.rstrip("/") or str(self.home / "lake")
+        self.dumps = self.dumps or str(self.home / "dumps" / "*{night}*")
+        if self.models == Path(""):
+            self.models = self.home / "models"
+        if self.data_docs == Path(""):
+            self.data_docs = self.home / "data_docs"
+        if self.uncertain_low > self.uncertain_high:
+            raise ValueError("SENTIMENT_UNCERTAIN_LOW must not exceed SENTIMENT_UNCERTAIN_HIGH")
+        return self
+
+
+@lru_cache(maxsize=1)
+def load() -> Settings:
+    """Read the settings once; `load.cache_clear()` reads them again."""
+    home = Path(os.environ.get("SENTIMENT_HOME") or DEFAULT_HOME)
+    return Settings(_env_file=home / EMBEDDED_ENV)
