@@ -6,7 +6,8 @@ SentimentError                 1
 ├── DataError                  3   the dump, or what it says; trying again changes nothing
 │   ├── DumpNotFoundError
 │   ├── DumpUnreadableError
-│   └── DumpRefusedError
+│   ├── DumpRefusedError
+│   └── CanaryMovedError           the pipeline scores otherwise than before
 ├── InfrastructureError        4   database, Spark, disk; trying again may help
 │   └── StaleAttemptError          a newer attempt of the same step has begun
 └── SetupError                 5   something this machine lacks
@@ -55,6 +56,10 @@ class DumpUnreadableError(DataError):
 
 class DumpRefusedError(DataError):
     """A readable dump that a rule for the whole batch does not let pass."""
+
+
+class CanaryMovedError(DataError):
+    """The bundled sentences are scored otherwise than when the model was first used."""
 
 
 class InfrastructureError(SentimentError):

@@ -24,16 +24,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SENTIMENT_", extra="ignore")
 
     home: Path = Field(DEFAULT_HOME, description="folder with all state of the embedded default")
-    cache: Path = Field(
-        Path("~/.cache/sentiment"), description="folder for downloaded jars, shared by checkouts"
-    )
+    cache: Path = Field(Path("~/.cache/sentiment"), description="folder for downloaded jars, shared by checkouts")
 
     database_url: SecretStr | None = Field(
         None, description="reviews database as the writer role, `postgresql://user:password@host:port/name`"
     )
-    owner_url: SecretStr | None = Field(
-        None, description="the same database as the owner role: migrations only"
-    )
+    owner_url: SecretStr | None = Field(None, description="the same database as the owner role: migrations only")
     reader_url: SecretStr | None = Field(None, description="the same database as the reader role")
     postgres_port: int = Field(0, ge=0, le=65535, description="port of the embedded Postgres; 0: a free one")
     airflow_port: int = Field(8080, ge=1, le=65535, description="port of Airflow's UI on 127.0.0.1")
@@ -41,9 +37,7 @@ class Settings(BaseSettings):
     lake: str = Field("", description="where steps leave Parquet, a folder or `s3a://`; `<home>/lake`")
     models: Path = Field(Path(""), description="folder of added models; `<home>/models`")
     data_docs: Path = Field(Path(""), description="folder of Great Expectations' pages; `<home>/data_docs`")
-    dumps: str = Field(
-        "", description="where scheduled nights look, `{night}` is the date; `<home>/dumps/*{night}*`"
-    )
+    dumps: str = Field("", description="where scheduled nights look, `{night}` is the date; `<home>/dumps/*{night}*`")
     dump_wait_minutes: int = Field(180, ge=0, description="how long a scheduled night waits for its dump")
     source: str = Field("allocine", pattern=r"^[a-z][a-z0-9_]{0,30}$", description="default source")
     model: str = Field("demo-fr", pattern=r"^[A-Za-z0-9][\w.-]{0,99}$", description="default model")
@@ -57,7 +51,7 @@ class Settings(BaseSettings):
     max_record_bytes: int = Field(16 << 20, gt=0, description="longest record read, in bytes")
     max_decompression_ratio: float = Field(200.0, gt=1, description="most bytes out per compressed byte in")
     max_text_chars: int = Field(20_000, gt=0, description="longest review text accepted, in characters")
-    max_quarantine_share: float = Field(0.2, ge=0, le=1, description="more quarantined than this stops a night")
+    max_quarantine_share: float = Field(0.2, ge=0, le=1, description="share quarantined that stops a night")
     min_night_share: float = Field(
         0.2, ge=0, le=1, description="accepted rows as a share of recent nights' median, below it audit stops"
     )
@@ -65,6 +59,8 @@ class Settings(BaseSettings):
     uncertain_high: float = Field(0.65, ge=0, le=1, description="p_positive up to here is uncertain")
     statement_timeout_s: int = Field(1800, gt=0, description="longest statement while publishing, in seconds")
     lock_timeout_s: int = Field(60, gt=0, description="longest wait for another publisher, in seconds")
+
+    failure_note: Path | None = Field(None, description="file for the error of a failed task; set by `make nightly`")
 
     @model_validator(mode="after")
     def _derive_places(self) -> Settings:
@@ -85,4 +81,4 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """Read the settings once; `load.cache_clear()` reads them again."""
     home = Path(os.environ.get("SENTIMENT_HOME") or DEFAULT_HOME)
-    return Settings(_env_file=home / EMBEDDED_ENV)
+    return Settings(_env_file=home / EMBEDDED_ENV)  # type: ignore[call-arg]

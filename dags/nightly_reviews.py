@@ -1,0 +1,122 @@
+"""
+# Nightly reviews
+
+Takes in the night's dump of French film reviews, validates it, scores its sentiment with Spark NLP, writes
+the sentiment tables to Postgres and tracks drift.
+
+`find_dump >> ingest >> validate >> score >> audit >> publish >> track_drift >> report`
+
+**When.** Every night at 04:00 Europe/Paris for the day that ended; one run at a time; missed nights are not
+caught up by themselves (`airflow backfill create --dag-id nightly_reviews --from-date … --to-date …` does it).
+
+**Parameters.** All may stay empty. `night` is a Paris date; `dump` a file, a folder or a glob (without it the
+place in `SENTIMENT_DUMPS` is looked at and waited for); `model` one of `sentiment model list`. With `dry_run`
+everything happens but publishing. `supersede`, with a `reason`, replaces a night that another dump published.
+
+```json
+{"night": "2026-11-22", "dump": "/data/reviews-2026-11-22.jsonl.gz", "model": "demo-fr"}
+```
+
+**The same again** changes nothing: find_dump sees it and the other tasks are skipped.
+
+**When it fails.** Data errors (a broken dump, too many bad rows) are not tried again: the log's last lines say
+which file, row and rule, and what to type next. Infrastructure errors are tried again with back-off; clear the
+failed task to go on from there. Nothing is visible before `publish`, and publish is all or nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+from airflow.sdk import Asset, CronDataIntervalTimetable, Param, dag, get_current_context, task
+from airflow.sdk.bases.sensor import PokeReturnValue
+from sentiment import settings
+from sentiment.orchestration.airflow_side import TASK_DEFAULTS, SparkStep, night_of, note_failure, use_connections
+
+SETTINGS = settings.load()
+PUBLISHED = Asset("sentiment_night", uri="sentiment://published/night")
+
+PARAMS = {
+    "night": Param(
+        None, type=["null", "string"], format="date", description="Paris date of the night; empty: the day that ended"
+    ),
+    "source": Param(
+        SETTINGS.source, type="string", pattern=r"^[a-z][a-z0-9_]{0,30}$", description="where the reviews come from"
+    ),
+    "dump": Param(
+        None,
+        type=["null", "string"],
+        minLength=1,
+        pattern=r"^[^\u0000-\u001f]+$",
+        description="file, folder or glob; empty: the place in SENTIMENT_DUMPS",
+    ),
+    "model": Param(
+        SETTINGS.model, type="string", pattern=r"^[A-Za-z0-9][\w.-]{0,99}$", description="`sentiment model list`"
+    ),
+    "dry_run": Param(False, type="boolean", description="do everything but publish"),
+    "supersede": Param(False, type="boolean", description="replace a night that another dump has published"),
+    "reason": Param(
+        None, type=["null", "string"], maxLength=500, description="why the night is replaced; needed with supersede"
+    ),
+}
+
+
+@dag(
+    schedule=CronDataIntervalTimetable("0 4 * * *", timezone="Europe/Paris"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Paris"),
+    catchup=False,
+    max_active_runs=1,
+    params=PARAMS,
+    default_args={**TASK_DEFAULTS, "on_failure_callback": note_failure},
+    doc_md=__doc__,
+    tags=["sentiment"],
+)
+def nightly_reviews() -> None:
+    @task.sensor(
+        mode="reschedule",
+        poke_interval=60,
+        timeout=SETTINGS.dump_wait_minutes * 60 + 3600,
+        execution_timeout=timedelta(hours=2),
+    )
+    def find_dump() -> PokeReturnValue:
+        from sentiment.orchestration import waiting
+
+        use_connections()
+        context = get_current_context()
+        found = waiting.find_or_wait(context, night_of(context))
+        return PokeReturnValue(is_done=found is not None, xcom_value=found)
+
+    @task(execution_timeout=timedelta(minutes=10))
+    def audit(found: dict[str, Any]) -> None:
+        from sentiment.orchestration import steps
+
+        use_connections()
+        steps.audit(found["run_id"])
+
+    @task(execution_timeout=timedelta(minutes=30))
+    def track_drift(found: dict[str, Any]) -> None:
+        from sentiment.orchestration import steps
+
+        use_connections()
+        steps.track_drift(found["run_id"])
+
+    @task(trigger_rule="none_failed", execution_timeout=timedelta(minutes=10))
+    def report(found: dict[str, Any]) -> str:
+        from sentiment.orchestration import steps
+
+        use_connections()
+        dry_run = bool(get_current_context()["params"]["dry_run"])
+        return steps.report(found["run_id"], found["nothing_new"], dry_run)
+
+    found = find_dump()
+    ingest = SparkStep(step="ingest", execution_timeout=timedelta(hours=2))
+    validate = SparkStep(step="validate", execution_timeout=timedelta(hours=2))
+    score = SparkStep(step="score", execution_timeout=timedelta(hours=12))
+    publish = SparkStep(step="publish", skip_if="dry_run", outlets=[PUBLISHED], execution_timeout=timedelta(hours=2))
+    audited, tracked = audit(found), track_drift(found)
+    found >> ingest >> validate >> score >> audited >> publish >> tracked >> report(found)
+
+
+nightly_reviews()

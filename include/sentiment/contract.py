@@ -1,0 +1,77 @@
+"""The review row: its columns, their types, and what makes two rows the same review.
+
+Every expression here is Spark SQL; the one Arrow UDF is Unicode's NFC, which Spark does not have.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+
+import pandas as pd
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+CONTENT = ("item_id", "item_type", "item_title", "author", "rating", "review_date", "title", "text", "polarity")
+"""What a later dump may change about a review."""
+
+REVIEW = ("source", "file_no", "record_no", "review_id", *CONTENT, "text_hash", "content_hash")
+"""The accepted review, in the order it is written."""
+
+UNIT_SEPARATOR = "\x1f"
+ID_HEX_CHARS = 32
+RAW_KEPT_BYTES = 64 * 1024
+
+
+def nfc(text: Column) -> Column:
+    """Unicode normalization form C of `text`; null stays null."""
+
+    def normalize(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
+        for texts in batches:
+            yield texts.map(lambda t: unicodedata.normalize("NFC", t), na_action="ignore")
+
+    return F.pandas_udf(normalize, "string")(text)  # type: ignore[call-overload, no-any-return]
+
+
+def hashed(*parts: Column) -> Column:
+    """SHA-256 in hex over the parts; null differs from empty."""
+    joined = F.concat_ws(UNIT_SEPARATOR, *(F.coalesce(p.cast("string"), F.lit("\x00")) for p in parts))
+    return F.sha2(joined, 256)
+
+
+def review_id(own_id: Column) -> Column:
+    """Identity of a review, 32 hex characters.
+
+    From source and the dump's own id; without one from source, item, author, date and text; where item,
+    author and date are all missing, the record's place goes in too, so that strangers' identical texts
+    stay apart.
+    """
+    source, described = F.col("source"), [F.col(c) for c in ("item_id", "author", "review_date")]
+    by_place = hashed(F.lit("place"), source, F.col("text"), F.col("file_no"), F.col("record_no"))
+    by_content = hashed(F.lit("content"), source, *described, F.col("text"))
+    full = (
+        F.when(own_id.isNotNull(), hashed(F.lit("id"), source, own_id))
+        .when(F.coalesce(*(c.cast("string") for c in described)).isNull(), by_place)
+        .otherwise(by_content)
+    )
+    return F.substring(full, 1, ID_HEX_CHARS)
+
+
+def text_hash() -> Column:
+    """SHA-256 of the NFC form of the text: the key of the score cache."""
+    return F.sha2(nfc(F.col("text")), 256)
+
+
+def content_hash() -> Column:
+    """Hash over everything a later dump may change, 32 hex characters."""
+    return F.substring(hashed(*(F.col(c) for c in CONTENT)), 1, ID_HEX_CHARS)
+
+
+def key_checksum(key: str = "review_id") -> Column:
+    """Sum over rows of the key's first 60 bits: the same in any order, and in Postgres."""
+    bits = F.conv(F.substring(key, 1, 15), 16, 10).cast("decimal(38,0)")
+    return F.coalesce(F.sum(bits), F.lit(0)).cast("string")
+
+
+KEY_CHECKSUM_SQL = "coalesce(sum(('x' || left(review_id, 15))::bit(60)::bigint), 0)::numeric::text"
+"""`key_checksum` as Postgres computes it."""

@@ -1,0 +1,59 @@
+"""Distances between two histograms on the same bins, for display beside the test that decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SMOOTHING = 0.5
+"""Added to every bin before shares are taken (Jeffreys' prior for a share)."""
+
+Counts = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Distances:
+    """All of them for one comparison; NaN never: None where a side is empty."""
+
+    js_distance: float | None
+    ks_statistic: float | None
+    population_stability_index: float | None
+    wasserstein_distance: float | None
+    chi_squared_statistic: float | None
+
+
+def between(counts: Counts, reference: Counts, edges: tuple[float, ...]) -> Distances:
+    """Compare `counts` with `reference`, both (null, underflow, bins, overflow) on `edges`."""
+    from scipy import spatial, special, stats
+
+    if not counts.sum() or not reference.sum():
+        return Distances(None, None, None, None, None)
+    p, q = _shares(counts), _shares(reference)
+    table = np.vstack([counts, reference])
+    table = table[:, table.sum(axis=0) > 0]
+    chi = float(stats.chi2_contingency(table).statistic) if table.shape[1] > 1 else 0.0
+    middles, h, r = _middles(edges), counts[1:], reference[1:]
+    moved = float(stats.wasserstein_distance(middles, middles, h, r)) if h.sum() and r.sum() else None
+    gap = np.abs(np.cumsum(counts / counts.sum()) - np.cumsum(reference / reference.sum())).max()
+    return Distances(
+        js_distance=float(spatial.distance.jensenshannon(p, q, base=2)),
+        ks_statistic=float(gap),
+        population_stability_index=float(special.rel_entr(p, q).sum() + special.rel_entr(q, p).sum()),
+        wasserstein_distance=moved,
+        chi_squared_statistic=chi,
+    )
+
+
+def _shares(counts: Counts) -> Counts:
+    smoothed = counts + SMOOTHING
+    return smoothed / smoothed.sum()
+
+
+def _middles(edges: tuple[float, ...]) -> Counts:
+    """One point a bin: the open ends lie half a neighbouring width outside."""
+    e = np.asarray(edges, dtype=np.float64)
+    if len(e) == 1:
+        return np.asarray([e[0] - 0.5, e[0] + 0.5])
+    return np.concatenate([[e[0] - (e[1] - e[0]) / 2], (e[:-1] + e[1:]) / 2, [e[-1] + (e[-1] - e[-2]) / 2]])

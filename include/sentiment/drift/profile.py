@@ -1,0 +1,90 @@
+"""Counts of one night for each slice and watched column; everything downstream works on them alone."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from sentiment.drift.watched import COLUMNS, EDGES_ID, SLICES, Watched
+
+KEY = ("slice_key", "slice_value", "column_name")
+PROFILE = (
+    *KEY,
+    "data_type",
+    "n",
+    "n_null",
+    "avg",
+    "stddev",
+    "min",
+    "max",
+    "avg_length",
+    "edges_id",
+    "bin_counts",
+    "n_items",
+    "sum_item_sq",
+    "sum_item_cross",
+    "sum_item_n_sq",
+)
+
+
+def count(fresh: DataFrame) -> DataFrame:
+    """Profile rows (`PROFILE`) of a night's new and changed reviews with their scores."""
+    slices = F.array(*(_pair("slice_key", key, "slice_value", sql) for key, sql in SLICES.items()))
+    values = F.array(*(_value(w) for w in COLUMNS))
+    long = (
+        fresh.select(F.coalesce("item_id", F.lit("")).alias("item_id"), slices.alias("slices"), values.alias("values"))
+        .withColumn("slice", F.explode("slices"))
+        .withColumn("watched", F.explode("values"))
+        .select("item_id", "slice.*", "watched.*")
+    )
+    return _moments(long).join(_bins(long), list(KEY)).select(*PROFILE)
+
+
+def _pair(key_name: str, key: str, value_name: str, sql: str) -> Column:
+    return F.struct(F.lit(key).alias(key_name), F.expr(sql).alias(value_name))
+
+
+def _value(watched: Watched) -> Column:
+    value = F.expr(f"cast({watched.value} AS double)")
+    above = sum((F.when(value >= edge, 1).otherwise(0) for edge in watched.edges), F.lit(1))
+    return F.struct(
+        F.lit(watched.name).alias("column_name"),
+        F.lit(watched.data_type).alias("data_type"),
+        F.lit(watched.n_bins).alias("n_bins"),
+        value.alias("value"),
+        F.when(value.isNull(), 0).otherwise(above).alias("bin"),
+    )
+
+
+def _moments(long: DataFrame) -> DataFrame:
+    by_item = long.groupBy(*KEY, "data_type", "item_id").agg(
+        F.count("*").alias("rows"),
+        F.count("value").alias("n_f"),
+        F.coalesce(F.sum("value"), F.lit(0.0)).alias("s_f"),
+        F.sum(F.col("value") * F.col("value")).alias("sq_f"),
+        F.min("value").alias("low"),
+        F.max("value").alias("high"),
+    )
+    n, total = F.sum("n_f"), F.sum("s_f")
+    mean = total / n
+    return by_item.groupBy(*KEY, "data_type").agg(
+        F.sum("rows").alias("n"),
+        (F.sum("rows") - n).alias("n_null"),
+        mean.alias("avg"),
+        F.sqrt(F.greatest(F.sum("sq_f") / n - mean * mean, F.lit(0.0))).alias("stddev"),
+        F.min("low").alias("min"),
+        F.max("high").alias("max"),
+        F.when(F.col("column_name") == "text_chars", mean).alias("avg_length"),
+        F.lit(EDGES_ID).alias("edges_id"),
+        F.count("*").alias("n_items"),
+        F.sum(F.col("s_f") * F.col("s_f")).alias("sum_item_sq"),
+        F.sum(F.col("s_f") * F.col("n_f")).alias("sum_item_cross"),
+        F.sum((F.col("n_f") * F.col("n_f")).cast("double")).alias("sum_item_n_sq"),
+    )
+
+
+def _bins(long: DataFrame) -> DataFrame:
+    counted = long.groupBy(*KEY, "n_bins", "bin").agg(F.count("*").alias("n"))
+    by_bin = counted.groupBy(*KEY, "n_bins").agg(F.map_from_entries(F.collect_list(F.struct("bin", "n"))).alias("m"))
+    filled = F.expr("transform(sequence(0, n_bins - 1), b -> coalesce(m[b], cast(0 AS bigint)))")
+    return by_bin.select(*KEY, filled.alias("bin_counts"))

@@ -1,0 +1,1 @@
+"""What arrives: locate a dump, receive it in one pass, map its columns to the contract."""

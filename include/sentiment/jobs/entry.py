@@ -1,0 +1,36 @@
+"""What every job shares: arguments, a session, a ledger step, and an exit code that says what failed."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sentiment import ledger, settings, spark
+from sentiment.errors import SentimentError
+from sentiment.lake import Lake
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger("sentiment.jobs")
+
+Work = Callable[["SparkSession", ledger.Run, ledger.Step, Lake], None]
+
+
+def main(step_name: str, work: Work) -> int:
+    """Run `work` as one start of a step of `--run-id`; returns the process's exit code."""
+    parser = argparse.ArgumentParser(description=f"{step_name}, for a run that find_dump has opened")
+    parser.add_argument("--run-id", required=True, help="e.g. 20261122-1a2b3c4d, as `sentiment runs` lists them")
+    run_id = parser.parse_args().run_id
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
+    try:
+        run = ledger.get_run(run_id)
+        with ledger.step(run_id, step_name) as step:
+            work(spark.session(f"sentiment {step_name} {run_id}"), run, step, Lake(settings.load().lake))
+    except SentimentError as error:
+        log.error("%s", error)
+        return error.exit_code
+    return 0

@@ -1,0 +1,74 @@
+"""score: every accepted review with its sentiment, the canary, and the night's profile."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from sentiment import contract, database, ledger, settings
+from sentiment.drift import profile
+from sentiment.jobs.entry import main
+from sentiment.lake import Lake, Part, run_key
+from sentiment.scoring import network, registry, reuse
+from sentiment.store import publishing
+
+if TYPE_CHECKING:
+    from pyspark.ml import PipelineModel
+    from pyspark.sql import DataFrame, SparkSession
+
+
+def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) -> None:
+    config, key = settings.load(), run_key(run.night, run.run_id)
+    model = registry.find(run.model_id, config)
+    step.detail["baseline"] = publishing.newest_publication()
+    accepted = lake.read(spark, lake.committed("accepted", key, ledger.done(run.run_id, "validate").token))
+    pipeline = network.load(spark, model, config.home / "models-shielded")
+    step.detail["canary"] = _canary(spark, pipeline, model)
+    reuse.fill(accepted, lake, model, step, lambda texts: network.score(texts, pipeline, model))
+    scored = accepted.join(reuse.cached(spark, lake, model), "text_hash").join(_known(spark, run), "review_id", "left")
+    whole = scored.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash", "first_night")
+    part = lake.write(whole, "scored", key, step.token, 0, "")
+    rows = lake.read(spark, [part])
+    step.counts = _counts(rows, run)
+    checksum = rows.agg(contract.key_checksum().alias("c")).collect()[0]["c"]
+    scored_part = Part(part.files, step.counts["scored"] + step.counts["reused"], checksum)
+    profiled = lake.write(profile.count(rows.where("novelty <> 'known'")), "profile", key, step.token, 0, "")
+    lake.commit("profile", key, step.token, profiled)
+    lake.commit("scored", key, step.token, scored_part)
+    step.detail |= {"scored": asdict(scored_part)}
+
+
+NOVELTY = """CASE WHEN known_hash IS NULL OR first_night >= night THEN 'new'
+  WHEN known_hash = content_hash THEN 'known' ELSE 'changed' END"""
+
+
+def _known(spark: SparkSession, run: ledger.Run) -> DataFrame:
+    query = (
+        f"SELECT review_id, content_hash AS known_hash, first_night FROM sentiment.review WHERE source = '{run.source}'"
+    )
+    options = database.jdbc_options(database.url("writer"))
+    known = spark.read.format("jdbc").options(**options).option("query", query).option("fetchsize", 10_000).load()
+    return known.withColumn("night", F.lit(run.night))
+
+
+def _canary(spark: SparkSession, pipeline: PipelineModel, model: registry.Model) -> list[dict[str, object]]:
+    sentences = [json.loads(line) for line in registry.CANARY.read_text("utf-8").splitlines()]
+    texts = spark.createDataFrame(
+        [(str(s["sentence_no"]), s["text"]) for s in sentences], "text_hash string, text string"
+    )
+    said = network.score(texts, pipeline, model).select("text_hash", "label", "score").collect()
+    return [{"sentence_no": int(r["text_hash"]), "label": r["label"], "score": r["score"]} for r in said]
+
+
+def _counts(rows: DataFrame, run: ledger.Run) -> dict[str, int]:
+    mine = F.count(F.when(F.col("scored_in") == run.run_id, True))
+    said = rows.agg(mine.alias("scored"), (F.count("*") - mine).alias("reused")).collect()[0]
+    return {"scored": said["scored"], "reused": said["reused"]}
+
+
+if __name__ == "__main__":
+    sys.exit(main("score", work))

@@ -1,0 +1,366 @@
+"""Dumps, runs, steps and fence tokens: who may write, and what has been written.
+
+A step start draws a fence token from one sequence. Whatever the step leaves behind carries the token,
+and only the newest start of a step may finish it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Any
+
+import sqlalchemy as sa
+
+from sentiment.database import transaction
+from sentiment.errors import ParameterError, SentimentError, StaleAttemptError
+from sentiment.settings import PROJECT_ROOT
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 10
+STEPS = ("find_dump", "ingest", "validate", "score", "audit", "publish", "track_drift", "report")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row of `sentiment.run`: identity and state."""
+
+    run_id: str
+    night: date
+    source: str
+    dump_id: str
+    model_id: str
+    status: str
+    supersedes: str | None
+    reason: str | None
+    verdict: str | None
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class DumpFile:
+    """One file of a dump, as it lay there."""
+
+    file_no: int
+    uri: str
+    sha256: str
+    format: str
+    compression: str
+    n_bytes: int
+    n_records: int
+
+
+COUNTS = ("read", "accepted", "quarantined", "duplicate", "scored", "reused", "published")
+_RUN_COLUMNS = "run_id, night, source, dump_id, model_id, status, supersedes, reason, verdict, " + ", ".join(
+    f"rows_{c}" for c in COUNTS
+)
+
+
+@lru_cache(maxsize=1)
+def code_version() -> str:
+    """Version and, in a checkout, the commit."""
+    done = subprocess.run(
+        ["git", "-C", str(PROJECT_ROOT), "rev-parse", "--short=12", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return version("sentiment") + (f"+{done.stdout.strip()}" if done.returncode == 0 else "")
+
+
+def record_dump(dump_id: str, source: str, uri: str, files: list[DumpFile]) -> None:
+    """Write the dump and its files down; the same dump again changes nothing."""
+    with transaction() as c:
+        c.execute(
+            sa.text(
+                "INSERT INTO sentiment.dump (dump_id, source, uri, n_files, n_bytes, n_records) "
+                "VALUES (:dump_id, :source, :uri, :n_files, :n_bytes, :n_records) ON CONFLICT DO NOTHING"
+            ),
+            {
+                "dump_id": dump_id,
+                "source": source,
+                "uri": uri,
+                "n_files": len(files),
+                "n_bytes": sum(f.n_bytes for f in files),
+                "n_records": sum(f.n_records for f in files),
+            },
+        )
+        c.execute(
+            sa.text(
+                "INSERT INTO sentiment.dump_file (dump_id, file_no, uri, sha256, format, compression, n_bytes, "
+                "n_records) VALUES (:dump_id, :file_no, :uri, :sha256, :format, :compression, :n_bytes, :n_records) "
+                "ON CONFLICT DO NOTHING"
+            ),
+            [{"dump_id": dump_id, **vars(f)} for f in files],
+        )
+
+
+def open_run(
+    night: date,
+    source: str,
+    dump_id: str,
+    model_id: str,
+    airflow_run_id: str | None = None,
+    supersede: bool = False,
+    reason: str | None = None,
+) -> Run:
+    """The run of this identity: the one there is, or a new one.
+
+    Raises ParameterError where another dump is published for the same night and `supersede` was not asked
+    for with a reason.
+    """
+    with transaction() as c:
+        c.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('sentiment.open_run'))"))
+        existing = _find_run(c, night, source, dump_id, model_id)
+        if existing and existing.status == "published":
+            return existing
+        replaced = _published_otherwise(c, night, source, dump_id)
+        if replaced and not (supersede and reason):
+            raise ParameterError(
+                f"Night {night} of {source} is already published from another dump (run {replaced}).",
+                "trigger again with supersede = true and a reason, or: make nightly SUPERSEDE='why'",
+            )
+        run_id = existing.run_id if existing else f"{night:%Y%m%d}-{uuid.uuid4().hex[:8]}"
+        c.execute(
+            sa.text(
+                "INSERT INTO sentiment.run (run_id, night, source, dump_id, model_id, airflow_run_id, status, "
+                "code_version, supersedes, reason) VALUES (:run_id, :night, :source, :dump_id, :model_id, "
+                ":airflow_run_id, 'running', :code_version, :supersedes, :reason) "
+                "ON CONFLICT (run_id) DO UPDATE SET status = 'running', airflow_run_id = excluded.airflow_run_id, "
+                "code_version = excluded.code_version, supersedes = excluded.supersedes, reason = excluded.reason, "
+                "verdict = NULL, finished_at = NULL"
+            ),
+            {
+                "run_id": run_id,
+                "night": night,
+                "source": source,
+                "dump_id": dump_id,
+                "model_id": model_id,
+                "airflow_run_id": airflow_run_id,
+                "code_version": code_version(),
+                "supersedes": replaced,
+                "reason": reason,
+            },
+        )
+    return get_run(run_id)
+
+
+def _find_run(c: sa.Connection, night: date, source: str, dump_id: str, model_id: str) -> Run | None:
+    row = c.execute(
+        sa.text(
+            f"SELECT {_RUN_COLUMNS} FROM sentiment.run WHERE night = :night AND source = :source "
+            "AND dump_id = :dump_id AND model_id = :model_id AND status <> 'superseded'"
+        ),
+        {"night": night, "source": source, "dump_id": dump_id, "model_id": model_id},
+    ).one_or_none()
+    return _run(row) if row else None
+
+
+def _published_otherwise(c: sa.Connection, night: date, source: str, dump_id: str) -> str | None:
+    found: str | None = c.execute(
+        sa.text(
+            "SELECT run_id FROM sentiment.run WHERE night = :night AND source = :source "
+            "AND status = 'published' AND dump_id <> :dump_id ORDER BY published_at DESC LIMIT 1"
+        ),
+        {"night": night, "source": source, "dump_id": dump_id},
+    ).scalar()
+    return found
+
+
+def _run(row: sa.Row[Any]) -> Run:
+    values = row._mapping
+    names = ("run_id", "night", "source", "dump_id", "model_id", "status", "supersedes", "reason", "verdict")
+    return Run(**{n: values[n] for n in names}, counts={c: values[f"rows_{c}"] for c in COUNTS})
+
+
+def get_run(run_id: str) -> Run:
+    """The run; ParameterError where there is none."""
+    with transaction() as c:
+        row = c.execute(
+            sa.text(f"SELECT {_RUN_COLUMNS} FROM sentiment.run WHERE run_id = :run_id"), {"run_id": run_id}
+        ).one_or_none()
+    if row is None:
+        raise ParameterError(f"There is no run {run_id!r}.", "sentiment runs")
+    return _run(row)
+
+
+def set_status(run_id: str, status: str, verdict: str | None = None) -> None:
+    """Move the run to `status`, with the night in one sentence if there is something to say."""
+    with transaction() as c:
+        c.execute(
+            sa.text(
+                "UPDATE sentiment.run SET status = CASE WHEN status = 'published' THEN status ELSE :status END, "
+                "verdict = coalesce(:verdict, verdict), finished_at = now() WHERE run_id = :run_id"
+            ),
+            {"run_id": run_id, "status": status, "verdict": verdict},
+        )
+
+
+@dataclass
+class Step:
+    """A running start of a step. `counts` go to the run's columns, `detail` to the step's own row."""
+
+    run_id: str
+    name: str
+    token: int
+    counts: dict[str, int] = field(default_factory=dict)
+    detail: dict[str, Any] = field(default_factory=dict)
+    rows_done: int = 0
+    rows_total: int = 0
+
+    def progress(self, rows_done: int, rows_total: int) -> None:
+        """Note how far the step is, in rows; the heartbeat writes it."""
+        self.rows_done, self.rows_total = rows_done, rows_total
+
+    def check_fence(self, connection: sa.Connection | None = None) -> None:
+        """Raise StaleAttemptError where a newer start of this step has drawn a token."""
+        if connection is not None:
+            self._check(connection)
+            return
+        with transaction() as c:
+            self._check(c)
+
+    def _check(self, c: sa.Connection) -> None:
+        newest = c.execute(
+            sa.text("SELECT max(token) FROM sentiment.run_step WHERE run_id = :run_id AND step = :step"),
+            {"run_id": self.run_id, "step": self.name},
+        ).scalar()
+        if newest != self.token:
+            raise StaleAttemptError(
+                f"Attempt {self.token} of {self.name} in run {self.run_id} is stale: attempt {newest} has begun.",
+                f"sentiment run show {self.run_id}",
+            )
+
+
+@contextmanager
+def step(run_id: str, name: str) -> Iterator[Step]:
+    """Start a step: draw its token, beat while it works, and write down how it ended."""
+    current = _start(run_id, name)
+    stop = threading.Event()
+    beat = threading.Thread(target=_beat, args=(current, stop), daemon=True)
+    beat.start()
+    try:
+        yield current
+    except BaseException as error:
+        _fail(current, error)
+        raise
+    else:
+        _finish(current)
+    finally:
+        stop.set()
+
+
+def _start(run_id: str, name: str) -> Step:
+    with transaction() as c:
+        token: int = c.execute(
+            sa.text(
+                "INSERT INTO sentiment.run_step (run_id, step, token, state) "
+                "VALUES (:run_id, :step, nextval('sentiment.fence_token'), 'running') RETURNING token"
+            ),
+            {"run_id": run_id, "step": name},
+        ).scalar_one()
+    log.info("%s of run %s starts with token %s", name, run_id, token)
+    return Step(run_id, name, token)
+
+
+def _beat(current: Step, stop: threading.Event) -> None:
+    while not stop.wait(HEARTBEAT_S):
+        try:
+            with transaction() as c:
+                _write(c, current, "running")
+        except SentimentError as error:
+            log.warning("heartbeat of %s not written: %s", current.name, error)
+
+
+def _finish(current: Step) -> None:
+    with transaction() as c:
+        finish_in(c, current)
+
+
+def finish_in(c: sa.Connection, current: Step) -> None:
+    """Finish the step inside the caller's transaction, if its token is still the newest."""
+    c.execute(sa.text("SELECT 1 FROM sentiment.run WHERE run_id = :r FOR UPDATE"), {"r": current.run_id})
+    current.check_fence(c)
+    _write(c, current, "done")
+    if current.counts:
+        columns = ", ".join(f"rows_{name} = :{name}" for name in current.counts)
+        c.execute(
+            sa.text(f"UPDATE sentiment.run SET {columns} WHERE run_id = :run_id"),
+            {**current.counts, "run_id": current.run_id},
+        )
+
+
+def _fail(current: Step, error: BaseException) -> None:
+    known = isinstance(error, SentimentError)
+    fault = {
+        "error_kind": type(error).__name__,
+        "error": error.message if isinstance(error, SentimentError) else (str(error) or type(error).__name__)[:4000],
+        "try_next": error.try_next if isinstance(error, SentimentError) else None,
+    }
+    try:
+        with transaction() as c:
+            _write(c, current, "failed", fault)
+    except SentimentError as second:
+        log.warning("failure of %s (known: %s) not written: %s", current.name, known, second)
+
+
+def _write(c: sa.Connection, current: Step, state: str, fault: Mapping[str, str | None] | None = None) -> None:
+    fault = fault or {"error_kind": None, "error": None, "try_next": None}
+    c.execute(
+        sa.text(
+            "UPDATE sentiment.run_step SET state = :state, heartbeat_at = now(), rows_done = :rows_done, "
+            "rows_total = :rows_total, detail = cast(:detail AS jsonb), error_kind = :error_kind, error = :error, "
+            "try_next = :try_next, finished_at = CASE WHEN :state = 'running' THEN NULL ELSE now() END "
+            "WHERE run_id = :run_id AND step = :step AND token = :token AND state = 'running'"
+        ),
+        {
+            **fault,
+            "state": state,
+            "rows_done": current.rows_done,
+            "rows_total": current.rows_total,
+            "detail": json.dumps(current.detail),
+            "run_id": current.run_id,
+            "step": current.name,
+            "token": current.token,
+        },
+    )
+
+
+def done(run_id: str, name: str) -> Step:
+    """The newest finished start of a step, with its token and detail; ParameterError where none finished."""
+    with transaction() as c:
+        row = c.execute(
+            sa.text(
+                "SELECT token, detail FROM sentiment.run_step WHERE run_id = :run_id AND step = :step "
+                "AND state = 'done' ORDER BY token DESC LIMIT 1"
+            ),
+            {"run_id": run_id, "step": name},
+        ).one_or_none()
+    if row is None:
+        raise ParameterError(f"Step {name} of run {run_id} has not finished.", f"sentiment run show {run_id}")
+    return Step(run_id, name, row.token, detail=row.detail)
+
+
+def failure(run_id: str, name: str) -> tuple[str, str, str] | None:
+    """Class, message and next command of the newest start of a step, if it failed and said why."""
+    with transaction() as c:
+        row = c.execute(
+            sa.text(
+                "SELECT state, error_kind, error, try_next FROM sentiment.run_step "
+                "WHERE run_id = :run_id AND step = :step ORDER BY token DESC LIMIT 1"
+            ),
+            {"run_id": run_id, "step": name},
+        ).one_or_none()
+    if row is None or row.state != "failed":
+        return None
+    return row.error_kind, row.error, row.try_next or ""

@@ -1,0 +1,124 @@
+"""What Airflow needs of us: the night of a run, Spark jobs as tasks, and which errors are tried again."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk import BaseHook, ExceptionRetryPolicy, RetryRule
+from airflow.sdk.definitions.retry_policy import RetryAction
+from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException, AirflowSkipException
+
+from sentiment import settings
+from sentiment.errors import DataError, InfrastructureError, ParameterError, SentimentError, SetupError, from_record
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+JOBS = Path(__file__).resolve().parents[1] / "jobs"
+REVIEWS_DB, SPARK_CLUSTER = "reviews_db", "spark_cluster"
+
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(
+            exception=[DataError, ParameterError, SetupError],
+            action=RetryAction.FAIL,
+            reason="the same input fails again",
+        )
+    ]
+)
+
+TASK_DEFAULTS: dict[str, Any] = {
+    "retries": 2,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=10),
+    "retry_policy": RETRY_POLICY,
+}
+
+
+def use_connections() -> None:
+    """Let the Airflow connections `reviews_db` and `spark_cluster`, where defined, win over the settings."""
+    reviews = _connection(REVIEWS_DB)
+    if reviews is not None:
+        os.environ["SENTIMENT_DATABASE_URL"] = reviews.get_uri().replace("postgres://", "postgresql://", 1)
+    spark = _connection(SPARK_CLUSTER)
+    if spark is not None:
+        os.environ["SENTIMENT_SPARK_MASTER"] = f"{spark.host}:{spark.port}" if spark.port else str(spark.host)
+    settings.load.cache_clear()
+
+
+def _connection(conn_id: str) -> Any | None:
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        return None
+
+
+def night_of(context: Context) -> date:
+    """The Paris date a run stands for: the Param, else the start of its data interval, else the day before."""
+    from sentiment.orchestration.steps import PARIS
+
+    typed = context["params"].get("night")
+    if typed:
+        return date.fromisoformat(typed)
+    run = context["dag_run"]
+    if run.data_interval_start is not None:
+        return run.data_interval_start.astimezone(PARIS).date()
+    return run.run_after.astimezone(PARIS).date() - timedelta(days=1)
+
+
+def note_failure(context: Context) -> None:
+    """Leave the error where `make nightly` finds it, if it asked to."""
+    target = settings.load().failure_note
+    error = context.get("exception")
+    if target is None or error is None:
+        return
+    note = {"task": context["ti"].task_id, "kind": type(error).__name__, "message": str(error), "try_next": ""}
+    if isinstance(error, SentimentError):
+        note |= {"message": error.message, "try_next": error.try_next}
+    target.write_text(json.dumps(note), "utf-8")
+
+
+class SparkStep(SparkSubmitOperator):
+    """One of our jobs on the cluster of the connection `spark_cluster`; its errors come back as our own."""
+
+    def __init__(self, *, step: str, skip_if: str = "", **kwargs: Any) -> None:
+        super().__init__(
+            task_id=step,
+            application=str(JOBS / f"{step}.py"),
+            application_args=["--run-id", "{{ ti.xcom_pull(task_ids='find_dump')['run_id'] }}"],
+            conn_id=SPARK_CLUSTER,
+            name=f"sentiment-{step}",
+            pool="spark",
+            verbose=False,
+            **kwargs,
+        )
+        self.step = step
+        self.skip_if = skip_if
+
+    def execute(self, context: Context) -> None:
+        """Submit and wait; raises the error that the job wrote into the ledger, else InfrastructureError."""
+        from sentiment import ledger, spark
+
+        if self.skip_if and context["params"][self.skip_if]:
+            raise AirflowSkipException(f"{self.skip_if}: {self.step} is left out")
+        use_connections()
+        config = settings.load()
+        self.conf = spark.conf(config)
+        self.env_vars = spark.environment(config) | {"SENTIMENT_SPARK_MASTER": config.spark_master}
+        run_id = (self.application_args or [])[-1]
+        try:
+            super().execute(context)
+        except AirflowException as error:
+            told = ledger.failure(run_id, self.step)
+            if told is None:
+                raise InfrastructureError(f"The Spark job {self.step} ended without a word: {error}") from error
+            raise from_record(*told) from error

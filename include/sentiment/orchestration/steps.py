@@ -1,0 +1,218 @@
+"""The steps of a night that need no Spark, as plain functions."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from sentiment import ledger, settings
+from sentiment.database import transaction
+from sentiment.errors import DumpRefusedError, InfrastructureError, ParameterError, SetupError
+from sentiment.lake import Lake, run_key
+
+log = logging.getLogger(__name__)
+
+PARIS = ZoneInfo("Europe/Paris")
+RECENT_NIGHTS = 14
+MIN_RECENT_NIGHTS = 3
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a night was asked to do, checked before anything starts."""
+
+    night: date
+    source: str
+    model: str
+    dump: str
+    supersede: bool = False
+    reason: str | None = None
+    airflow_run_id: str | None = None
+
+    def __post_init__(self) -> None:
+        today = datetime.now(PARIS).date()
+        if self.night > today:
+            raise ParameterError(f"night {self.night} lies in the future; today is {today} in Paris.", "make nightly")
+        if self.supersede and not (self.reason or "").strip():
+            raise ParameterError("supersede needs a reason, in words.", "make nightly SUPERSEDE='why'")
+
+
+@dataclass(frozen=True)
+class Found:
+    """The run that find_dump opened, or the one that had published the same before."""
+
+    run_id: str
+    nothing_new: bool
+
+
+def find_dump(request: Request) -> Found:
+    """Read the dump once, name it, and open its run.
+
+    Raises DumpNotFoundError, DumpUnreadableError, DumpRefusedError or ParameterError before any Spark starts.
+    """
+    from sentiment.dump.receive import receive
+    from sentiment.scoring import registry
+
+    config = settings.load()
+    _check_schema()
+    model = registry.find(request.model, config)
+    dump = receive(request.dump, config, Lake(config.lake))
+    registry.register(model)
+    ledger.record_dump(dump.dump_id, request.source, request.dump, dump.files)
+    run = ledger.open_run(
+        request.night,
+        request.source,
+        dump.dump_id,
+        model.model_id,
+        airflow_run_id=request.airflow_run_id,
+        supersede=request.supersede,
+        reason=request.reason,
+    )
+    if run.status == "published":
+        log.info("nothing new: run %s has published this dump", run.run_id)
+        return Found(run.run_id, nothing_new=True)
+    with ledger.step(run.run_id, "find_dump") as step:
+        step.detail = {"layouts": [asdict(layout) for layout in dump.layouts]}
+        step.counts["read"] = sum(f.n_records for f in dump.files)
+        step.progress(step.counts["read"], step.counts["read"])
+    return Found(run.run_id, nothing_new=False)
+
+
+def _check_schema() -> None:
+    from sentiment.store import migrate
+
+    there, known = migrate.current("writer"), migrate.head()
+    if there != known:
+        raise SetupError(
+            f"The reviews database is at revision {there}; this code needs {known}.", "sentiment db migrate"
+        )
+
+
+def audit(run_id: str) -> None:
+    """Before anything is visible: counts add up, the canary sings as before, the night is not absurdly small."""
+    from sentiment.drift import canary
+    from sentiment.scoring import registry
+
+    with ledger.step(run_id, "audit") as step:
+        run = ledger.get_run(run_id)
+        _check_conservation(run)
+        _check_size(run)
+        model = registry.find(run.model_id, settings.load())
+        said = [canary.Said(**each) for each in ledger.done(run_id, "score").detail["canary"]]
+        step.detail["canary"] = canary.check(model.model_id, model.fingerprint, run_id, said)
+    ledger.set_status(run_id, "audited")
+
+
+def _check_conservation(run: ledger.Run) -> None:
+    n = run.counts
+    lake, key = Lake(settings.load().lake), run_key(run.night, run.run_id)
+    kept = {
+        dataset: sum(p.rows for p in lake.committed(dataset, key, ledger.done(run.run_id, step).token))
+        for dataset, step in (("ingested", "ingest"), ("accepted", "validate"), ("scored", "score"))
+    }
+    sums = {
+        "read = accepted + quarantined + duplicate": (
+            kept["ingested"],
+            n["accepted"] + n["quarantined"] + n["duplicate"],
+        ),
+        "accepted = scored + reused": (kept["accepted"], n["scored"] + n["reused"]),
+        "accepted = rows with a score": (kept["accepted"], kept["scored"]),
+    }
+    broken = [f"{law} ({left:,} against {right:,})" for law, (left, right) in sums.items() if left != right]
+    if broken:
+        raise InfrastructureError(f"Rows were lost or doubled: {'; '.join(broken)}.", "make nightly")
+
+
+def _check_size(run: ledger.Run) -> None:
+    with transaction() as c:
+        recent = (
+            c.execute(
+                sa.text(
+                    "SELECT rows_accepted FROM sentiment.run WHERE source = :source AND model_id = :model_id "
+                    "AND status = 'published' AND night <> :night ORDER BY night DESC LIMIT :n"
+                ),
+                {"source": run.source, "model_id": run.model_id, "night": run.night, "n": RECENT_NIGHTS},
+            )
+            .scalars()
+            .all()
+        )
+    share = settings.load().min_night_share
+    if len(recent) < MIN_RECENT_NIGHTS or run.reason:
+        return
+    usual = statistics.median(recent)
+    if run.counts["accepted"] < share * usual:
+        raise DumpRefusedError(
+            f"Only {run.counts['accepted']:,} reviews were accepted; recent nights had {usual:,.0f} in the median, "
+            f"and less than {share:.0%} of that is taken for a broken export.",
+            "if it is right: SENTIMENT_MIN_NIGHT_SHARE=0 make nightly DUMP=…",
+        )
+
+
+def track_drift(run_id: str) -> None:
+    """Compare the published night with its reference and the night before."""
+    from sentiment.drift import tracking
+
+    with ledger.step(run_id, "track_drift") as step:
+        step.detail = {"statuses": dict(tracking.track(run_id))}
+
+
+def report(run_id: str, nothing_new: bool, dry_run: bool) -> str:
+    """The night in one paragraph; kept as the run's verdict."""
+    words = summary(run_id, nothing_new, dry_run)
+    if not nothing_new:
+        with ledger.step(run_id, "report") as step:
+            step.detail = {"words": words}
+        ledger.set_status(run_id, "audited", words)
+    log.info("%s", words)
+    return words
+
+
+def summary(run_id: str, nothing_new: bool = False, dry_run: bool = False) -> str:
+    """What became of a run, in words."""
+    run = ledger.get_run(run_id)
+    if nothing_new:
+        return f"Nothing new: run {run_id} has published this dump for night {run.night} before; nothing was changed."
+    n = run.counts
+    words = (
+        f"Night {run.night} of {run.source} by {run.model_id}: {n['read']:,} records read, {n['accepted']:,} accepted, "
+        f"{n['quarantined']:,} quarantined, {n['duplicate']:,} duplicate; {n['scored']:,} scored, "
+        f"{n['reused']:,} reused"
+    )
+    if dry_run:
+        return f"{words}. Dry run: nothing was published."
+    return f"{words}, {n['published']:,} published{_share(run)}. Drift: {drift_words(run_id)}."
+
+
+def _share(run: ledger.Run) -> str:
+    with transaction() as c:
+        share = c.execute(
+            sa.text(
+                "SELECT sum(n_positive)::float / nullif(sum(n), 0) FROM sentiment.film_night WHERE run_id = :run_id"
+            ),
+            {"run_id": run.run_id},
+        ).scalar()
+    return "" if share is None else f", {share:.1%} of them positive"
+
+
+def drift_words(run_id: str) -> str:
+    """The drift verdict of a run in a few words."""
+    with transaction() as c:
+        counted = {
+            row.status: row.n
+            for row in c.execute(
+                sa.text(
+                    "SELECT status, count(*) AS n FROM drift.drift_metrics "
+                    "WHERE run_id = :run_id AND drift_type = 'BASELINE' GROUP BY status"
+                ),
+                {"run_id": run_id},
+            )
+        }
+    if set(counted) <= {"insufficient_data"}:
+        return "insufficient data (no reference pinned yet)"
+    worst = next(s for s in ("alarm", "watch", "ok", "insufficient_data") if s in counted)
+    return f"{worst} ({', '.join(f'{n} {s}' for s, n in sorted(counted.items()))})"

@@ -1,0 +1,45 @@
+"""find_dump inside Airflow: look for the night's dump, or wait for it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pendulum
+
+from sentiment import settings
+from sentiment.dump.locate import pattern_for
+from sentiment.errors import DumpNotFoundError
+from sentiment.orchestration import steps
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+
+def find_or_wait(context: Context, night: date) -> dict[str, Any] | None:
+    """What find_dump found, for the tasks after it; None while a scheduled night may still wait.
+
+    A dump that was named must be there at once; a scheduled night waits SENTIMENT_DUMP_WAIT_MINUTES.
+    """
+    params, config = context["params"], settings.load()
+    request = steps.Request(
+        night=night,
+        source=params["source"],
+        model=params["model"],
+        dump=params["dump"] or pattern_for(config.dumps, night),
+        supersede=params["supersede"],
+        reason=params["reason"],
+        airflow_run_id=context["dag_run"].run_id,
+    )
+    try:
+        return asdict(steps.find_dump(request))
+    except DumpNotFoundError as error:
+        began = context["dag_run"].start_date or pendulum.now("UTC")
+        if params["dump"] or pendulum.now("UTC") - began >= timedelta(minutes=config.dump_wait_minutes):
+            raise
+        log.info("%s Waiting for it until %s minutes after the run began.", error.message, config.dump_wait_minutes)
+        return None

@@ -1,0 +1,1 @@
+"""What may pass: one rule table, quarantine, expectations and their Data Docs."""

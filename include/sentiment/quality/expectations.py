@@ -1,0 +1,83 @@
+"""Great Expectations judges the whole batch by the rule table and writes a Data Docs page a run.
+
+It sees one Boolean column a rule and never a row's values, so none can reach its pages.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sentiment.quality.rules import Rule
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the batch passed, which rules failed it, and the page that shows it."""
+
+    success: bool
+    failed: list[str]
+    page: Path
+
+
+def judge(judged: DataFrame, rules: tuple[Rule, ...], run_id: str, max_share: float, folder: Path) -> Verdict:
+    """Validate the batch: each rule may fail at most `max_share` of the rows; write Data Docs to `folder`."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations as gx
+
+    folder.mkdir(parents=True, exist_ok=True)
+    context = gx.get_context(mode="file", project_root_dir=folder)
+    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    context.enable_analytics(enable=False)
+    suite = context.suites.add_or_update(_suite(gx, rules, max_share))
+    source = context.data_sources.add_or_update_spark("nights", persist=False)
+    batch = source.add_dataframe_asset("judged").add_batch_definition_whole_dataframe("night")
+    validation = context.validation_definitions.add_or_update(
+        gx.ValidationDefinition(name="night", data=batch, suite=suite)
+    )
+    checkpoint = context.checkpoints.add_or_update(
+        gx.Checkpoint(
+            name="night",
+            validation_definitions=[validation],
+            actions=[gx.checkpoint.UpdateDataDocsAction(name="pages")],
+            result_format="BOOLEAN_ONLY" if not rules else "SUMMARY",
+        )
+    )
+    flags = judged.select(*(r.flag for r in rules))
+    result = checkpoint.run(batch_parameters={"dataframe": flags}, run_id=gx.RunIdentifier(run_name=run_id))
+    return Verdict(bool(result.success), _failed(result), _page(folder))
+
+
+def _suite(gx: Any, rules: tuple[Rule, ...], max_share: float) -> Any:
+    suite = gx.ExpectationSuite(name="review_rules")
+    suite.add_expectation(gx.expectations.ExpectTableRowCountToBeBetween(min_value=1))
+    for rule in rules:
+        suite.add_expectation(
+            gx.expectations.ExpectColumnValuesToBeInSet(
+                column=rule.flag,
+                value_set=[True],
+                mostly=round(1 - max_share, 6),
+                description=f"**{rule.name}** ({rule.column}): else {rule.message}",
+                meta={"rule": rule.name, "condition": rule.passes},
+            )
+        )
+    return suite
+
+
+def _failed(result: Any) -> list[str]:
+    failed = []
+    for validation in result.run_results.values():
+        for each in validation.results:
+            if not each.success:
+                config = each.expectation_config
+                failed.append((config.meta or {}).get("rule") or config.type)
+    return failed
+
+
+def _page(folder: Path) -> Path:
+    return folder / "gx" / "uncommitted" / "data_docs" / "local_site" / "index.html"

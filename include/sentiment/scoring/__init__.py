@@ -1,0 +1,1 @@
+"""Text preparation, model registry, the Spark NLP pipeline, reuse of scores."""

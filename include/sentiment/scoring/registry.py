@@ -1,0 +1,96 @@
+"""Models by name: the bundled one, and those added below the models folder."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from sentiment.database import transaction
+from sentiment.errors import ParameterError
+from sentiment.scoring.preparation import PREPARATION_VERSION
+from sentiment.settings import Settings
+
+BUNDLED = Path(__file__).parent / "bundled"
+CANARY = BUNDLED / "canary.jsonl"
+MAX_WORDPIECES = 512
+CHUNK_RULE = "cut-at-512"
+POSITIVE_LABELS = ("pos", "positive", "positif")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that can score: its files and what it says."""
+
+    model_id: str
+    folder: Path
+    labels: tuple[str, ...]
+    fingerprint: str
+
+    @property
+    def positive_label(self) -> str | None:
+        """The label whose probability is `p_positive`; None where the model has none."""
+        return next((label for label in self.labels if label.lower() in POSITIVE_LABELS), None)
+
+    def vocabulary(self) -> list[str]:
+        """Wordpieces in id order."""
+        return (self.folder / "assets" / "vocab.txt").read_text("utf-8").splitlines()
+
+
+def known(config: Settings) -> dict[str, Path]:
+    """Model id -> folder, for every model that is here."""
+    places = (BUNDLED, config.models)
+    return {f.parent.name: f.parent for place in places for f in sorted(place.glob("*/model.onnx"))}
+
+
+def find(model_id: str, config: Settings) -> Model:
+    """The model of this name; ParameterError, listing those there are, where there is none."""
+    folder = known(config).get(model_id)
+    if folder is None:
+        there = ", ".join(sorted(known(config)))
+        raise ParameterError(f"There is no model {model_id!r}; there are: {there}.", "sentiment model list")
+    labels = tuple((folder / "assets" / "labels.txt").read_text("utf-8").split())
+    return Model(model_id, folder, labels, _fingerprint(folder))
+
+
+def _fingerprint(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for name in ("model.onnx", "assets/vocab.txt", "assets/labels.txt"):
+        digest.update(hashlib.sha256((folder / name).read_bytes()).digest())
+    digest.update(f"{MAX_WORDPIECES} {CHUNK_RULE} {PREPARATION_VERSION}".encode())
+    return digest.hexdigest()
+
+
+def register(model: Model) -> None:
+    """Write the model down; the first one ever becomes current.
+
+    Raises ParameterError where another network is registered under the same name.
+    """
+    with transaction() as c:
+        c.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('sentiment.register_model'))"))
+        c.execute(
+            sa.text(
+                "INSERT INTO sentiment.model (model_id, name, language, engine, fingerprint, labels, source_uri, "
+                "spark_nlp_version, is_current) VALUES (:model_id, :model_id, 'fr', 'onnx', :fingerprint, :labels, "
+                ":uri, :version, NOT EXISTS (SELECT 1 FROM sentiment.model WHERE is_current)) ON CONFLICT DO NOTHING"
+            ),
+            {
+                "model_id": model.model_id,
+                "fingerprint": model.fingerprint,
+                "labels": list(model.labels),
+                "uri": str(model.folder),
+                "version": version("spark-nlp"),
+            },
+        )
+        registered = c.execute(
+            sa.text("SELECT fingerprint FROM sentiment.model WHERE model_id = :model_id"), {"model_id": model.model_id}
+        ).scalar_one()
+    if registered != model.fingerprint:
+        raise ParameterError(
+            f"The files of model {model.model_id!r} changed since it was registered "
+            f"({registered[:12]} then, {model.fingerprint[:12]} now).",
+            "add the changed network under another name",
+        )

@@ -1,0 +1,1 @@
+"""Postgres: migrations, roles, publishing."""

@@ -1,0 +1,42 @@
+"""Bring the reviews database to the newest revision (Alembic, as owner)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from sentiment import database
+
+LOCK_KEY = 7_301_844_150_923_001
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def upgrade() -> str:
+    """Run what is missing and return the revision reached; two at once wait for each other."""
+    config = _config()
+    with database.transaction("owner") as connection:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_KEY})")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return head()
+
+
+def head() -> str:
+    """The newest revision this code knows."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def current(role: str = "owner") -> str | None:
+    """The revision the database is at; None before the first."""
+    with database.transaction(role) as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": "schema_revision"})
+        return context.get_current_revision()

@@ -1,0 +1,14 @@
+"""Alembic's entry: runs the revisions on the connection that `store.migrate` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=None,
+    transaction_per_migration=True,
+    version_table="schema_revision",
+)
+with context.begin_transaction():
+    context.run_migrations()

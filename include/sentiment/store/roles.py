@@ -1,0 +1,60 @@
+"""The three roles, their passwords and the two databases.
+
+Runs once as a superuser of the embedded server; a managed server's administrator runs the SQL that
+`sentiment db roles --print` shows.
+"""
+
+from __future__ import annotations
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import cursor
+
+READER_TIMEOUT_S = 60
+
+ROLE_SETTINGS = {
+    "sentiment_owner": {},
+    "sentiment_writer": {},
+    "sentiment_reader": {
+        "default_transaction_read_only": "on",
+        "statement_timeout": f"{READER_TIMEOUT_S}s",
+        "idle_in_transaction_session_timeout": "5min",
+    },
+    "airflow": {},
+}
+DATABASE_OWNERS = {"reviews": "sentiment_owner", "airflow": "airflow"}
+
+
+def ensure(superuser_dsn: str, passwords: dict[str, str]) -> None:
+    """Create or update the roles with `passwords` (by role name) and create the databases."""
+    connection = psycopg2.connect(superuser_dsn)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cur:
+            for role, options in ROLE_SETTINGS.items():
+                _ensure_role(cur, role, passwords[role], options)
+            for name, owner in DATABASE_OWNERS.items():
+                _ensure_database(cur, name, owner)
+    finally:
+        connection.close()
+
+
+def _ensure_role(cur: cursor, role: str, password: str, options: dict[str, str]) -> None:
+    cur.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
+    verb = "ALTER" if cur.fetchone() else "CREATE"
+    statement = verb + " ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}"
+    cur.execute(sql.SQL(statement).format(sql.Identifier(role), sql.Literal(password)))
+    for name, value in options.items():
+        cur.execute(
+            sql.SQL("ALTER ROLE {} SET {} = {}").format(sql.Identifier(role), sql.Identifier(name), sql.Literal(value))
+        )
+
+
+def _ensure_database(cur: cursor, name: str, owner: str) -> None:
+    cur.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+    if not cur.fetchone():
+        cur.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(owner)))
+    cur.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+    roles = [r for r in ROLE_SETTINGS if (r == "airflow") == (name == "airflow")]
+    for role in roles:
+        cur.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(name), sql.Identifier(role)))
