@@ -115,8 +115,9 @@ def nightly_reviews() -> None:
     validate = SparkStep(step="validate", execution_timeout=timedelta(hours=2))
     score = SparkStep(step="score", execution_timeout=timedelta(hours=12))
     publish = SparkStep(step="publish", skip_if="dry_run", outlets=[PUBLISHED], execution_timeout=timedelta(hours=2))
-    audited, tracked = audit(found), track_drift(found)
-    found >> ingest >> validate >> score >> audited >> publish >> tracked >> report(found)
+    audited, tracked = audit(found), track_drift(found)  # type: ignore[arg-type]
+    reported = report(found)  # type: ignore[arg-type]
+    found >> ingest >> validate >> score >> audited >> publish >> tracked >> reported
 
 
 nightly_reviews()

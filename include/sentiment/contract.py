@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pandas as pd
 from pyspark.sql import Column
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
 
 CONTENT = ("item_id", "item_type", "item_title", "author", "rating", "review_date", "title", "text", "polarity")
 """What a later dump may change about a review."""
@@ -30,7 +31,7 @@ def nfc(text: Column) -> Column:
         for texts in batches:
             yield texts.map(lambda t: unicodedata.normalize("NFC", t), na_action="ignore")
 
-    return F.pandas_udf(normalize, "string")(text)  # type: ignore[call-overload, no-any-return]
+    return pandas_udf(normalize, "string")(text)  # type: ignore[call-overload, no-any-return]
 
 
 def hashed(*parts: Column) -> Column:

@@ -42,7 +42,10 @@ class Lake:
     def __init__(self, root: str | None = None) -> None:
         self.root = (root or settings.load().lake).rstrip("/")
         address = self.root.replace("s3a://", "s3://", 1)
-        self._fs, self._base = fs.FileSystem.from_uri(address) if "://" in address else (fs.LocalFileSystem(), address)
+        self._fs: fs.FileSystem = fs.LocalFileSystem()
+        self._base: str = address
+        if "://" in address:
+            self._fs, self._base = fs.FileSystem.from_uri(address)
 
     def folder(self, dataset: str, key: str, token: int, chunk: int = 0) -> str:
         """Where an attempt writes, relative to the lake."""

@@ -54,7 +54,8 @@ def _moved(now: Said, then: Said | None) -> bool:
 def _opened(c: sa.Connection, model_id: str, fingerprint: str) -> dict[int, Said]:
     rows = c.execute(
         sa.text(
-            "SELECT sentence_no, label, score FROM drift.canary WHERE model_id = :model_id AND fingerprint = :fingerprint"
+            "SELECT sentence_no, label, score FROM drift.canary "
+            "WHERE model_id = :model_id AND fingerprint = :fingerprint"
         ),
         {"model_id": model_id, "fingerprint": fingerprint},
     )

@@ -48,7 +48,8 @@ def between(counts: Counts, reference: Counts, edges: tuple[float, ...]) -> Dist
 
 def _shares(counts: Counts) -> Counts:
     smoothed = counts + SMOOTHING
-    return smoothed / smoothed.sum()
+    shares: Counts = smoothed / smoothed.sum()
+    return shares
 
 
 def _middles(edges: tuple[float, ...]) -> Counts:

@@ -86,7 +86,15 @@ def _profiles(c: sa.Connection, run: ledger.Run, nights: list[date]) -> dict[Key
     found: dict[Key, Profile] = {}
     for row in rows:
         key = (row.slice_key, row.slice_value, row.column_name)
-        one = Profile(*row[3:9], bins=np.asarray(row.bin_counts, dtype=np.float64))
+        one = Profile(
+            row.n,
+            row.n_null,
+            row.total,
+            row.sum_item_sq,
+            row.sum_item_cross,
+            row.sum_item_n_sq,
+            np.asarray(row.bin_counts, dtype=np.float64),
+        )
         found[key] = _added(found[key], one) if key in found else one
     return found
 

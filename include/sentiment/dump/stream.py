@@ -75,7 +75,7 @@ class DumpStream:
         buffered = io.BufferedReader(self._hashing, CHUNK_BYTES)
         self.compression = "gzip" if buffered.peek(2)[:2] == GZIP_MAGIC else "none"
         plain = gzip.GzipFile(fileobj=buffered) if self.compression == "gzip" else buffered
-        self._lines = io.BufferedReader(plain, CHUNK_BYTES)  # type: ignore[type-var,arg-type]
+        self._lines = io.BufferedReader(plain, CHUNK_BYTES)
         self._offset = 0
         self._strip_bom()
 

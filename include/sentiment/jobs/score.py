@@ -30,7 +30,7 @@ def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) ->
     step.detail["canary"] = _canary(spark, pipeline, model)
     reuse.fill(accepted, lake, model, step, lambda texts: network.score(texts, pipeline, model))
     scored = accepted.join(reuse.cached(spark, lake, model), "text_hash").join(_known(spark, run), "review_id", "left")
-    whole = scored.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash", "first_night")
+    whole = scored.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash", "first_night", "night")
     part = lake.write(whole, "scored", key, step.token, 0, "")
     rows = lake.read(spark, [part])
     step.counts = _counts(rows, run)

@@ -108,6 +108,8 @@ class SparkStep(SparkSubmitOperator):
         """Submit and wait; raises the error that the job wrote into the ledger, else InfrastructureError."""
         from sentiment import ledger, spark
 
+        if context["ti"].xcom_pull(task_ids="find_dump")["nothing_new"]:
+            raise AirflowSkipException("nothing new: this dump is published already")
         if self.skip_if and context["params"][self.skip_if]:
             raise AirflowSkipException(f"{self.skip_if}: {self.step} is left out")
         use_connections()

@@ -185,18 +185,21 @@ def summary(run_id: str, nothing_new: bool = False, dry_run: bool = False) -> st
     )
     if dry_run:
         return f"{words}. Dry run: nothing was published."
-    return f"{words}, {n['published']:,} published{_share(run)}. Drift: {drift_words(run_id)}."
+    return (
+        f"{words}, {n['published']:,} published, {share_words(run_id)} of them positive. Drift: {drift_words(run_id)}."
+    )
 
 
-def _share(run: ledger.Run) -> str:
+def share_words(run_id: str) -> str:
+    """Positive share of what a run published, like 61.3%."""
     with transaction() as c:
         share = c.execute(
             sa.text(
                 "SELECT sum(n_positive)::float / nullif(sum(n), 0) FROM sentiment.film_night WHERE run_id = :run_id"
             ),
-            {"run_id": run.run_id},
+            {"run_id": run_id},
         ).scalar()
-    return "" if share is None else f", {share:.1%} of them positive"
+    return "none" if share is None else f"{share:.1%}"
 
 
 def drift_words(run_id: str) -> str:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-
-import pendulum
 
 from sentiment import settings
 from sentiment.dump.locate import pattern_for
@@ -38,8 +36,8 @@ def find_or_wait(context: Context, night: date) -> dict[str, Any] | None:
     try:
         return asdict(steps.find_dump(request))
     except DumpNotFoundError as error:
-        began = context["dag_run"].start_date or pendulum.now("UTC")
-        if params["dump"] or pendulum.now("UTC") - began >= timedelta(minutes=config.dump_wait_minutes):
+        began = context["dag_run"].start_date or datetime.now(UTC)
+        if params["dump"] or datetime.now(UTC) - began >= timedelta(minutes=config.dump_wait_minutes):
             raise
         log.info("%s Waiting for it until %s minutes after the run began.", error.message, config.dump_wait_minutes)
         return None

@@ -29,6 +29,7 @@ def judge(judged: DataFrame, rules: tuple[Rule, ...], run_id: str, max_share: fl
     """Validate the batch: each rule may fail at most `max_share` of the rows; write Data Docs to `folder`."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
+    from great_expectations.checkpoint.actions import UpdateDataDocsAction
 
     folder.mkdir(parents=True, exist_ok=True)
     context = gx.get_context(mode="file", project_root_dir=folder)
@@ -44,13 +45,13 @@ def judge(judged: DataFrame, rules: tuple[Rule, ...], run_id: str, max_share: fl
         gx.Checkpoint(
             name="night",
             validation_definitions=[validation],
-            actions=[gx.checkpoint.UpdateDataDocsAction(name="pages")],
+            actions=[UpdateDataDocsAction(name="pages")],
             result_format="BOOLEAN_ONLY" if not rules else "SUMMARY",
         )
     )
     flags = judged.select(*(r.flag for r in rules))
     result = checkpoint.run(batch_parameters={"dataframe": flags}, run_id=gx.RunIdentifier(run_name=run_id))
-    return Verdict(bool(result.success), _failed(result), _page(folder))
+    return Verdict(bool(result.success), _failed(result), page(folder))
 
 
 def _suite(gx: Any, rules: tuple[Rule, ...], max_share: float) -> Any:
@@ -79,5 +80,6 @@ def _failed(result: Any) -> list[str]:
     return failed
 
 
-def _page(folder: Path) -> Path:
+def page(folder: Path) -> Path:
+    """The entry page of Data Docs below `folder`."""
     return folder / "gx" / "uncommitted" / "data_docs" / "local_site" / "index.html"

@@ -11,6 +11,7 @@ import pandas as pd
 from pyspark.ml import PipelineModel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
 
 from sentiment import contract
 from sentiment.scoring.preparation import prepared, shield_text
@@ -86,7 +87,7 @@ def wordpieces(nfc: Column, model: Model) -> Column:
     vocabulary = {piece: i for i, piece in enumerate(model.vocabulary())}
 
     def count(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
-        from tokenizers.implementations import BertWordPieceTokenizer
+        from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
         tokenizer = BertWordPieceTokenizer(vocabulary, lowercase=False, strip_accents=False)
         unknown = vocabulary["[UNK]"]
@@ -95,4 +96,4 @@ def wordpieces(nfc: Column, model: Model) -> Column:
             counts = [(len(ids), ids.count(unknown)) for ids in coded]
             yield pd.DataFrame(counts, columns=["n_wordpieces", "n_unknown"])
 
-    return F.pandas_udf(count, PIECES)(nfc)  # type: ignore[call-overload, no-any-return]
+    return pandas_udf(count, PIECES)(nfc)  # type: ignore[call-overload, no-any-return]

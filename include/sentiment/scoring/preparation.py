@@ -44,7 +44,7 @@ def _loses_accent(letter: str) -> bool:
 
 def shield_text(text: str) -> str:
     """The vocabulary's side of the shield."""
-    return text.translate(str.maketrans(shield()))
+    return text.translate({ord(letter): stand_in for letter, stand_in in shield().items()})
 
 
 def prepared(nfc_text: Column) -> Column:

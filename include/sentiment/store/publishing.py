@@ -61,23 +61,25 @@ def merge(run: ledger.Run, step: ledger.Step, expected: Expected) -> None:
                 sa.text("SELECT status FROM sentiment.run WHERE run_id = :run_id FOR UPDATE"), {"run_id": run.run_id}
             ).scalar_one()
             step.check_fence(c)
-            if status == "published":
-                return
-            _check_staging(c, staging, expected)
-            _supersede(c, run)
-            published = _merge(c, run, staging)
-            step.counts["published"] = published
-            c.execute(
-                sa.text(
-                    "UPDATE sentiment.run SET status = 'published', published_at = clock_timestamp(), "
-                    "finished_at = clock_timestamp() WHERE run_id = :run_id"
-                ),
-                {"run_id": run.run_id},
-            )
-            ledger.finish_in(c, step)
+            if status != "published":
+                _publish(c, run, step, staging, expected)
     except DBAPIError as error:
         raise _explained(error) from error
     staging.drop()
+
+
+def _publish(c: sa.Connection, run: ledger.Run, step: ledger.Step, staging: Staging, expected: Expected) -> None:
+    _check_staging(c, staging, expected)
+    _supersede(c, run)
+    step.counts["published"] = _merge(c, run, staging)
+    c.execute(
+        sa.text(
+            "UPDATE sentiment.run SET status = 'published', published_at = clock_timestamp(), "
+            "finished_at = clock_timestamp() WHERE run_id = :run_id"
+        ),
+        {"run_id": run.run_id},
+    )
+    ledger.finish_in(c, step)
 
 
 def _lock(c: sa.Connection) -> None:

@@ -1,0 +1,310 @@
+"""`sentiment`: what a person types. Every error ends with what to type next and its own exit code."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sentiment import database, settings
+from sentiment.errors import SentimentError
+
+OUT, ERR = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+
+app = typer.Typer(
+    help="Nightly sentiment of French film reviews. Errors end with what to type next; exit codes: 2 a wrong "
+    "value, 3 a fault of the data, 4 of the infrastructure, 5 something this machine lacks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+run_app = typer.Typer(help="One run.", no_args_is_help=True)
+model_app = typer.Typer(help="Models that can score.", no_args_is_help=True)
+db_app = typer.Typer(help="The reviews database.", no_args_is_help=True)
+app.add_typer(run_app, name="run")
+app.add_typer(model_app, name="model")
+app.add_typer(db_app, name="db")
+
+
+class Role(StrEnum):
+    """Who connects to the reviews database."""
+
+    owner = "owner"
+    writer = "writer"
+    reader = "reader"
+
+
+def main() -> None:
+    """Entry of the command; our own errors become one paragraph and an exit code."""
+    try:
+        app()
+    except SentimentError as error:
+        ERR.print(f"[bold red]Error:[/] {escape(error.message)}")
+        if error.try_next:
+            ERR.print(f"[bold]Next:[/]  {escape(error.try_next)}")
+        sys.exit(error.exit_code)
+
+
+def _table(columns: list[str], rows: Sequence[Sequence[object]]) -> Table:
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*("" if value is None else escape(str(value)) for value in row))
+    return table
+
+
+@app.command()
+def nightly(
+    dump: Annotated[str | None, typer.Option(help="file, folder or glob; without it a made-up sample")] = None,
+    night: Annotated[str | None, typer.Option("--date", help="Paris date of the night, like 2026-11-22")] = None,
+    model: Annotated[str | None, typer.Option(help="a name of `sentiment model list`")] = None,
+    source: Annotated[str | None, typer.Option(help="where the reviews come from")] = None,
+    supersede: Annotated[str | None, typer.Option(help="replace a published night; the reason, in words")] = None,
+    dry_run: Annotated[bool, typer.Option(help="do everything but publish")] = False,
+) -> None:
+    """Run one night on this machine, from nothing to a summary.
+
+    Examples: `sentiment nightly`, `sentiment nightly --dump reviews.jsonl.gz --date 2026-11-22`
+    """
+    from sentiment.embedded import nightly as one_night
+
+    began = time.monotonic()
+    given = {"dump": dump, "night": _day(night), "model": model, "source": source}
+    params: dict[str, Any] = {k: v for k, v in given.items() if v}
+    params |= {"dry_run": dry_run} | ({"supersede": True, "reason": supersede} if supersede else {})
+    outcome = one_night.run(params, OUT.print)
+    _print_summary(outcome.run_id, outcome.nothing_new, dry_run)
+    OUT.print(f"[bold]Data Docs[/]     {_data_docs()}")
+    OUT.print(f"[bold]Log[/]           {outcome.log}")
+    OUT.print(f"[bold]Look further[/]  {escape(outcome.psql)}")
+    OUT.print(f"[bold]Whole[/]         {time.monotonic() - began:.0f} s; `make up` opens the UI, `make down` stops all")
+
+
+def _day(text: str | None) -> str | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise _wrong("--date", text, "a date like 2026-11-22", "make nightly DATE=2026-11-22") from None
+
+
+def _wrong(name: str, value: object, expected: str, try_next: str) -> SentimentError:
+    from sentiment.errors import ParameterError
+
+    return ParameterError(f"{name} is {value!r}; expected {expected}.", try_next)
+
+
+def _data_docs() -> Path:
+    from sentiment.quality.expectations import page
+
+    return page(settings.load().data_docs)
+
+
+def _print_summary(run_id: str, nothing_new: bool, dry_run: bool) -> None:
+    from sentiment import ledger
+    from sentiment.orchestration import steps
+
+    OUT.print()
+    OUT.print(f"[bold green]{escape(steps.summary(run_id, nothing_new, dry_run))}[/]")
+    OUT.print()
+    run = ledger.get_run(run_id)
+    rows = [(name, f"{run.counts[name]:,}") for name in ledger.COUNTS]
+    OUT.print(
+        _table(
+            ["records", run_id], [*rows, ("positive", steps.share_words(run_id)), ("drift", steps.drift_words(run_id))]
+        )
+    )
+    OUT.print()
+
+
+@app.command()
+def up() -> None:
+    """Start Airflow's UI on 127.0.0.1; the password is printed the first time."""
+    from sentiment.embedded import airflow, machine, secrets
+
+    config = settings.load()
+    ready = machine.prepare(config, OUT.print)
+    config = settings.load()
+    first = not (config.home / "airflow" / "passwords.json").exists()
+    with machine.stage(OUT.print, "Airflow's UI"):
+        started = airflow.up(config, ready.env, lambda line: OUT.print(f"  {line}"))
+    OUT.print(f"{'Started' if started else 'Running already'}: http://127.0.0.1:{config.airflow_port}")
+    if first:
+        OUT.print(f"User {airflow.ADMIN}, password {secrets.load(config.home)['airflow_admin']}")
+    OUT.print(f"The password is kept in {config.home}/airflow/passwords.json; `make down` stops everything.")
+
+
+@app.command()
+def down() -> None:
+    """Stop every process of this checkout: Airflow, running nights, Postgres."""
+    from sentiment.embedded import airflow, machine
+
+    config = settings.load()
+    ended = airflow.down(config)
+    machine.postgres(config).stop()
+    OUT.print(f"{ended} processes and Postgres are stopped; nothing of {config.home} runs any more.")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine lacks, each with the line that mends it. Exit code 5 where something is missing."""
+    from sentiment.embedded import doctor as checks
+
+    findings = checks.examine(settings.load())
+    rows = [("ok" if f.ok else "MISSING", f.what, f.found, "" if f.ok else f.mend) for f in findings]
+    OUT.print(_table(["", "what", "found", "to mend"], rows))
+    if not all(f.ok for f in findings):
+        raise typer.Exit(5)
+
+
+@app.command()
+def predict(
+    text: Annotated[str, typer.Argument(help="a review, in French")],
+    model: Annotated[str | None, typer.Option(help="a name of `sentiment model list`")] = None,
+) -> None:
+    """Print label and probabilities of one text, by the very code that scores a night.
+
+    Example: `sentiment predict "j'ai bien aime le film harry potter!"`
+    """
+    import json
+
+    from sentiment import spark
+    from sentiment.scoring import network, registry
+
+    config = settings.load()
+    if not text.strip():
+        raise _wrong("TEXT", text, "a text that is not blank", "sentiment predict 'Un film magnifique !'")
+    chosen = registry.find(model or config.model, config)
+    with ERR.status("starting Spark and loading the network"):
+        session = spark.session("sentiment predict")
+        pipeline = network.load(session, chosen, config.home / "models-shielded")
+        frame = session.createDataFrame([("typed", text)], "text_hash string, text string")
+        row = network.score(frame, pipeline, chosen).collect()[0]
+    chances = json.loads(row["probabilities"])
+    OUT.print(f"{row['label']}  " + "  ".join(f"{label} {p:.4f}" for label, p in chances.items()))
+    session.stop()
+
+
+@app.command("sample-dump")
+def sample_dump(
+    path: Annotated[Path, typer.Argument(help="where to write: .jsonl or .csv, also with .gz")],
+    night: Annotated[str | None, typer.Option("--date", help="the night it is for; default yesterday")] = None,
+    reviews: Annotated[int, typer.Option(help="records in all")] = 2000,
+    seed: Annotated[int, typer.Option(help="the same seed writes the same bytes")] = 1,
+    positive_share: Annotated[float, typer.Option(help="sentiment level of the night, 0 to 1")] = 0.6,
+    known_share: Annotated[float, typer.Option(help="share known from earlier nights")] = 0.1,
+    changed_share: Annotated[float, typer.Option(help="share known, but changed")] = 0.01,
+    defect_share: Annotated[float, typer.Option(help="share that a rule should refuse")] = 0.01,
+    duplicate_share: Annotated[float, typer.Option(help="share said twice")] = 0.01,
+) -> None:
+    """Write made-up French reviews, with defects and duplicates.
+
+    Example: `sentiment sample-dump /tmp/night.jsonl.gz --date 2026-11-22 --reviews 5000`
+    """
+    from sentiment.embedded import nightly as one_night
+    from sentiment.embedded import sample_dump as samples
+
+    day = _day(night)
+    spec = samples.SampleDump(
+        night=date.fromisoformat(day) if day else one_night.yesterday(),
+        n_reviews=reviews,
+        seed=seed,
+        positive_share=positive_share,
+        known_share=known_share,
+        changed_share=changed_share,
+        defect_share=defect_share,
+        duplicate_share=duplicate_share,
+    )
+    OUT.print(f"{samples.write(spec, path)} in {path}")
+
+
+@app.command()
+def runs(limit: Annotated[int, typer.Option(help="how many, the newest first", min=1)] = 20) -> None:
+    """List runs, the newest first."""
+    with database.transaction() as c:
+        rows = c.execute(
+            sa.text(
+                "SELECT run_id, night, source, model_id, status, rows_read, rows_accepted, rows_quarantined, "
+                "rows_duplicate, rows_scored, rows_reused, rows_published, started_at "
+                "FROM sentiment.v_runs ORDER BY started_at DESC LIMIT :limit"
+            ),
+            {"limit": limit},
+        )
+        found = [(*row[:-1], f"{row.started_at:%Y-%m-%d %H:%M}") for row in rows]
+    names = "run night source model status read accepted quarantined duplicate scored reused published started"
+    OUT.print(_table(names.split(), found) if found else "No run yet. Next: make nightly")
+
+
+@run_app.command("show")
+def run_show(run_id: Annotated[str, typer.Argument(help="as `sentiment runs` lists them")]) -> None:
+    """Show one run: counts, steps, and what went wrong."""
+    from sentiment import ledger
+
+    run = ledger.get_run(run_id)
+    OUT.print(f"[bold]{run.run_id}[/]  night {run.night}, {run.source}, {run.model_id}: {run.status}")
+    OUT.print(escape(run.verdict or ""))
+    OUT.print(_table(["records", ""], [(name, f"{n:,}") for name, n in run.counts.items()]))
+    with database.transaction() as c:
+        rows = c.execute(
+            sa.text(
+                "SELECT step, token, state, finished_at - started_at AS took, rows_done, error, try_next "
+                "FROM sentiment.run_step WHERE run_id = :run_id ORDER BY token"
+            ),
+            {"run_id": run_id},
+        ).all()
+    OUT.print(_table(["step", "token", "state", "took", "rows", "error", "next"], [tuple(r) for r in rows]))
+
+
+@model_app.command("list")
+def model_list() -> None:
+    """List the models that are here."""
+    from sentiment.scoring import registry
+
+    config = settings.load()
+    found = [registry.find(name, config) for name in sorted(registry.known(config))]
+    rows = [(m.model_id, ", ".join(m.labels), m.fingerprint[:12], m.folder) for m in found]
+    OUT.print(_table(["model", "labels", "fingerprint", "folder"], rows))
+
+
+@db_app.command("url")
+def db_url(role: Annotated[Role, typer.Option(help="who connects")] = Role.reader) -> None:
+    """Print the address of the reviews database, password included, for psql and BI tools.
+
+    Example: `psql "$(sentiment db url --role reader)"`
+    """
+    print(database.url(role.value).set(drivername="postgresql").render_as_string(hide_password=False))  # noqa: T201
+
+
+@db_app.command("migrate")
+def db_migrate() -> None:
+    """Bring the reviews database to the newest revision, as owner."""
+    from sentiment.store import migrate
+
+    OUT.print(f"revision {migrate.upgrade()}")
+
+
+@db_app.command("roles")
+def db_roles() -> None:
+    """Create or update the roles and both databases of the embedded server, with the generated passwords."""
+    from sentiment.embedded import machine, secrets
+    from sentiment.store import roles
+
+    config = settings.load()
+    kept = secrets.load(config.home)
+    server = machine.postgres(config).start()
+    roles.ensure(server.url("postgres"), {role: kept[role] for role in roles.ROLE_SETTINGS})
+    OUT.print(f"roles {', '.join(roles.ROLE_SETTINGS)} are up to date")
+
+
+if __name__ == "__main__":
+    main()

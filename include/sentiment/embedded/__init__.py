@@ -1,0 +1,1 @@
+"""What one machine needs: Postgres, Java, jars, sample dumps, Airflow's home."""

@@ -1,0 +1,210 @@
+"""Airflow's home below `.local/`: its environment, its database, and the four processes of the UI."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+from sentiment import spark
+from sentiment.embedded import secrets
+from sentiment.errors import InfrastructureError, SetupError
+from sentiment.settings import PROJECT_ROOT, Settings
+
+ADMIN = "admin"
+MARKER, SERVICE = "SENTIMENT_INSTANCE", "SENTIMENT_SERVICE"
+SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
+HEALTHY_WITHIN_S = 120
+POOL = {"spark": {"slots": 1, "description": "Spark jobs, one at a time", "include_deferred": False}}
+
+
+def bin_folder() -> Path:
+    """Where the environment's commands are."""
+    return Path(sys.executable).parent
+
+
+def environment(config: Settings, airflow_url: str) -> dict[str, str]:
+    """Everything that a process of the embedded default is started with."""
+    home, kept = config.home / "airflow", secrets.load(config.home)
+    api = f"http://127.0.0.1:{config.airflow_port}"
+    own = {
+        MARKER: str(config.home),
+        "SENTIMENT_HOME": str(config.home),
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__FERNET_KEY": kept["airflow_fernet"],
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{api}/execution/",
+        "AIRFLOW__CORE__DEFAULT_TIMEZONE": "Europe/Paris",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": airflow_url.replace("postgresql://", "postgresql+psycopg2://", 1),
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(config.airflow_port),
+        "AIRFLOW__API__BASE_URL": api,
+        "AIRFLOW__API__SECRET_KEY": kept["airflow_api"],
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API_AUTH__JWT_SECRET": kept["airflow_jwt"],
+        "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": "86400",
+        "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "30",
+        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "false",
+        "AIRFLOW_CONN_SPARK_CLUSTER": json.dumps(_spark_connection(config.spark_master)),
+        "PYTHONWARNINGS": "ignore",
+    }
+    return {**os.environ, **spark.environment(config), **own}
+
+
+def _spark_connection(master: str) -> dict[str, object]:
+    if "://" not in master:
+        return {"conn_type": "spark", "host": master}
+    host, _, port = master.rpartition(":")
+    return {"conn_type": "spark", "host": host, "port": int(port)}
+
+
+def migrate(config: Settings, env: dict[str, str]) -> bool:
+    """Create or upgrade Airflow's tables and our pool; False where that had been done before."""
+    marker = config.home / "airflow" / "migrated.json"
+    now = {"airflow": version("apache-airflow"), "database": env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].split("@")[-1]}
+    if marker.exists() and json.loads(marker.read_text("utf-8")) == now:
+        return False
+    pools = config.home / "airflow" / "pools.json"
+    pools.parent.mkdir(parents=True, exist_ok=True)
+    pools.write_text(json.dumps(POOL), "utf-8")
+    _airflow(["db", "migrate"], env, config)
+    _airflow(["pools", "import", str(pools)], env, config)
+    marker.write_text(json.dumps(now), "utf-8")
+    return True
+
+
+def _airflow(arguments: list[str], env: dict[str, str], config: Settings) -> None:
+    log = config.home / "logs" / "airflow-setup.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        command = [str(bin_folder() / "airflow"), *arguments]
+        done = subprocess.run(command, env=env, stdout=out, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        raise InfrastructureError(f"`airflow {' '.join(arguments)}` failed; see {log}.", f"tail -n 30 {log}")
+
+
+def up(config: Settings, env: dict[str, str], tell: Callable[[str], None]) -> bool:
+    """Start the UI's processes and wait until they are healthy; False where they run already."""
+    if _healthy(config):
+        return False
+    down(config, services_only=True)
+    _check_port(config.airflow_port)
+    kept = secrets.load(config.home)
+    secrets.write_private(config.home / "airflow" / "passwords.json", json.dumps({ADMIN: kept["airflow_admin"]}))
+    for service in SERVICES:
+        log = config.home / "logs" / f"airflow-{service}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as out:
+            subprocess.Popen(
+                [str(bin_folder() / "airflow"), service],
+                env={**env, SERVICE: service},
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd=config.home,
+            )
+        tell(f"{service} started, log {log}")
+    _wait_until_healthy(config)
+    return True
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise SetupError(
+                f"Port {port} on 127.0.0.1, for Airflow's UI, is taken.", f"SENTIMENT_AIRFLOW_PORT={port + 1} make up"
+            ) from error
+
+
+def _wait_until_healthy(config: Settings) -> None:
+    end = time.monotonic() + HEALTHY_WITHIN_S
+    while time.monotonic() < end:
+        if _healthy(config):
+            return
+        time.sleep(1)
+    raise InfrastructureError(
+        f"Airflow's UI was not healthy within {HEALTHY_WITHIN_S} s.", f"tail -n 30 {config.home}/logs/airflow-*.log"
+    )
+
+
+def _healthy(config: Settings) -> bool:
+    if not processes(config, services_only=True):
+        return False
+    try:
+        url = f"http://127.0.0.1:{config.airflow_port}/api/v2/monitor/health"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            parts = json.load(answer)
+    except (urllib.error.URLError, TimeoutError, ValueError, ConnectionError):
+        return False
+    return all(parts[name]["status"] == "healthy" for name in ("scheduler", "dag_processor", "triggerer"))
+
+
+def processes(config: Settings, services_only: bool = False) -> list[psutil.Process]:
+    """Every process started for this home, grandchildren and orphans too, but neither Postgres nor ourselves."""
+    spared = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
+    return [p for p in psutil.process_iter() if p.pid not in spared and _is_ours(p, config, services_only)]
+
+
+def _is_ours(process: psutil.Process, config: Settings, services_only: bool) -> bool:
+    try:
+        env = process.environ()
+        mine = env.get(MARKER) == str(config.home) and (not services_only or SERVICE in env)
+        return mine and process.name() != "postgres"
+    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+        return False
+
+
+def down(config: Settings, services_only: bool = False) -> int:
+    """End them, first asking; returns how many there were."""
+    found = processes(config, services_only)
+    for process in found:
+        _signal(process, signal.SIGTERM)
+    psutil.wait_procs(found, timeout=15)
+    left = processes(config, services_only)
+    for process in left:
+        _signal(process, signal.SIGKILL)
+    psutil.wait_procs(left, timeout=10)
+    return len(found)
+
+
+def _signal(process: psutil.Process, number: int) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
+
+
+def end_tree(pid: int) -> None:
+    """End a process that we started, and everything below it."""
+    try:
+        root = psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return
+    tree = [*root.children(recursive=True), root]
+    for process in tree:
+        _signal(process, signal.SIGTERM)
+    _, alive = psutil.wait_procs(tree, timeout=10)
+    for process in alive:
+        _signal(process, signal.SIGKILL)

@@ -1,0 +1,154 @@
+"""`make nightly`: one night on this machine, from a bare checkout to a summary in words."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from sentiment import settings
+from sentiment.database import transaction
+from sentiment.embedded import airflow, machine, sample_dump
+from sentiment.embedded.machine import Machine, Tell, stage
+from sentiment.errors import InfrastructureError, SentimentError, from_record
+from sentiment.orchestration import steps
+from sentiment.settings import Settings
+
+POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the night."""
+
+    run_id: str
+    nothing_new: bool
+    log: Path
+    psql: str
+
+
+def run(params: dict[str, Any], tell: Tell) -> Outcome:
+    """Prepare the machine and run the DAG for one night with `airflow dags test`.
+
+    `params` are the DAG's Params; without a night it is yesterday, without a dump a made-up sample.
+    Raises the error of the task that failed.
+    """
+    config = settings.load()
+    night = params.get("night") or yesterday().isoformat()
+    ready = machine.prepare(config, tell)
+    config = settings.load()
+    dump = params.get("dump") or str(_sample(config, date.fromisoformat(night), tell))
+    conf = {"source": config.source, "model": config.model, **params, "night": night, "dump": _absolute(dump)}
+    began = datetime.now(UTC)
+    with stage(tell, f"Night {night} through Airflow's DAG nightly_reviews") as words:
+        log = _dags_test(config, ready, conf, tell)
+        words.append(f"log {log}")
+    row = _run_of(conf)
+    nothing_new = row.published_at is not None and row.published_at < began
+    return Outcome(row.run_id, nothing_new, log, psql_line(config, ready))
+
+
+def _absolute(dump: str) -> str:
+    return str(Path(dump).expanduser().absolute())
+
+
+def psql_line(config: Settings, ready: Machine) -> str:
+    """The line that opens the published tables as the reader."""
+    return f'{ready.server.psql} "$({airflow.bin_folder()}/sentiment db url --role reader)"'
+
+
+def yesterday() -> date:
+    """The last whole day in Paris."""
+    return datetime.now(steps.PARIS).date() - timedelta(days=1)
+
+
+def _sample(config: Settings, night: date, tell: Tell) -> Path:
+    path = config.home / "dumps" / f"sample-{night}.jsonl"
+    if not path.exists():
+        with stage(tell, "Sample dump") as words:
+            made = sample_dump.write(sample_dump.SampleDump(night=night), path)
+            words.append(f"{made.records:,} made-up reviews in {path}")
+    return path
+
+
+def _dags_test(config: Settings, ready: Machine, conf: dict[str, Any], tell: Tell) -> Path:
+    log = config.home / "logs" / f"nightly-{conf['night']}-{datetime.now():%Y%m%dT%H%M%S}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    note = log.with_suffix(".failure.json")
+    command = [str(airflow.bin_folder() / "airflow"), "dags", "test", "nightly_reviews", "--conf", json.dumps(conf)]
+    env = {**ready.env, "SENTIMENT_FAILURE_NOTE": str(note), "COLUMNS": "200"}
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT, cwd=config.home)
+        try:
+            _follow(process, tell)
+        except BaseException:
+            airflow.end_tree(process.pid)
+            raise
+    if process.returncode:
+        raise _failure(note, log)
+    return log
+
+
+def _follow(process: subprocess.Popen[bytes], tell: Tell) -> None:
+    """Tell each step's start and end, as the ledger has them, until the process ends."""
+    newest, told = _newest_token(), set[tuple[int, str]]()
+    while True:
+        ended = process.poll() is not None
+        for step in _steps_since(newest):
+            mark = (step.token, step.state)
+            if mark not in told:
+                told.add(mark)
+                tell(f"  {step.step}: {_words(step)}")
+        if ended:
+            return
+        time.sleep(POLL_S)
+
+
+def _words(step: sa.Row[Any]) -> str:
+    if step.state == "running":
+        return "started"
+    return f"{step.state} in {(step.finished_at - step.started_at).total_seconds():.1f} s"
+
+
+def _newest_token() -> int:
+    with transaction() as c:
+        return int(c.execute(sa.text("SELECT coalesce(max(token), 0) FROM sentiment.run_step")).scalar_one())
+
+
+def _steps_since(token: int) -> list[sa.Row[Any]]:
+    with transaction() as c:
+        rows = c.execute(
+            sa.text(
+                "SELECT token, step, state, started_at, finished_at FROM sentiment.run_step "
+                "WHERE token > :token ORDER BY token"
+            ),
+            {"token": token},
+        )
+        return list(rows)
+
+
+def _failure(note: Path, log: Path) -> SentimentError:
+    """The failed task's own error; what Airflow refused before any task is found at the log's end."""
+    if note.exists():
+        told = json.loads(note.read_text("utf-8"))
+        return from_record(told["kind"], f"{told['task']}: {told['message']}", told["try_next"] or f"less {log}")
+    last = [line for line in log.read_text("utf-8", "replace").splitlines() if line.strip()][-1:]
+    return InfrastructureError(f"Airflow ended before any task failed: {''.join(last)}", f"less {log}")
+
+
+def _run_of(conf: dict[str, Any]) -> sa.Row[Any]:
+    with transaction() as c:
+        return c.execute(
+            sa.text(
+                "SELECT run_id, published_at FROM sentiment.run WHERE night = :night AND model_id = :model "
+                "AND source = :source AND status IN ('published', 'audited') "
+                "ORDER BY status DESC, finished_at DESC LIMIT 1"
+            ),
+            conf,
+        ).one()
