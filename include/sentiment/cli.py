@@ -145,13 +145,19 @@ def up() -> None:
 
 
 @app.command()
-def down() -> None:
+def down(remove: Annotated[bool, typer.Option(help="also remove all state: `make clean`")] = False) -> None:
     """Stop every process of this checkout: Airflow, running nights, Postgres."""
+    import shutil
+
     from sentiment.embedded import airflow, machine
 
     config = settings.load()
     ended = airflow.down(config)
-    machine.postgres(config).stop()
+    server = machine.postgres(config)
+    server.stop()
+    if remove:
+        server.destroy()
+        shutil.rmtree(config.home, ignore_errors=True)
     OUT.print(f"{ended} processes and Postgres are stopped; nothing of {config.home} runs any more.")
 
 

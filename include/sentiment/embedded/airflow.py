@@ -108,7 +108,7 @@ def up(config: Settings, env: dict[str, str], tell: Callable[[str], None]) -> bo
     if _healthy(config):
         return False
     down(config, services_only=True)
-    _check_port(config.airflow_port)
+    check_port(config.airflow_port)
     kept = secrets.load(config.home)
     secrets.write_private(config.home / "airflow" / "passwords.json", json.dumps({ADMIN: kept["airflow_admin"]}))
     for service in SERVICES:
@@ -129,7 +129,8 @@ def up(config: Settings, env: dict[str, str], tell: Callable[[str], None]) -> bo
     return True
 
 
-def _check_port(port: int) -> None:
+def check_port(port: int) -> None:
+    """Raise SetupError where another process listens on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

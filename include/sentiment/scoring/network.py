@@ -13,7 +13,6 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
-from sentiment import contract
 from sentiment.scoring.preparation import prepared, shield_text
 from sentiment.scoring.registry import MAX_WORDPIECES, Model
 
@@ -64,9 +63,10 @@ def _shielded_copy(model: Model, scratch: Path) -> Path:
 
 def score(texts: DataFrame, pipeline: PipelineModel, model: Model) -> DataFrame:
     """Score each row of (text_hash, text): one review a row, so nothing is padded. Returns `SCORED`."""
-    ready = texts.select("text_hash", contract.nfc(F.col("text")).alias("nfc"))
-    ready = ready.withColumn("pieces", wordpieces(F.col("nfc"), model)).withColumn("prepared", prepared(F.col("nfc")))
-    told = pipeline.transform(ready.select("text_hash", "pieces", "prepared"))
+    text = F.col("text")
+    told = pipeline.transform(
+        texts.select("text_hash", wordpieces(text, model).alias("pieces"), prepared(text).alias("prepared"))
+    )
     found = F.col("class").getItem(0)
     chances = {label: found["metadata"].getItem(label).cast("double") for label in model.labels}
     positive = model.positive_label
@@ -82,7 +82,7 @@ def score(texts: DataFrame, pipeline: PipelineModel, model: Model) -> DataFrame:
     )
 
 
-def wordpieces(nfc: Column, model: Model) -> Column:
+def wordpieces(text: Column, model: Model) -> Column:
     """Struct (n_wordpieces, n_unknown) of the whole text, special pieces included, by `tokenizers`."""
     vocabulary = {piece: i for i, piece in enumerate(model.vocabulary())}
 
@@ -96,4 +96,4 @@ def wordpieces(nfc: Column, model: Model) -> Column:
             counts = [(len(ids), ids.count(unknown)) for ids in coded]
             yield pd.DataFrame(counts, columns=["n_wordpieces", "n_unknown"])
 
-    return pandas_udf(count, PIECES)(nfc)  # type: ignore[call-overload, no-any-return]
+    return pandas_udf(count, PIECES)(text)  # type: ignore[call-overload, no-any-return]

@@ -47,11 +47,11 @@ def shield_text(text: str) -> str:
     return text.translate({ord(letter): stand_in for letter, stand_in in shield().items()})
 
 
-def prepared(nfc_text: Column) -> Column:
-    """What the annotators are given, from text in NFC. Spark SQL only."""
+def prepared(text: Column) -> Column:
+    """What the annotators are given. Spark SQL only."""
     from pyspark.sql import functions as F
 
-    clean = F.regexp_replace(F.regexp_replace(nfc_text, DROPPED, ""), SPACES, " ")
+    clean = F.regexp_replace(F.regexp_replace(text, DROPPED, ""), SPACES, " ")
     spaced = F.regexp_replace(clean, SPLIT_OFF, " $1 ")
     table = shield()
     return F.trim(F.translate(spaced, "".join(table.keys()), "".join(table.values())))

@@ -39,7 +39,7 @@ def _schema() -> str:
 def fill(accepted: DataFrame, lake: Lake, model: Model, step: Step, score: Callable[[DataFrame], DataFrame]) -> None:
     """Score the texts of `accepted` that are not cached, chunk by chunk, each committed as it is done."""
     spark = accepted.sparkSession
-    texts = accepted.select("text_hash", "text").dropDuplicates(["text_hash"])
+    texts = accepted.groupBy("text_hash").agg(F.min("text").alias("text"))
     missing = texts.join(cached(spark, lake, model).select("text_hash"), "text_hash", "left_anti").persist()
     total = missing.count()
     chunks = -(-total // CHUNK_TEXTS)

@@ -1,0 +1,75 @@
+# Everything a newcomer needs: `make nightly` runs a night, `make test` runs the tests.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv pip --quiet
+SECONDS_SINCE = $$(( $$(date +%s) - began ))
+
+export PYTHONWARNINGS := ignore
+
+.DEFAULT_GOAL := help
+.PHONY: help nightly test lint up down doctor bench audit clean lock
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  make nightly DUMP=reviews.jsonl.gz DATE=2026-11-22 MODEL=demo-fr runs a dump of your own"
+
+nightly: $(VENV)/.run  ## run one night on this machine, from nothing to a summary
+	@$(BIN)/sentiment nightly $(if $(DUMP),--dump '$(DUMP)') $(if $(DATE),--date '$(DATE)') \
+	  $(if $(MODEL),--model '$(MODEL)') $(if $(SOURCE),--source '$(SOURCE)') \
+	  $(if $(SUPERSEDE),--supersede '$(SUPERSEDE)') $(if $(DRY_RUN),--dry-run)
+
+test: lint  ## lint, types, unit and integration tests
+	@$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/.dev  ## ruff and mypy
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && echo "ruff: clean"
+	@$(BIN)/mypy
+
+up: $(VENV)/.run  ## start Airflow's UI on 127.0.0.1
+	@$(BIN)/sentiment up
+
+down: $(VENV)/.run  ## stop every process of this checkout
+	@$(BIN)/sentiment down
+
+doctor: $(VENV)/.run  ## say what is missing, and how to mend it
+	@$(BIN)/sentiment doctor
+
+bench: $(VENV)/.run  ## measure; prints budgets beside what was measured
+	@$(BIN)/sentiment bench
+
+audit: $(VENV)/.dev  ## known vulnerabilities in the run-time lock
+	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.txt
+
+clean:  ## stop everything and remove what was made here; asks with SURE=1
+	@test "$(SURE)" = 1 || { echo "would stop all and remove $(CURDIR)/.local and $(VENV); do it with: make clean SURE=1"; exit 2; }
+	@test ! -x $(BIN)/sentiment || $(BIN)/sentiment down --remove
+	@rm -rf .venv
+
+lock: $(VENV)/.dev  ## compile both locks from requirements*.in
+	@$(UV) compile --generate-hashes --no-annotate --custom-compile-command "make lock" --python-version 3.11 \
+	  requirements-dev.in -o requirements-dev.txt
+	@$(UV) compile --generate-hashes --no-annotate --custom-compile-command "make lock" --python-version 3.11 \
+	  -c requirements-dev.txt requirements.in -o requirements.txt
+
+$(BIN)/uv: requirements-uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+	  { echo "Error: Python 3.11 is needed, $(PYTHON) is another. Next: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 5; }
+	@echo "Environment in $(VENV) …"
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "Error: this Python makes no virtual environments. Next: apt-get install python3.11-venv"; exit 5; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	@touch $@
+
+$(VENV)/.run: $(BIN)/uv requirements.txt pyproject.toml
+	@began=$$(date +%s); echo "Run-time packages from the lock …"; \
+	  $(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements.txt && \
+	  $(UV) install --python $(BIN)/python --no-deps -e . && echo "  done in $(SECONDS_SINCE) s"
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/uv requirements-dev.txt pyproject.toml
+	@began=$$(date +%s); echo "Run-time and development packages from the lock …"; \
+	  $(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements-dev.txt && \
+	  $(UV) install --python $(BIN)/python --no-deps -e . && echo "  done in $(SECONDS_SINCE) s"
+	@touch $@ $(VENV)/.run

