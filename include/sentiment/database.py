@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import sqlalchemy as sa
 from pydantic import SecretStr
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from sentiment import settings
 from sentiment.errors import InfrastructureError, SetupError
@@ -50,6 +50,10 @@ def transaction(role: str = "writer") -> Iterator[sa.Connection]:
             yield connection
     except OperationalError as error:
         raise unreachable(error, engine(role).url) from error
+    except ProgrammingError as error:
+        raise SetupError(
+            f"The {role} role can't use the reviews database: {error.orig}".strip(), "sentiment db migrate"
+        ) from error
 
 
 def unreachable(error: OperationalError, address: sa.URL) -> InfrastructureError:

@@ -57,4 +57,6 @@ def _ensure_database(cur: cursor, name: str, owner: str) -> None:
     cur.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
     roles = [r for r in ROLE_SETTINGS if (r == "airflow") == (name == "airflow")]
     for role in roles:
-        cur.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(name), sql.Identifier(role)))
+        rights = "CONNECT, TEMPORARY" if role == "sentiment_writer" else "CONNECT"
+        statement = f"GRANT {rights} ON DATABASE {{}} TO {{}}"
+        cur.execute(sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(role)))

@@ -629,6 +629,7 @@ ORDER BY night, granularity, source, model_id, slice_key, slice_value, column_na
 }
 
 GRANTS = [
+    "GRANT SELECT ON schema_revision TO sentiment_writer, sentiment_reader",
     "GRANT USAGE ON SCHEMA sentiment, drift TO sentiment_writer, sentiment_reader",
     "GRANT USAGE, CREATE ON SCHEMA staging TO sentiment_writer",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA sentiment, drift TO sentiment_writer",
