@@ -36,6 +36,7 @@ def count(fresh: DataFrame) -> DataFrame:
         .withColumn("slice", F.explode("slices"))
         .withColumn("watched", F.explode("values"))
         .select("item_id", "slice.*", "watched.*")
+        .select("*", F.expr(BIN).alias("bin"), F.expr("size(edges) + 2").alias("n_bins"))
     )
     return _moments(long).join(_bins(long), list(KEY)).select(*PROFILE)
 
@@ -45,15 +46,15 @@ def _pair(key_name: str, key: str, value_name: str, sql: str) -> Column:
 
 
 def _value(watched: Watched) -> Column:
-    value = F.expr(f"cast({watched.value} AS double)")
-    above = sum((F.when(value >= edge, 1).otherwise(0) for edge in watched.edges), F.lit(1))
     return F.struct(
         F.lit(watched.name).alias("column_name"),
         F.lit(watched.data_type).alias("data_type"),
-        F.lit(watched.n_bins).alias("n_bins"),
-        value.alias("value"),
-        F.when(value.isNull(), 0).otherwise(above).alias("bin"),
+        F.array(*(F.lit(float(edge)) for edge in watched.edges)).alias("edges"),
+        F.expr(f"cast({watched.value} AS double)").alias("value"),
     )
+
+
+BIN = "CASE WHEN value IS NULL THEN 0 ELSE 1 + size(filter(edges, e -> e <= value)) END"
 
 
 def _moments(long: DataFrame) -> DataFrame:
