@@ -9,7 +9,7 @@ SECONDS_SINCE = $$(( $$(date +%s) - began ))
 export PYTHONWARNINGS := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help nightly test lint up down doctor bench audit clean lock
+.PHONY: help nightly test lint up down doctor bench audit clean lock docs
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ clean:  ## stop everything and remove what was made here; asks with SURE=1
 	@test "$(SURE)" = 1 || { echo "would stop all and remove $(CURDIR)/.local and $(VENV); do it with: make clean SURE=1"; exit 2; }
 	@test ! -x $(BIN)/sentiment || $(BIN)/sentiment down --remove
 	@rm -rf .venv
+
+docs: $(VENV)/.dev  ## write the README's table of settings anew
+	@$(BIN)/python tools/readme_settings.py
 
 lock: $(VENV)/.dev  ## compile both locks from requirements*.in
 	@$(UV) compile --generate-hashes --no-annotate --custom-compile-command "make lock" --python-version 3.11 \

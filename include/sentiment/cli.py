@@ -301,15 +301,17 @@ def db_migrate() -> None:
 
 @db_app.command("roles")
 def db_roles() -> None:
-    """Create or update the roles and both databases of the embedded server, with the generated passwords."""
-    from sentiment.embedded import machine, secrets
+    """Create or update the roles and databases: on the embedded server with the generated passwords, on one
+    of your own (SENTIMENT_SUPERUSER_URL) with those of the configured addresses."""
+    from sentiment.embedded import machine
     from sentiment.store import roles
 
     config = settings.load()
-    kept = secrets.load(config.home)
-    server = machine.postgres(config).start()
-    roles.ensure(server.url("postgres"), {role: kept[role] for role in roles.ROLE_SETTINGS})
-    OUT.print(f"roles {', '.join(roles.ROLE_SETTINGS)} are up to date")
+    if config.superuser_url is None:
+        machine.start_postgres(config)
+    else:
+        roles.ensure(config.superuser_url.get_secret_value(), roles.configured_passwords(config))
+    OUT.print("roles and databases are up to date")
 
 
 if __name__ == "__main__":

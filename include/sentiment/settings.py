@@ -31,6 +31,12 @@ class Settings(BaseSettings):
     )
     owner_url: SecretStr | None = Field(None, description="the same database as the owner role: migrations only")
     reader_url: SecretStr | None = Field(None, description="the same database as the reader role")
+    superuser_url: SecretStr | None = Field(
+        None, description="a superuser's address on a server of your own: only for `sentiment db roles`"
+    )
+    airflow_url: SecretStr | None = Field(
+        None, description="address of Airflow's database on that server, whose role `sentiment db roles` makes"
+    )
     postgres_port: int = Field(0, ge=0, le=65535, description="port of the embedded Postgres; 0: a free one")
     airflow_port: int = Field(8080, ge=1, le=65535, description="port of Airflow's UI on 127.0.0.1")
 

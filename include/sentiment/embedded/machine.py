@@ -47,9 +47,7 @@ def prepare(config: Settings, tell: Tell) -> Machine:
         if not config.jars:
             jars.fetch(config, progress=lambda line: tell(f"  {line}"))
     with stage(tell, "PostgreSQL on 127.0.0.1") as words:
-        server = postgres(config).start()
-        roles.ensure(server.url("postgres"), {role: kept[role] for role in roles.ROLE_SETTINGS})
-        _write_env(config, server, kept)
+        server = start_postgres(config)
         words.append(f"port {server.port}")
     settings.load.cache_clear()
     config = settings.load()
@@ -59,6 +57,15 @@ def prepare(config: Settings, tell: Tell) -> Machine:
     with stage(tell, "Airflow's database") as words:
         words.append("migrated" if airflow.migrate(config, env) else "there already")
     return Machine(server, env)
+
+
+def start_postgres(config: Settings) -> Server:
+    """Start the server of this home, with its roles and databases, and write down how to reach them."""
+    kept = secrets.load(config.home)
+    server = postgres(config).start()
+    roles.ensure(server.url("postgres"), {role: kept[role] for role in roles.ROLE_SETTINGS})
+    _write_env(config, server, kept)
+    return server
 
 
 def _write_env(config: Settings, server: Server, kept: dict[str, str]) -> None:

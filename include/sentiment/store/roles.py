@@ -1,14 +1,17 @@
 """The three roles, their passwords and the two databases.
 
-Runs once as a superuser of the embedded server; a managed server's administrator runs the SQL that
-`sentiment db roles --print` shows.
+Runs as a superuser: of the embedded server at every start, of a server of your own once.
 """
 
 from __future__ import annotations
 
 import psycopg2
+import sqlalchemy as sa
 from psycopg2 import sql
 from psycopg2.extensions import cursor
+
+from sentiment.errors import ParameterError
+from sentiment.settings import Settings
 
 READER_TIMEOUT_S = 60
 
@@ -23,6 +26,23 @@ ROLE_SETTINGS = {
     "airflow": {},
 }
 DATABASE_OWNERS = {"reviews": "sentiment_owner", "airflow": "airflow"}
+
+
+def configured_passwords(config: Settings) -> dict[str, str]:
+    """Role -> password from the configured addresses; ParameterError naming the first that is missing."""
+    addresses = {
+        "sentiment_owner": ("OWNER_URL", config.owner_url),
+        "sentiment_writer": ("DATABASE_URL", config.database_url),
+        "sentiment_reader": ("READER_URL", config.reader_url),
+        "airflow": ("AIRFLOW_URL", config.airflow_url),
+    }
+    found = {}
+    for role, (name, secret) in addresses.items():
+        address = sa.make_url(secret.get_secret_value()) if secret else None
+        if address is None or not address.password:
+            raise ParameterError(f"SENTIMENT_{name} is not set with a password for {role}.", "sentiment db roles")
+        found[role] = str(address.password)
+    return found
 
 
 def ensure(superuser_dsn: str, passwords: dict[str, str]) -> None:
