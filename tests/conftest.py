@@ -6,16 +6,19 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from sentiment import settings
-from sentiment.embedded import jars, machine
+from sentiment.embedded import jars, machine, nightly, sample_dump
 from sentiment.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+NIGHT = date(2026, 11, 19)
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +58,13 @@ def spark(home: Path) -> Iterator[SparkSession]:
     session = sessions.session("tests")
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def night(ready: machine.Machine) -> date:
+    """A small night with every kind of record, published through the real DAG once for all tests."""
+    config = settings.load()
+    path = config.home / "dumps" / f"allocine-{NIGHT}.jsonl.gz"
+    sample_dump.write(sample_dump.SampleDump(night=NIGHT, n_reviews=200, defect_share=0.05), path)
+    nightly.run({"dump": str(path), "night": NIGHT.isoformat()}, lambda _: None)
+    return NIGHT

@@ -19,10 +19,12 @@ import sqlalchemy as sa
 from sentiment import database, ledger
 from sentiment.database import transaction
 from sentiment.embedded import machine, sample_dump, secrets
+from sentiment.orchestration import steps
 from sentiment.settings import Settings
 
+from tests.conftest import NIGHT
+
 CLI = [str(Path(sys.executable).parent / "sentiment")]
-NIGHT = date(2026, 11, 19)
 ROW = re.compile(r'"review": "(.{40})')
 
 pytestmark = pytest.mark.usefixtures("ready")
@@ -61,21 +63,10 @@ def counts(night: date, source: str = "allocine") -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def dump(home: Path) -> Path:
-    """A small night with every kind of record, in the place where scheduled nights look."""
-    path = home / "dumps" / f"allocine-{NIGHT}.jsonl.gz"
-    sample_dump.write(sample_dump.SampleDump(night=NIGHT, n_reviews=200, defect_share=0.05), path)
-    return path
+    return home / "dumps" / f"allocine-{NIGHT}.jsonl.gz"
 
 
-@pytest.fixture(scope="module")
-def first_night(dump: Path, ready: machine.Machine) -> str:
-    """What `sentiment nightly` says of the night, published once for this module."""
-    code, said = run("nightly", "--dump", str(dump), "--date", NIGHT.isoformat())
-    assert code == 0, said
-    return said
-
-
-def test_a_night_is_published_whole_and_counts_add_up(first_night: str) -> None:
+def test_a_night_is_published_whole_and_counts_add_up(night: date) -> None:
     n = counts(NIGHT)
     assert n["read"] == 200
     assert n["read"] == n["accepted"] + n["quarantined"] + n["duplicate"]
@@ -88,11 +79,12 @@ def test_a_night_is_published_whole_and_counts_add_up(first_night: str) -> None:
     )[0]
     assert tuple(published) == (n["accepted"],) * 3
     assert rows("SELECT sum(n) FROM sentiment.film_night WHERE night = :night", night=NIGHT)[0][0] == n["accepted"]
-    assert "insufficient data" in first_night
-    assert f"{n['published']} published" in first_night
+    words = steps.summary(rows("SELECT run_id FROM sentiment.run WHERE night = :n", n=NIGHT)[0][0])
+    assert "insufficient data" in words
+    assert f"{n['published']} published" in words
 
 
-def test_every_refused_record_says_why_with_its_bytes(first_night: str, dump: Path) -> None:
+def test_every_refused_record_says_why_with_its_bytes(night: date, dump: Path) -> None:
     import gzip
 
     content = gzip.decompress(dump.read_bytes())
@@ -105,7 +97,7 @@ def test_every_refused_record_says_why_with_its_bytes(first_night: str, dump: Pa
         assert content[row.byte_offset : row.byte_offset + len(raw)] == raw
 
 
-def test_the_same_again_changes_nothing(first_night: str, dump: Path) -> None:
+def test_the_same_again_changes_nothing(night: date, dump: Path) -> None:
     before = snapshot()
     code, said = run("nightly", "--dump", str(dump), "--date", NIGHT.isoformat())
     assert code == 0, said
@@ -119,7 +111,7 @@ def snapshot() -> list[object]:
     return [rows(f"SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {n} t") for n in names]
 
 
-def test_another_dump_of_the_night_is_refused_unless_asked_with_a_reason(first_night: str, home: Path) -> None:
+def test_another_dump_of_the_night_is_refused_unless_asked_with_a_reason(night: date, home: Path) -> None:
     other = home / "other.jsonl"
     sample_dump.write(sample_dump.SampleDump(night=NIGHT, n_reviews=100, seed=5), other)
     before = snapshot()
@@ -130,7 +122,7 @@ def test_another_dump_of_the_night_is_refused_unless_asked_with_a_reason(first_n
     assert snapshot()[:4] == before[:4]
 
 
-def test_predict_runs_command(first_night: str) -> None:
+def test_predict_runs_command(night: date) -> None:
     code, said = run("predict", "j'ai bien aime le film harry potter!")
     assert code == 0, said
     assert re.search(r"^(pos|neg)  neg 0\.\d{4}  pos 0\.\d{4}$", said, re.M)
@@ -144,9 +136,9 @@ def test_predict_runs_command(first_night: str) -> None:
     assert all(step in said for step in ledger.STEPS)
 
 
-def test_killed_while_scoring_ends_as_if_undisturbed(first_night: str, dump: Path, config: Settings) -> None:
-    night = date(2026, 11, 18)
-    arguments = ("nightly", "--dump", str(dump), "--date", night.isoformat(), "--source", "killed")
+def test_killed_while_scoring_ends_as_if_undisturbed(night: date, dump: Path, config: Settings) -> None:
+    other = date(2026, 11, 18)
+    arguments = ("nightly", "--dump", str(dump), "--date", other.isoformat(), "--source", "killed")
     process = start(*arguments)
     wait_for(lambda: bool(rows("SELECT 1 FROM sentiment.run_step JOIN sentiment.run USING (run_id) "
                                "WHERE source = 'killed' AND step = 'score' AND state = 'running'")))  # fmt: skip
@@ -156,7 +148,7 @@ def test_killed_while_scoring_ends_as_if_undisturbed(first_night: str, dump: Pat
     assert not rows("SELECT 1 FROM sentiment.run WHERE source = 'killed' AND status = 'published'")
     code, said = run(*arguments)
     assert code == 0, said
-    undisturbed, resumed = counts(NIGHT), counts(night, "killed")
+    undisturbed, resumed = counts(NIGHT), counts(other, "killed")
     for name in ("read", "accepted", "quarantined", "duplicate", "published"):
         assert resumed[name] == undisturbed[name]
     same = rows(
@@ -164,8 +156,8 @@ def test_killed_while_scoring_ends_as_if_undisturbed(first_night: str, dump: Pat
         "FROM sentiment.review JOIN sentiment.review_sentiment s USING (review_id, text_hash) "
         "WHERE source IN ('killed', 'allocine') GROUP BY source"
     )
-    assert len({row[1] for row in same}) == 1
-    assert len(same) == 2
+    digests = dict(tuple(row) for row in same)
+    assert digests["killed"] == digests["allocine"]
     assert len(rows("SELECT 1 FROM sentiment.run WHERE source = 'killed'")) == 1
 
 
@@ -176,7 +168,7 @@ def wait_for(condition: Callable[[], bool], within_s: float = 240) -> None:
         time.sleep(0.5)
 
 
-def test_a_dry_run_publishes_nothing(first_night: str, dump: Path) -> None:
+def test_a_dry_run_publishes_nothing(night: date, dump: Path) -> None:
     source = "rehearsal"
     code, said = run("nightly", "--dump", str(dump), "--date", NIGHT.isoformat(), "--source", source, "--dry-run")
     assert code == 0, said
@@ -231,12 +223,11 @@ def test_database_down_and_wrong_password(ready: machine.Machine) -> None:
     assert "Next:" in said
 
 
-def test_no_secret_in_logs_pages_xcom_or_arguments(first_night: str, home: Path) -> None:
+def test_no_secret_in_logs_pages_xcom_or_arguments(night: date, home: Path) -> None:
     kept = [value.encode() for value in secrets.load(home).values()]
     places = [home / "logs", home / "data_docs", home / "lake", home / "airflow" / "logs"]
     files = [p for place in places for p in place.rglob("*") if p.is_file()]
     assert len(files) > 10
     assert not [p for p in files for secret in kept if secret in p.read_bytes()]
-    assert not [secret for secret in kept if secret.decode() in first_night]
     details = json.dumps([list(r) for r in rows("SELECT detail, error FROM sentiment.run_step")])
     assert not [secret for secret in kept if secret.decode() in details]

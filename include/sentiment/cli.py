@@ -20,6 +20,8 @@ from sentiment import database, settings
 from sentiment.errors import SentimentError
 
 OUT, ERR = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+UNCUT_WIDTH = 1000
+"""Characters a table may take before anything in it is cut: never, for logs, pipes and ids to copy."""
 
 app = typer.Typer(
     help="Nightly sentiment of French film reviews. Errors end with what to type next; exit codes: 2 a wrong "
@@ -60,6 +62,10 @@ def _table(columns: list[str], rows: Sequence[Sequence[object]]) -> Table:
     for row in rows:
         table.add_row(*("" if value is None else escape(str(value)) for value in row))
     return table
+
+
+def _show(table: Table) -> None:
+    Console(highlight=False, width=UNCUT_WIDTH).print(table)
 
 
 @app.command()
@@ -168,7 +174,7 @@ def doctor() -> None:
 
     findings = checks.examine(settings.load())
     rows = [("ok" if f.ok else "MISSING", f.what, f.found, "" if f.ok else f.mend) for f in findings]
-    OUT.print(_table(["", "what", "found", "to mend"], rows))
+    _show(_table(["", "what", "found", "to mend"], rows))
     if not all(f.ok for f in findings):
         raise typer.Exit(5)
 
@@ -248,7 +254,7 @@ def runs(limit: Annotated[int, typer.Option(help="how many, the newest first", m
         )
         found = [(*row[:-1], f"{row.started_at:%Y-%m-%d %H:%M}") for row in rows]
     names = "run night source model status read accepted quarantined duplicate scored reused published started"
-    OUT.print(_table(names.split(), found) if found else "No run yet. Next: make nightly")
+    _show(_table(names.split(), found)) if found else OUT.print("No run yet. Next: make nightly")
 
 
 @run_app.command("show")
@@ -259,7 +265,7 @@ def run_show(run_id: Annotated[str, typer.Argument(help="as `sentiment runs` lis
     run = ledger.get_run(run_id)
     OUT.print(f"[bold]{run.run_id}[/]  night {run.night}, {run.source}, {run.model_id}: {run.status}")
     OUT.print(escape(run.verdict or ""))
-    OUT.print(_table(["records", ""], [(name, f"{n:,}") for name, n in run.counts.items()]))
+    _show(_table(["records", ""], [(name, f"{n:,}") for name, n in run.counts.items()]))
     with database.transaction() as c:
         rows = c.execute(
             sa.text(
@@ -268,7 +274,7 @@ def run_show(run_id: Annotated[str, typer.Argument(help="as `sentiment runs` lis
             ),
             {"run_id": run_id},
         ).all()
-    OUT.print(_table(["step", "token", "state", "took", "rows", "error", "next"], [tuple(r) for r in rows]))
+    _show(_table(["step", "token", "state", "took", "rows", "error", "next"], [tuple(r) for r in rows]))
 
 
 @model_app.command("list")
@@ -279,7 +285,7 @@ def model_list() -> None:
     config = settings.load()
     found = [registry.find(name, config) for name in sorted(registry.known(config))]
     rows = [(m.model_id, ", ".join(m.labels), m.fingerprint[:12], m.folder) for m in found]
-    OUT.print(_table(["model", "labels", "fingerprint", "folder"], rows))
+    _show(_table(["model", "labels", "fingerprint", "folder"], rows))
 
 
 @db_app.command("url")

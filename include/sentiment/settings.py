@@ -87,4 +87,4 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """Read the settings once; `load.cache_clear()` reads them again."""
     home = Path(os.environ.get("SENTIMENT_HOME") or DEFAULT_HOME)
-    return Settings(_env_file=home / EMBEDDED_ENV)  # type: ignore[call-arg]
+    return Settings(_env_file=home / EMBEDDED_ENV)

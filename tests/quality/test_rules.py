@@ -93,7 +93,7 @@ def test_a_row_is_told_every_reason(spark: SparkSession, table: tuple[rules.Rule
 
 
 def test_records_are_accepted_quarantined_or_duplicate(spark: SparkSession, table: tuple[rules.Rule, ...]) -> None:
-    changes = [
+    changes: list[dict[str, Any]] = [
         {},
         {"review_id": "1" * 32},
         {"review_id": "1" * 32},

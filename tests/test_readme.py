@@ -1,0 +1,44 @@
+"""What the README prints is true and runs as printed."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sentiment.database import transaction
+from sentiment.embedded import machine
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+STATEMENTS = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
+
+sys.path.insert(0, str(ROOT / "tools"))
+import readme_settings  # type: ignore[import-not-found]  # noqa: E402
+
+
+def test_settings_table_is_todays() -> None:
+    assert readme_settings.renewed(README) == README, "run: make docs"
+
+
+def test_there_are_three_statements() -> None:
+    assert len(STATEMENTS) == 3
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=["daily", "close", "quarantine"])
+def test_statements_run_as_the_reader(statement: str, ready: machine.Machine, night: date) -> None:
+    with transaction("reader") as c:
+        rows = c.execute(sa.text(statement)).all()
+    assert rows
+
+
+def test_targets_and_commands_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in set(re.findall(r"`?make (\w+)", README)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    cli = (ROOT / "include/sentiment/cli.py").read_text("utf-8")
+    for command in set(re.findall(r"bin/sentiment ([a-z-]+)", README)):
+        assert f'"{command}"' in cli or f"def {command}(" in cli, command
