@@ -5,6 +5,7 @@ Every expression here is Spark SQL; the one Arrow UDF is Unicode's NFC, which Sp
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Iterator
 
@@ -76,3 +77,8 @@ def key_checksum(key: str = "review_id") -> Column:
 
 KEY_CHECKSUM_SQL = "coalesce(sum(('x' || left(review_id, 15))::bit(60)::bigint), 0)::numeric::text"
 """`key_checksum` as Postgres computes it."""
+
+MAX_LOGIT = 12.0
+_CLIPPED = f"least(greatest(p_positive, {1 / (1 + math.exp(MAX_LOGIT))!r}), {1 / (1 + math.exp(-MAX_LOGIT))!r})"
+LOGIT_SQL = f"CASE WHEN p_positive IS NOT NULL THEN ln({_CLIPPED} / (1 - {_CLIPPED})) END"
+"""ln(p / (1 - p)), at most 12 either way, in the SQL of Spark and of Postgres."""

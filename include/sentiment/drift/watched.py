@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sentiment.contract import LOGIT_SQL
+
 EDGES_ID = "default-1"
-MAX_LOGIT = 12.0
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,11 @@ class Watched:
         return len(self.edges) + 2
 
 
-LOGIT = f"least(greatest(ln(p_positive / (1 - p_positive)), -{MAX_LOGIT}), {MAX_LOGIT})"
 N_WORDS = "greatest(size(split(trim(text), '\\\\s+')), 1)"
 
 COLUMNS = (
     Watched("positive", "cast(p_positive >= 0.5 AS double)", (0.5,), 0.02, "categorical"),
-    Watched("logit", LOGIT, tuple(float(e) for e in range(-8, 9)), 0.2),
+    Watched("logit", LOGIT_SQL, tuple(float(e) for e in range(-8, 9)), 0.2),
     Watched("text_chars", "cast(length(text) AS double)", (50, 100, 200, 400, 800, 1600, 3200, 6400), 50),
     Watched("pieces_per_word", f"n_wordpieces / {N_WORDS}", (1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0), 0.1),
     Watched("unknown_share", "n_unknown / n_wordpieces", (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5), 0.01),

@@ -27,6 +27,8 @@ ADMIN = "admin"
 MARKER, SERVICE = "SENTIMENT_INSTANCE", "SENTIMENT_SERVICE"
 SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
 HEALTHY_WITHIN_S = 120
+DEFAULTS = {"SENTIMENT_DUMP_WAIT_MINUTES": "0"}
+"""Where a person triggers nights, a scheduled one without a dump must not hold the only place for hours."""
 POOL = {"spark": {"slots": 1, "description": "Spark jobs, one at a time", "include_deferred": False}}
 
 
@@ -68,7 +70,7 @@ def environment(config: Settings, airflow_url: str) -> dict[str, str]:
         "AIRFLOW_CONN_SPARK_CLUSTER": json.dumps(_spark_connection(config.spark_master)),
         "PYTHONWARNINGS": "ignore",
     }
-    return {**os.environ, **spark.environment(config), **own}
+    return {**DEFAULTS, **os.environ, **spark.environment(config), **own}
 
 
 def _spark_connection(master: str) -> dict[str, object]:

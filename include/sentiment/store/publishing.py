@@ -208,7 +208,7 @@ ON CONFLICT (review_id, model_id) DO UPDATE SET label = excluded.label, score = 
   scored_at = excluded.scored_at WHERE t.text_hash <> excluded.text_hash
 """
 
-UPSERT_FILM_NIGHT = """
+UPSERT_FILM_NIGHT = f"""
 INSERT INTO sentiment.film_night (night, source, item_id, model_id, n, n_positive, n_uncertain, n_fresh,
   n_fresh_positive, sum_logit, sum_logit_sq, run_id)
 SELECT :night, :source, coalesce(item_id, ''), :model_id, count(*), count(*) FILTER (WHERE p_positive >= 0.5),
@@ -216,8 +216,7 @@ SELECT :night, :source, coalesce(item_id, ''), :model_id, count(*), count(*) FIL
   count(*) FILTER (WHERE fresh AND p_positive >= 0.5), coalesce(sum(logit) FILTER (WHERE fresh), 0),
   coalesce(sum(logit * logit) FILTER (WHERE fresh), 0), :run_id
 FROM (SELECT item_id, p_positive, novelty <> 'known' AS fresh,
-        CASE WHEN p_positive > 0 AND p_positive < 1 THEN ln(p_positive / (1 - p_positive))
-             ELSE 12 * sign(p_positive - 0.5) END AS logit
+        {contract.LOGIT_SQL} AS logit
       FROM staged) AS s
 GROUP BY coalesce(item_id, '')
 ON CONFLICT (night, source, item_id, model_id) DO NOTHING

@@ -1,0 +1,152 @@
+"""The running UI: anonymous is refused, the REST call and the form in a real browser each publish a night."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import sqlalchemy as sa
+from sentiment import settings
+from sentiment.database import transaction
+from sentiment.embedded import airflow, sample_dump
+
+CLI = str(Path(sys.executable).parent / "sentiment")
+CHROMIUM = shutil.which("chromium")
+DAG = "nightly_reviews"
+
+
+@dataclass(frozen=True)
+class Ui:
+    """The running UI and what `sentiment up` printed."""
+
+    url: str
+    password: str
+    said: str
+
+    def call(self, method: str, path: str, body: object = None, token: str = "") -> Any:
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        data = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(f"{self.url}{path}", data, headers, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def token(self) -> str:
+        answer = self.call("POST", "/auth/token", {"username": "admin", "password": self.password})
+        return str(answer["access_token"])
+
+
+@pytest.fixture(scope="module")
+def ui(ready: object, home: Path) -> Iterator[Ui]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    os.environ["SENTIMENT_AIRFLOW_PORT"] = port
+    settings.load.cache_clear()
+    done = subprocess.run([CLI, "up"], capture_output=True, text=True, check=False, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    password = re.search(r"password (\S+)", done.stdout)
+    assert password
+    yield Ui(f"http://127.0.0.1:{port}", password[1], done.stdout)
+    airflow.down(settings.load(), services_only=True)
+    del os.environ["SENTIMENT_AIRFLOW_PORT"]
+    settings.load.cache_clear()
+
+
+def dump_of(night: date, home: Path) -> Path:
+    path = home / "dumps" / f"ui-{night}.jsonl"
+    sample_dump.write(sample_dump.SampleDump(night=night, n_reviews=60), path)
+    return path
+
+
+def published(night: date) -> int:
+    with transaction() as c:
+        query = (
+            "SELECT coalesce(sum(rows_published), 0) FROM sentiment.v_runs WHERE night = :n AND status = 'published'"
+        )
+        return int(c.execute(sa.text(query), {"n": night}).scalar_one())
+
+
+def wait_for(condition: Callable[[], object], what: str, within_s: float = 300) -> None:
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end, f"waited too long for {what}"
+        time.sleep(2)
+
+
+def test_the_password_is_printed_once_and_anonymous_is_refused(ui: Ui) -> None:
+    again = subprocess.run([CLI, "up"], capture_output=True, text=True, check=False, timeout=200)
+    assert "Running already" in again.stdout
+    assert ui.password not in again.stdout
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        ui.call("GET", f"/api/v2/dags/{DAG}")
+    assert refused.value.code == 401
+
+
+def test_a_wrong_param_is_refused_before_anything_starts(ui: Ui) -> None:
+    for conf in ({"night": "yesterday"}, {"model": "../../etc"}, {"dry_run": "perhaps"}, {"source": "A B"}):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            ui.call("POST", f"/api/v2/dags/{DAG}/dagRuns", {"logical_date": None, "conf": conf}, ui.token())
+        assert refused.value.code in {400, 422}
+        assert next(iter(conf)) in refused.value.read().decode()
+
+
+def test_the_rest_call_publishes_a_night_without_a_logical_date(ui: Ui, home: Path) -> None:
+    night = date(2026, 10, 1)
+    conf = {"night": night.isoformat(), "dump": str(dump_of(night, home))}
+    ui.call("PATCH", f"/api/v2/dags/{DAG}", {"is_paused": False}, ui.token())
+    run = ui.call("POST", f"/api/v2/dags/{DAG}/dagRuns", {"logical_date": None, "conf": conf}, ui.token())
+    path = f"/api/v2/dags/{DAG}/dagRuns/{run['dag_run_id']}"
+    wait_for(lambda: ui.call("GET", path, token=ui.token())["state"] in {"success", "failed"}, "the run")
+    assert ui.call("GET", path, token=ui.token())["state"] == "success"
+    assert published(night) > 0
+
+
+def test_the_form_in_a_browser_publishes_a_night(ui: Ui, home: Path) -> None:
+    if CHROMIUM is None and not os.environ.get("CI"):
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    assert CHROMIUM
+    from playwright.sync_api import sync_playwright
+
+    night = date(2026, 10, 2)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1400, "height": 1600})
+        page.set_default_timeout(60_000)
+        page.goto(f"{ui.url}/dags/{DAG}")
+        page.fill("input[name=username]", "admin")
+        page.fill("input[name=password]", ui.password)
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="Trigger").first.click()
+        page.locator("#element_night").fill(night.isoformat())
+        page.locator("#element_dump").fill(str(dump_of(night, home)))
+        page.locator("[role=dialog]").get_by_role("button", name="Trigger").last.click()
+        wait_for(lambda: published(night) > 0, "the night from the form")
+        browser.close()
+
+
+def test_down_leaves_no_process_even_after_a_kill(ui: Ui) -> None:
+    config = settings.load()
+    services = airflow.processes(config, services_only=True)
+    assert len(services) > len(airflow.SERVICES)
+    for process in services:
+        if any(name in " ".join(process.cmdline()) for name in ("scheduler", "api-server")):
+            process.kill()
+            break
+    airflow.down(config, services_only=True)
+    assert airflow.processes(config, services_only=True) == []
+    assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in services)
