@@ -241,6 +241,22 @@ def sample_dump(
 
 
 @app.command()
+def bench(
+    rounds: Annotated[int, typer.Option(help="how often each is measured", min=1)] = 3,
+    cold: Annotated[bool, typer.Option(help="also from a bare clone, network included")] = True,
+) -> None:
+    """Measure nights on this machine and print them beside their budgets.
+
+    Example: `sentiment bench --rounds 5 --no-cold`
+    """
+    from sentiment.bench import night
+
+    OUT.print(f"On {night.machine()}")
+    found = night.measure(rounds, cold, OUT.print)
+    _show(_table(["measured", "least", "median", "most", "budget"], [m.row() for m in found]))
+
+
+@app.command()
 def runs(limit: Annotated[int, typer.Option(help="how many, the newest first", min=1)] = 20) -> None:
     """List runs, the newest first."""
     with database.transaction() as c:

@@ -15,7 +15,15 @@ from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException, AirflowSkipException
 
 from sentiment import settings
-from sentiment.errors import DataError, InfrastructureError, ParameterError, SentimentError, SetupError, from_record
+from sentiment.errors import (
+    DataError,
+    InfrastructureError,
+    ParameterError,
+    SentimentError,
+    SetupError,
+    StaleAttemptError,
+    from_record,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -31,7 +39,8 @@ RETRY_POLICY = ExceptionRetryPolicy(
             exception=[DataError, ParameterError, SetupError],
             action=RetryAction.FAIL,
             reason="the same input fails again",
-        )
+        ),
+        RetryRule(exception=StaleAttemptError, action=RetryAction.FAIL, reason="a newer attempt is at work"),
     ]
 )
 

@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from sentiment import contract, ledger, settings
 from sentiment.database import transaction
@@ -64,7 +64,7 @@ def merge(run: ledger.Run, step: ledger.Step, expected: Expected) -> None:
             if status != "published":
                 _publish(c, run, step, staging, expected)
     except DBAPIError as error:
-        raise _explained(error) from error
+        raise InfrastructureError(f"Publishing failed: {str(error.orig).strip()}", "sentiment runs") from error
     staging.drop()
 
 
@@ -86,23 +86,24 @@ def _lock(c: sa.Connection) -> None:
     config = settings.load()
     c.exec_driver_sql(f"SET LOCAL statement_timeout = '{config.statement_timeout_s}s'")
     c.exec_driver_sql(f"SET LOCAL lock_timeout = '{config.lock_timeout_s}s'")
-    c.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_KEY})")
+    try:
+        c.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_KEY})")
+    except OperationalError as error:
+        if getattr(error.orig, "pgcode", None) != LOCK_NOT_AVAILABLE:
+            raise
+        raise InfrastructureError(f"Another publisher holds the lock: {_holder()}.", "sentiment runs") from error
 
 
-def _explained(error: DBAPIError) -> InfrastructureError:
-    if getattr(error.orig, "pgcode", None) != LOCK_NOT_AVAILABLE:
-        return InfrastructureError(f"Publishing failed: {str(error.orig).strip()}", "sentiment runs")
+def _holder() -> str:
     with transaction() as c:
         holder = c.execute(
             sa.text(
-                "SELECT a.pid, a.usename, a.application_name, a.query_start FROM pg_locks l "
-                "JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND l.granted "
-                "AND l.classid::bigint << 32 | l.objid::bigint = :key"
+                "SELECT a.pid, a.usename, a.query_start FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
+                "WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint << 32 | l.objid::bigint = :key"
             ),
             {"key": LOCK_KEY},
         ).one_or_none()
-    who = f"process {holder.pid} ({holder.usename}, since {holder.query_start})" if holder else "a process now gone"
-    return InfrastructureError(f"Another publisher holds the lock: {who}. Waited long enough.", "sentiment runs")
+    return f"process {holder.pid} ({holder.usename}, since {holder.query_start})" if holder else "a process now gone"
 
 
 def _check_staging(c: sa.Connection, staging: Staging, expected: Expected) -> None:

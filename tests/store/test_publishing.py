@@ -1,0 +1,190 @@
+"""The publishing transaction without Spark: whole or nothing, once, by the newest attempt only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sentiment import ledger, settings
+from sentiment.database import transaction
+from sentiment.errors import InfrastructureError, ParameterError, StaleAttemptError
+from sentiment.lake import Part
+from sentiment.ledger import DumpFile, Run, Step
+from sentiment.scoring import registry
+from sentiment.store import publishing
+from sentiment.store.publishing import Expected
+from sentiment.store.staging import Staging
+
+SOURCE = "published_here"
+NIGHT = date(2026, 8, 10)
+_NUMBERS = count(1)
+TABLES = ("review", "night_review", "review_sentiment", "film_night")
+
+STAGED = (
+    "INSERT INTO {table} (source, file_no, record_no, review_id, item_id, text, text_hash, content_hash, novelty, label, "
+    "score, p_positive, probabilities, n_wordpieces, n_chunks, scored_at) VALUES (:source, 0, :record_no, :review_id, "
+    "'f1', :text, :text, :text, 'new', 'pos', 0.9, 0.9, '{{}}', 5, 1, now())"
+)
+
+
+@pytest.fixture(autouse=True)
+def clean(ready: object) -> Iterator[None]:
+    registry.register(registry.find("demo-fr", settings.load()))
+    yield
+    with transaction("owner") as c:
+        for table in ("review_sentiment", "night_review", "film_night", "review"):
+            where = "review_id IN (SELECT review_id FROM sentiment.review WHERE source = :s)"
+            where = "source = :s" if table != "review_sentiment" else where
+            c.execute(sa.text(f"DELETE FROM sentiment.{table} WHERE {where}"), {"s": SOURCE})
+        c.execute(sa.text("DELETE FROM sentiment.run_step USING sentiment.run r WHERE run_step.run_id = r.run_id "
+                          "AND r.source = :s"), {"s": SOURCE})  # fmt: skip
+        c.execute(sa.text("DELETE FROM sentiment.run WHERE source = :s"), {"s": SOURCE})
+
+
+def open_run(night: date = NIGHT, **kwargs: Any) -> Run:
+    dump_id = f"dump-{next(_NUMBERS)}"
+    ledger.record_dump(dump_id, SOURCE, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
+    return ledger.open_run(night, SOURCE, dump_id, "demo-fr", **kwargs)
+
+
+def review_id(number: int) -> str:
+    return f"{number:032x}"
+
+
+def stage(run: Run, step: Step, texts: dict[int, str], twice: bool = False) -> Expected:
+    """Fill staging as Spark would, at least once, and say what `score` would have left."""
+    staging = Staging(run.run_id, step.token)
+    staging.create()
+    with transaction() as c:
+        for _ in range(1 + twice):
+            for number, text in texts.items():
+                values = {"source": SOURCE, "record_no": number, "review_id": review_id(number), "text": text}
+                c.execute(sa.text(STAGED.format(table=staging.table("review"))), values)
+    checksum = str(sum(int(review_id(n)[:15], 16) for n in texts))
+    return Expected(Part([], len(texts), checksum), 0, publishing.newest_publication())
+
+
+def publish(run: Run, texts: dict[int, str], twice: bool = False) -> None:
+    with ledger.step(run.run_id, "publish") as step:
+        publishing.merge(run, step, stage(run, step, texts, twice))
+
+
+def state() -> dict[str, list[Any]]:
+    with transaction() as c:
+        query = "SELECT review_id, text, first_night, last_night FROM sentiment.review WHERE source = :s ORDER BY 1"
+        reviews = c.execute(sa.text(query), {"s": SOURCE}).all()
+        nights = c.execute(
+            sa.text("SELECT night, sum(n) FROM sentiment.film_night WHERE source = :s GROUP BY night ORDER BY 1"),
+            {"s": SOURCE},
+        ).all()
+    return {"reviews": [tuple(r) for r in reviews], "nights": [(r[0], int(r[1])) for r in nights]}
+
+
+def test_staged_twice_is_published_once() -> None:
+    run = open_run()
+    publish(run, {1: "a", 2: "b"}, twice=True)
+    assert state()["nights"] == [(NIGHT, 2)]
+    after = ledger.get_run(run.run_id)
+    assert (after.status, after.counts["published"]) == ("published", 2)
+    with transaction() as c:
+        assert not c.execute(sa.text("SELECT 1 FROM pg_tables WHERE schemaname = 'staging'")).all()
+
+
+def test_publishing_again_changes_nothing() -> None:
+    run = open_run()
+    publish(run, {1: "a"})
+    before = state()
+    publish(run, {1: "changed", 9: "more"})
+    assert state() == before
+
+
+def test_a_stale_attempt_cannot_publish() -> None:
+    run = open_run()
+    with pytest.raises(StaleAttemptError, match="is stale"), ledger.step(run.run_id, "publish") as old:
+        expected = stage(run, old, {1: "a"})
+        with ledger.step(run.run_id, "publish"):
+            publishing.merge(run, old, expected)
+    assert state() == {"reviews": [], "nights": []}
+
+
+@pytest.mark.parametrize("lie", ["rows", "checksum", "quarantined"])
+def test_staging_that_is_not_what_score_left_is_refused(lie: str) -> None:
+    run = open_run()
+    with pytest.raises(InfrastructureError, match="the manifest says"), ledger.step(run.run_id, "publish") as step:
+        told = stage(run, step, {1: "a", 2: "b"})
+        part = Part([], told.scored.rows + (lie == "rows"), "7" if lie == "checksum" else told.scored.checksum)
+        publishing.merge(run, step, Expected(part, int(lie == "quarantined"), told.baseline))
+    assert state() == {"reviews": [], "nights": []}
+    assert ledger.get_run(run.run_id).status == "running"
+
+
+def test_a_night_published_in_between_asks_for_a_new_score() -> None:
+    first, second = open_run(), open_run(NIGHT + timedelta(days=1))
+    with pytest.raises(InfrastructureError, match="Another night was published"):
+        with ledger.step(second.run_id, "publish") as step:
+            expected = stage(second, step, {2: "b"})
+            publish(first, {1: "a"})
+            publishing.merge(second, step, expected)
+    assert state()["nights"] == [(NIGHT, 1)]
+
+
+def test_an_older_night_published_late_overwrites_nothing_newer() -> None:
+    publish(open_run(), {1: "newer", 2: "same"})
+    older = NIGHT - timedelta(days=3)
+    publish(open_run(older), {1: "older", 3: "only then"})
+    assert state()["reviews"] == [
+        (review_id(1), "newer", older, NIGHT),
+        (review_id(2), "same", NIGHT, NIGHT),
+        (review_id(3), "only then", older, older),
+    ]
+    assert state()["nights"] == [(older, 2), (NIGHT, 2)]
+
+
+def test_superseding_replaces_the_night_as_a_whole_and_only_when_asked() -> None:
+    old = open_run()
+    publish(old, {1: "a", 2: "b"})
+    with pytest.raises(ParameterError, match="already published from another dump"):
+        open_run()
+    new = open_run(supersede=True, reason="the export was cut")
+    publish(new, {2: "b", 3: "c", 4: "d"})
+    assert [row[0] for row in state()["reviews"]] == [review_id(n) for n in (2, 3, 4)]
+    assert state()["nights"] == [(NIGHT, 3)]
+    assert ledger.get_run(old.run_id).status == "superseded"
+    assert ledger.get_run(new.run_id).supersedes == old.run_id
+
+
+def test_a_reader_sees_the_whole_night_or_none_of_it() -> None:
+    run = open_run()
+    seen = []
+    with ledger.step(run.run_id, "publish") as step:
+        expected = stage(run, step, {n: str(n) for n in range(1, 50)})
+        original = publishing._merge
+
+        def watched(c: sa.Connection, *rest: Any) -> int:
+            merged = original(c, *rest)
+            seen.append(state())
+            return merged
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(publishing, "_merge", watched)
+            publishing.merge(run, step, expected)
+    assert seen == [{"reviews": [], "nights": []}]
+    assert state()["nights"] == [(NIGHT, 49)]
+
+
+def test_a_publisher_that_waits_too_long_names_who_holds_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTIMENT_LOCK_TIMEOUT_S", "1")
+    settings.load.cache_clear()
+    run = open_run()
+    with transaction() as holder:
+        holder.exec_driver_sql(f"SELECT pg_advisory_xact_lock({publishing.LOCK_KEY})")
+        pid = holder.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        with pytest.raises(InfrastructureError, match=f"holds the lock: process {pid} \\(sentiment_writer"):
+            publish(run, {1: "a"})
+    monkeypatch.undo()
+    settings.load.cache_clear()
+    assert state()["reviews"] == []
