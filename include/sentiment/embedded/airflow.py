@@ -113,11 +113,12 @@ def up(config: Settings, env: dict[str, str], tell: Callable[[str], None]) -> bo
     check_port(config.airflow_port)
     kept = secrets.load(config.home)
     secrets.write_private(config.home / "airflow" / "passwords.json", json.dumps({ADMIN: kept["airflow_admin"]}))
+    sessions: dict[int, float] = {}
     for service in SERVICES:
         log = config.home / "logs" / f"airflow-{service}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
-            subprocess.Popen(
+            process = subprocess.Popen(
                 [str(bin_folder() / "airflow"), service],
                 env={**env, SERVICE: service},
                 stdout=out,
@@ -126,6 +127,8 @@ def up(config: Settings, env: dict[str, str], tell: Callable[[str], None]) -> bo
                 start_new_session=True,
                 cwd=config.home,
             )
+        sessions[process.pid] = psutil.Process(process.pid).create_time()
+        secrets.write_private(config.home / "airflow" / "sessions.json", json.dumps(sessions))
         tell(f"{service} started, log {log}")
     _wait_until_healthy(config)
     return True
@@ -167,17 +170,33 @@ def _healthy(config: Settings) -> bool:
 
 
 def processes(config: Settings, services_only: bool = False) -> list[psutil.Process]:
-    """Every process started for this home, grandchildren and orphans too, but neither Postgres nor ourselves."""
+    """Every process started for this home, grandchildren and orphans too, but neither Postgres nor ourselves.
+
+    Two signs tell them: our mark in their environment, and, since processes that rename themselves lose that,
+    the session that each service was started in.
+    """
     spared = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
-    return [p for p in psutil.process_iter() if p.pid not in spared and _is_ours(p, config, services_only)]
+    sessions = _sessions(config)
+    return [p for p in psutil.process_iter() if p.pid not in spared and _is_ours(p, config, sessions, services_only)]
 
 
-def _is_ours(process: psutil.Process, config: Settings, services_only: bool) -> bool:
+def _sessions(config: Settings) -> dict[int, float]:
+    """Session id -> when it was started, of every service that `up` started."""
+    path = config.home / "airflow" / "sessions.json"
+    kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return {int(session): started for session, started in kept.items()}
+
+
+def _is_ours(process: psutil.Process, config: Settings, sessions: dict[int, float], services_only: bool) -> bool:
     try:
+        if process.name() == "postgres":
+            return False
+        started = sessions.get(os.getsid(process.pid))
+        if started is not None and process.create_time() >= started:
+            return True
         env = process.environ()
-        mine = env.get(MARKER) == str(config.home) and (not services_only or SERVICE in env)
-        return mine and process.name() != "postgres"
-    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+        return env.get(MARKER) == str(config.home) and (not services_only or SERVICE in env)
+    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, ProcessLookupError):
         return False
 
 
