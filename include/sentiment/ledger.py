@@ -22,7 +22,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sentiment.database import transaction
-from sentiment.errors import ParameterError, SentimentError, StaleAttemptError
+from sentiment.errors import InfrastructureError, ParameterError, SentimentError, StaleAttemptError
 from sentiment.settings import PROJECT_ROOT
 
 log = logging.getLogger(__name__)
@@ -269,6 +269,13 @@ def _start(run_id: str, name: str) -> Step:
             ),
             {"run_id": run_id, "step": name},
         ).scalar_one()
+        c.execute(
+            sa.text(
+                "UPDATE sentiment.run SET status = 'running', verdict = NULL "
+                "WHERE run_id = :run_id AND status = 'failed'"
+            ),
+            {"run_id": run_id},
+        )
     log.info("%s of run %s starts with token %s", name, run_id, token)
     return Step(run_id, name, token)
 
@@ -301,17 +308,22 @@ def finish_in(c: sa.Connection, current: Step) -> None:
 
 
 def _fail(current: Step, error: BaseException) -> None:
-    known = isinstance(error, SentimentError)
-    fault = {
-        "error_kind": type(error).__name__,
-        "error": error.message if isinstance(error, SentimentError) else (str(error) or type(error).__name__)[:4000],
-        "try_next": error.try_next if isinstance(error, SentimentError) else None,
-    }
+    told = error if isinstance(error, SentimentError) else InfrastructureError(str(error)[:4000] or repr(error))
+    fault = {"error_kind": type(told).__name__, "error": told.message, "try_next": told.try_next or None}
     try:
         with transaction() as c:
             _write(c, current, "failed", fault)
+            c.execute(sa.text(MARK_FAILED), {"run_id": current.run_id, "token": current.token, "error": told.message})
     except SentimentError as second:
-        log.warning("failure of %s (known: %s) not written: %s", current.name, known, second)
+        log.warning("failure of %s not written: %s", current.name, second)
+
+
+MARK_FAILED = """
+UPDATE sentiment.run SET status = 'failed', verdict = :error, finished_at = now()
+WHERE run_id = :run_id AND status IN ('running', 'audited')
+  AND :token = (SELECT max(token) FROM sentiment.run_step WHERE run_id = :run_id)
+"""
+"""A stale attempt's failure says nothing about the run."""
 
 
 def _write(c: sa.Connection, current: Step, state: str, fault: Mapping[str, str | None] | None = None) -> None:

@@ -97,11 +97,11 @@ def _dags_test(config: Settings, ready: Machine, conf: dict[str, Any], tell: Tel
 
 def _follow(process: subprocess.Popen[bytes], tell: Tell) -> None:
     """Tell each step's start and end, as the ledger has them, until the process ends."""
-    newest, told = _newest_token(), set[tuple[int, str]]()
+    newest, told = _newest_token(), set[tuple[int, str]]()  # token and words
     while True:
         ended = process.poll() is not None
         for step in _steps_since(newest):
-            mark = (step.token, step.state)
+            mark = (step.token, _words(step))
             if mark not in told:
                 told.add(mark)
                 tell(f"  {step.step}: {_words(step)}")
@@ -112,7 +112,7 @@ def _follow(process: subprocess.Popen[bytes], tell: Tell) -> None:
 
 def _words(step: sa.Row[Any]) -> str:
     if step.state == "running":
-        return "started"
+        return f"{step.rows_done:,} of {step.rows_total:,} rows" if step.rows_total else "started"
     return f"{step.state} in {(step.finished_at - step.started_at).total_seconds():.1f} s"
 
 
@@ -125,7 +125,7 @@ def _steps_since(token: int) -> list[sa.Row[Any]]:
     with transaction() as c:
         rows = c.execute(
             sa.text(
-                "SELECT token, step, state, started_at, finished_at FROM sentiment.run_step "
+                "SELECT token, step, state, rows_done, rows_total, started_at, finished_at FROM sentiment.run_step "
                 "WHERE token > :token ORDER BY token"
             ),
             {"token": token},
