@@ -81,7 +81,7 @@ def published(night: date) -> int:
         return int(c.execute(sa.text(query), {"n": night}).scalar_one())
 
 
-def wait_for(condition: Callable[[], object], what: str, within_s: float = 300) -> None:
+def wait_for(condition: Callable[[], object], what: str, within_s: float = 420) -> None:
     end = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < end, f"waited too long for {what}"

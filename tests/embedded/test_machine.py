@@ -1,0 +1,60 @@
+"""What a machine lacks is said with the line that mends it; secrets stay private."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+from sentiment.embedded import airflow, doctor, jars, secrets
+from sentiment.errors import InfrastructureError, SetupError
+from sentiment.settings import Settings
+
+
+def test_doctor_on_a_bare_home_names_every_gap_and_its_cure(tmp_path: Path) -> None:
+    bare = Settings(home=tmp_path / "home", cache=tmp_path / "cache", airflow_port=1)
+    findings = {f.what: f for f in doctor.examine(bare)}
+    missing = {what for what, finding in findings.items() if not finding.ok}
+    assert {"jars of Spark NLP", "secrets"} <= missing
+    assert all(finding.mend for finding in findings.values())
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_taken_port_is_told_with_another_to_try() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(SetupError, match=f"Port {port} .* is taken") as told:
+            airflow.check_port(port)
+    assert told.value.try_next == f"SENTIMENT_AIRFLOW_PORT={port + 1} make up"
+
+
+def test_secrets_are_generated_once_and_only_for_their_owner(tmp_path: Path) -> None:
+    first = secrets.load(tmp_path)
+    assert secrets.load(tmp_path) == first
+    assert len(set(first.values())) == len(secrets.NAMES)
+    assert min(len(value) for value in first.values()) >= 32
+    assert stat.S_IMODE((tmp_path / "secrets.json").stat().st_mode) == 0o600
+
+
+def test_a_jar_that_is_not_what_it_should_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "good.jar").write_bytes(b"good")
+    sums = {"good.jar": hashlib.sha256(b"good").hexdigest()}
+    jars.verify(tmp_path, sums)
+    (tmp_path / "good.jar").write_bytes(b"tampered")
+    with pytest.raises(InfrastructureError, match=r"good\.jar is not the file it should be"):
+        jars.verify(tmp_path, sums)
+
+
+def test_the_manifest_and_the_sums_name_the_same_jars() -> None:
+    manifest = (jars.MANIFEST / "ivy.xml").read_text("utf-8")
+    assert manifest.count("<dependency ") == len(jars.expected()) == 9
+
+
+def test_missing_jars_say_what_to_type(tmp_path: Path) -> None:
+    with pytest.raises(SetupError) as told:
+        jars.spark_jars(Settings(home=tmp_path, cache=tmp_path))
+    assert told.value.try_next == "make nightly"
