@@ -1,63 +1,96 @@
-"""Write what the reference says of sentences: Hugging Face's cased tokenizer and ONNX Runtime.
+"""Write what the reference says of sentences: Hugging Face's cased tokenizer and ONNX Runtime, one text at a time.
 
-    python tools/make_golden.py tests/golden/own-sentences.jsonl \
-        --model include/sentiment/scoring/bundled/demo-fr > /tmp/golden.jsonl
-
-Each line {"text", "polarity"} comes back with `n_wordpieces` (special pieces included, cut at 512) and `pos`,
-the probability of the positive label, one text at a time and unpadded.
+The text is scored, and written, in its NFC form. `n_wordpieces` is the length of what the network is fed: [CLS] and
+[SEP] count, and it never exceeds 512, where longer texts are cut. `pos` is the softmax probability of the label pos.
+`--as-it-came` leaves the text alone: `shared/golden/demo-fr-allocine-train.jsonl` was made so, and one row of its
+reviews (543) holds decomposed accents.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
+import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import onnxruntime as ort
+import onnxruntime as ort  # type: ignore[import-untyped]
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 MAX_WORDPIECES = 512
+EXAMPLE = """example:
+  python tools/make_golden.py tests/golden/own-sentences.jsonl /tmp/golden.jsonl \\
+      --model include/sentiment/scoring/bundled/demo-fr
+"""
+
+
+class Said(NamedTuple):
+    """What the reference says of one text."""
+
+    n_wordpieces: int
+    pos: float
 
 
 class Reference:
-    """The network fed by the reference tokenizer."""
+    """A network fed by the reference tokenizer."""
 
     def __init__(self, model: Path) -> None:
+        """Load `model.onnx`, `assets/vocab.txt` and `assets/labels.txt` from the folder."""
         self._tokenizer = BertWordPieceTokenizer(
-            str(model / "assets" / "vocab.txt"), lowercase=False, strip_accents=False
+            str(model / "assets" / "vocab.txt"),
+            clean_text=True,
+            handle_chinese_chars=True,
+            strip_accents=False,
+            lowercase=False,
         )
         self._tokenizer.enable_truncation(MAX_WORDPIECES)
         self._session = ort.InferenceSession(str(model / "model.onnx"), providers=["CPUExecutionProvider"])
-        self._positive = (model / "assets" / "labels.txt").read_text("utf-8").split().index("pos")
+        self._pos = (model / "assets" / "labels.txt").read_text("utf-8").split().index("pos")
 
-    def score(self, text: str) -> tuple[int, float]:
-        """Number of wordpieces, and probability of the positive label."""
+    def score(self, text: str) -> Said:
+        """Score one text, unpadded and as it is."""
         ids = np.asarray([self._tokenizer.encode(text).ids], dtype=np.int64)
         feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-        logits = self._session.run(["logits"], feed)[0][0].astype(np.float64)
+        logits = np.asarray(self._session.run(["logits"], feed)[0], dtype=np.float64)[0]
         chances = np.exp(logits - logits.max())
-        return ids.shape[1], float(chances[self._positive] / chances.sum())
+        return Said(ids.shape[1], float(chances[self._pos] / chances.sum()))
 
 
-def scored(line: str, reference: Reference) -> dict[str, Any]:
-    """One line of the golden file."""
-    given = json.loads(line)
-    n_wordpieces, pos = reference.score(given["text"])
-    return {"text": given["text"], "polarity": given["polarity"], "n_wordpieces": n_wordpieces, "pos": round(pos, 6)}
+def golden(lines: Iterator[str], reference: Reference, as_it_came: bool) -> Iterator[dict[str, Any]]:
+    """Each sentence with what the reference says of it; polarity is null where the line has none."""
+    for line in lines:
+        given = json.loads(line)
+        text = given["text"] if as_it_came else unicodedata.normalize("NFC", given["text"])
+        said = reference.score(text)
+        yield {
+            "text": text,
+            "polarity": given.get("polarity"),
+            "n_wordpieces": said.n_wordpieces,
+            "pos": round(said.pos, 6),
+        }
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sentences", type=Path, help="JSON lines with text and, optionally, polarity")
+    parser.add_argument("output", type=Path, help="JSON lines to write; may be the file that is read")
+    parser.add_argument("--model", type=Path, required=True, help="folder with model.onnx and assets/")
+    parser.add_argument("--as-it-came", action="store_true", help="don't compose accents (NFC) first")
+    return parser.parse_args()
 
 
 def main() -> None:
-    """Read the file named, write to standard output."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sentences", type=Path)
-    parser.add_argument("--model", type=Path, required=True)
-    options = parser.parse_args()
-    reference = Reference(options.model)
-    for line in options.sentences.read_text("utf-8").splitlines():
-        sys.stdout.write(json.dumps(scored(line, reference), ensure_ascii=False) + "\n")
+    """Read all, then write all, so that a golden file can be made anew in place."""
+    options = arguments()
+    lines = filter(str.strip, options.sentences.read_text("utf-8").split("\n"))
+    rows = list(golden(lines, Reference(options.model), options.as_it_came))
+    written = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    options.output.write_text(written, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def test_distances_by_hand() -> None:
     same = distances.between(np.array([0.0, 50, 50]), np.array([0.0, 100, 100]), (0.5,))
     assert same.ks_statistic == 0
     assert same.wasserstein_distance == 0
-    assert same.population_stability_index == pytest.approx(0, abs=1e-3)
+    assert same.population_stability_index == pytest.approx(0, abs=0.01)  # the smoothing alone
     moved = distances.between(np.array([0.0, 40, 60]), np.array([0.0, 60, 40]), (0.5,))
     assert moved.ks_statistic == pytest.approx(0.2)
     assert moved.wasserstein_distance == pytest.approx(0.2)

@@ -104,7 +104,7 @@ def audit(run_id: str) -> None:
         _check_size(run)
         model = registry.find(run.model_id, settings.load())
         said = [canary.Said(**each) for each in ledger.done(run_id, "score").detail["canary"]]
-        step.detail["canary"] = canary.check(model.model_id, model.fingerprint, run_id, said)
+        step.detail["canary"] = canary.check(model.model_id, registry.canary_fingerprint(model), run_id, said)
     ledger.set_status(run_id, "audited")
 
 

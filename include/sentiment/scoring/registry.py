@@ -64,6 +64,11 @@ def _fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def canary_fingerprint(model: Model) -> str:
+    """Of the network and of the sentences: another of either opens a new canary."""
+    return hashlib.sha256(f"{model.fingerprint} {CANARY.read_text('utf-8')}".encode()).hexdigest()
+
+
 def register(model: Model) -> None:
     """Write the model down; the first one ever becomes current.
 

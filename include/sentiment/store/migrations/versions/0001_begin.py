@@ -433,7 +433,7 @@ def _drift_tables() -> None:
     op.create_table(
         "canary",
         _id("model_id", "the model", primary_key=True),
-        _id("fingerprint", "the model's fingerprint", primary_key=True),
+        _id("fingerprint", "hash of the model's fingerprint and of the sentences", primary_key=True),
         sa.Column("sentence_no", sa.Integer, primary_key=True, autoincrement=False, comment="sentence, from 1"),
         _id("label", "label when the canary was opened"),
         sa.Column("score", sa.Double, nullable=False, comment="probability of that label then"),
