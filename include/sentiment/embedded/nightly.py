@@ -16,7 +16,7 @@ from sentiment import settings
 from sentiment.database import transaction
 from sentiment.embedded import airflow, machine, sample_dump
 from sentiment.embedded.machine import Machine, Tell, stage
-from sentiment.errors import InfrastructureError, SentimentError, from_record
+from sentiment.errors import InfrastructureError, ParameterError, SentimentError, from_record
 from sentiment.orchestration import steps
 from sentiment.settings import Settings
 
@@ -138,8 +138,14 @@ def _failure(note: Path, log: Path) -> SentimentError:
     if note.exists():
         told = json.loads(note.read_text("utf-8"))
         return from_record(told["kind"], f"{told['task']}: {told['message']}", told["try_next"] or f"less {log}")
-    last = [line for line in log.read_text("utf-8", "replace").splitlines() if line.strip()][-1:]
-    return InfrastructureError(f"Airflow ended before any task failed: {''.join(last)}", f"less {log}")
+    said = [line.strip() for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
+    refused = [line.partition(PARAM_REFUSED)[2] for line in said if PARAM_REFUSED in line]
+    if refused:
+        return ParameterError(f"Airflow refused the parameter {refused[-1]}.", "make help")
+    return InfrastructureError(f"Airflow ended before any task failed: {(said or ['nothing said'])[-1]}", f"less {log}")
+
+
+PARAM_REFUSED = "ParamValidationError: Invalid input for param "
 
 
 def _run_of(conf: dict[str, Any]) -> sa.Row[Any]:
