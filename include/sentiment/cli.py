@@ -237,7 +237,12 @@ def sample_dump(
         defect_share=defect_share,
         duplicate_share=duplicate_share,
     )
-    OUT.print(f"{samples.write(spec, path)} in {path}")
+    made = samples.write(spec, path)
+    OUT.print(
+        f"{made.records:,} made-up records in {made.path}: {made.fresh:,} fresh, {made.known:,} known, "
+        f"{made.changed:,} changed, {made.duplicates:,} duplicate, {sum(made.defects.values()):,} defective; "
+        f"{made.positive:,} positive, {made.negative:,} negative"
+    )
 
 
 @app.command()
