@@ -37,7 +37,7 @@ def test_statements_run_as_the_reader(statement: str, ready: machine.Machine, ni
 
 def test_targets_and_commands_exist() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    for target in set(re.findall(r"`?make (\w+)", README)):
+    for target in set(re.findall(r"(?:^|`)make (\w+)", README, re.MULTILINE)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     cli = (ROOT / "include/sentiment/cli.py").read_text("utf-8")
     for command in set(re.findall(r"bin/sentiment ([a-z-]+)", README)):
