@@ -120,7 +120,7 @@ def test_staging_that_is_not_what_score_left_is_refused(lie: str) -> None:
         part = Part([], told.scored.rows + (lie == "rows"), "7" if lie == "checksum" else told.scored.checksum)
         publishing.merge(run, step, Expected(part, int(lie == "quarantined"), told.baseline))
     assert state() == {"reviews": [], "nights": []}
-    assert ledger.get_run(run.run_id).status == "running"
+    assert ledger.get_run(run.run_id).status == "failed"
 
 
 def test_a_night_published_in_between_asks_for_a_new_score() -> None:
