@@ -29,11 +29,15 @@ def java_home(config: Settings | None = None) -> Path:
 def java_environment() -> dict[str, str]:
     """JAVA_HOME, and PATH with this environment's commands and Java first."""
     home, commands = java_home(), Path(sys.executable).parent
-    return {"JAVA_HOME": str(home), "PATH": os.pathsep.join([str(commands), str(home / "bin"), os.environ["PATH"]])}
+    path = [str(commands), str(home / "bin"), os.environ.get("PATH", os.defpath)]
+    return {"JAVA_HOME": str(home), "PATH": os.pathsep.join(path)}
 
 
-def trust_flags(cache: Path) -> list[str]:
-    """Java flags that make it trust what this machine's OpenSSL trusts (SSL_CERT_FILE, say, behind a proxy)."""
+def trust_store(cache: Path) -> list[str]:
+    """Java flags that make it trust what this machine's OpenSSL trusts (SSL_CERT_FILE, say, behind a proxy).
+
+    None where this machine has no such file; SetupError where the file holds no readable certificates.
+    """
     paths = ssl.get_default_verify_paths()
     bundle = Path(paths.cafile or paths.openssl_cafile)
     if not bundle.is_file():
@@ -43,18 +47,21 @@ def trust_flags(cache: Path) -> list[str]:
     if not store.exists():
         cache.mkdir(parents=True, exist_ok=True)
         beside = store.with_suffix(f".{os.getpid()}")
-        beside.write_bytes(_trust_store(pem))
+        beside.write_bytes(_java_store(pem, bundle))
         beside.replace(store)
     return [f"-Djavax.net.ssl.trustStore={store}", f"-Djavax.net.ssl.trustStorePassword={TRUST_PASSWORD}"]
 
 
-def _trust_store(pem: bytes) -> bytes:
+def _java_store(pem: bytes, bundle: Path) -> bytes:
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
     from cryptography.utils import CryptographyDeprecationWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-        certificates = x509.load_pem_x509_certificates(pem)
+        try:
+            certificates = x509.load_pem_x509_certificates(pem)
+        except ValueError as error:
+            raise SetupError(f"The certificates in {bundle} can't be read: {error}.", "unset SSL_CERT_FILE") from error
     named = [pkcs12.PKCS12Certificate(c, str(n).encode()) for n, c in enumerate(certificates)]
     return pkcs12.serialize_java_truststore(named, BestAvailableEncryption(TRUST_PASSWORD.encode()))

