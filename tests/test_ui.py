@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -57,6 +58,7 @@ def ui(ready: object, home: Path) -> Iterator[Ui]:
         port = str(probe.getsockname()[1])
     os.environ["SENTIMENT_AIRFLOW_PORT"] = port
     settings.load.cache_clear()
+    kill_a_night(home)
     done = subprocess.run([CLI, "up"], capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     password = re.search(r"password (\S+)", done.stdout)
@@ -65,6 +67,21 @@ def ui(ready: object, home: Path) -> Iterator[Ui]:
     airflow.down(settings.load(), services_only=True)
     del os.environ["SENTIMENT_AIRFLOW_PORT"]
     settings.load.cache_clear()
+
+
+def kill_a_night(home: Path) -> None:
+    """A night that was killed: what it leaves in Airflow's database must not keep the UI's runs waiting."""
+    night = date(2026, 9, 30)
+    command = [CLI, "nightly", "--dump", str(dump_of(night, home)), "--date", night.isoformat(), "--source", "gone"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    wait_for(lambda: _count("sentiment.run WHERE source = 'gone'"), "the night that is to be killed")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _count(rows: str) -> int:
+    with transaction() as c:
+        return int(c.execute(sa.text(f"SELECT count(*) FROM {rows}")).scalar_one())
 
 
 def dump_of(night: date, home: Path) -> Path:
@@ -114,6 +131,9 @@ def test_the_rest_call_publishes_a_night_without_a_logical_date(ui: Ui, home: Pa
     wait_for(lambda: ui.call("GET", path, token=ui.token())["state"] in {"success", "failed"}, "the run")
     assert ui.call("GET", path, token=ui.token())["state"] == "success"
     assert published(night) > 0
+    said = subprocess.run([CLI, "nightly"], capture_output=True, text=True, check=False, timeout=200)
+    assert said.returncode == 2
+    assert "its scheduler would take part" in said.stderr
 
 
 def test_the_form_in_a_browser_publishes_a_night(ui: Ui, home: Path) -> None:

@@ -11,12 +11,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
 import psutil
+import sqlalchemy as sa
 
 from sentiment import spark
 from sentiment.embedded import secrets
@@ -105,11 +106,62 @@ def _airflow(arguments: list[str], env: dict[str, str], config: Settings) -> Non
         raise InfrastructureError(f"`airflow {' '.join(arguments)}` failed; see {log}.", f"tail -n 30 {log}")
 
 
+ABANDONED = """
+    WITH ended AS (
+        UPDATE dag_run SET state = 'failed', end_date = now()
+        WHERE state = 'running' AND triggered_by = 'TEST' RETURNING dag_id, run_id
+    )
+    UPDATE task_instance t SET state = 'failed', end_date = now() FROM ended
+    WHERE t.dag_id = ended.dag_id AND t.run_id = ended.run_id AND t.state IN ('running', 'queued', 'scheduled')
+"""
+
+
+@contextmanager
+def night_in_progress(env: dict[str, str]) -> Iterator[None]:
+    """While a `dags test` of ours lives: end what killed ones left, and show others that this one is alive."""
+    with _metadata(env) as c:
+        _end_abandoned(c)
+        c.commit()
+        c.execute(sa.text("SELECT pg_advisory_lock_shared(hashtext('sentiment nightly'))"))
+        c.commit()
+        yield
+
+
+def end_abandoned_nights(env: dict[str, str]) -> None:
+    """Fail the runs of `airflow dags test` whose process was killed: each would hold the DAG's only place for ever."""
+    with _metadata(env) as c:
+        _end_abandoned(c)
+        c.commit()
+
+
+def _end_abandoned(connection: sa.Connection) -> None:
+    alone = "SELECT pg_try_advisory_xact_lock(hashtext('sentiment nightly'))"
+    if connection.execute(sa.text(alone)).scalar_one():
+        connection.execute(sa.text(ABANDONED))
+
+
+def scheduler_would_interfere(config: Settings, env: dict[str, str], dag_id: str) -> bool:
+    """Whether a scheduler of ours runs that DAG: it would start the tasks of a `dags test` a second time."""
+    if not processes(config, services_only=True):
+        return False
+    with _metadata(env) as c:
+        query = "SELECT 1 FROM dag WHERE dag_id = :dag_id AND NOT is_paused"
+        return c.execute(sa.text(query), {"dag_id": dag_id}).first() is not None
+
+
+@contextmanager
+def _metadata(env: dict[str, str]) -> Iterator[sa.Connection]:
+    engine = sa.create_engine(env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"], poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        yield connection
+
+
 def up(config: Settings, env: dict[str, str], tell: Callable[[str], None]) -> bool:
     """Start the UI's processes and wait until they are healthy; False where they run already."""
     if _healthy(config):
         return False
     down(config, services_only=True)
+    end_abandoned_nights(env)
     check_port(config.airflow_port)
     kept = secrets.load(config.home)
     secrets.write_private(config.home / "airflow" / "passwords.json", json.dumps({ADMIN: kept["airflow_admin"]}))

@@ -20,6 +20,7 @@ from sentiment.errors import InfrastructureError, ParameterError, SentimentError
 from sentiment.orchestration import steps
 from sentiment.settings import Settings
 
+DAG = "nightly_reviews"
 POLL_S = 0.5
 
 
@@ -46,7 +47,12 @@ def run(params: dict[str, Any], tell: Tell) -> Outcome:
     dump = params.get("dump") or str(_sample(config, date.fromisoformat(night), tell))
     conf = {"source": config.source, "model": config.model, **params, "night": night, "dump": _absolute(dump)}
     began = datetime.now(UTC)
-    with stage(tell, f"Night {night} through Airflow's DAG nightly_reviews") as words:
+    if airflow.scheduler_would_interfere(config, ready.env, DAG):
+        raise ParameterError(
+            f"Airflow's UI is up and {DAG} is switched on there: its scheduler would take part in this night.",
+            f"trigger it at http://127.0.0.1:{config.airflow_port}/dags/{DAG}, or: make down",
+        )
+    with stage(tell, f"Night {night} through Airflow's DAG {DAG}") as words, airflow.night_in_progress(ready.env):
         log = _dags_test(config, ready, conf, tell)
         words.append(f"log {log}")
     row = _run_of(conf)
@@ -81,7 +87,7 @@ def _dags_test(config: Settings, ready: Machine, conf: dict[str, Any], tell: Tel
     log = config.home / "logs" / f"nightly-{conf['night']}-{datetime.now():%Y%m%dT%H%M%S}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     note = log.with_suffix(".failure.json")
-    command = [str(airflow.bin_folder() / "airflow"), "dags", "test", "nightly_reviews", "--conf", json.dumps(conf)]
+    command = [str(airflow.bin_folder() / "airflow"), "dags", "test", DAG, "--conf", json.dumps(conf)]
     env = {**ready.env, "SENTIMENT_FAILURE_NOTE": str(note), "COLUMNS": "200"}
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT, cwd=config.home)
