@@ -66,7 +66,7 @@ def stage(run: Run, step: Step, texts: dict[int, str], twice: bool = False) -> E
                 values = {"source": SOURCE, "record_no": number, "review_id": review_id(number), "text": text}
                 c.execute(sa.text(STAGED.format(table=staging.table("review"))), values)
     checksum = str(sum(int(review_id(n)[:15], 16) for n in texts))
-    return Expected(Part([], len(texts), checksum), 0, publishing.newest_publication())
+    return Expected(Part([], len(texts), checksum), 0, publishing.newest_publication(SOURCE))
 
 
 def publish(run: Run, texts: dict[int, str], twice: bool = False) -> None:
@@ -76,7 +76,7 @@ def publish(run: Run, texts: dict[int, str], twice: bool = False) -> None:
 
 def state() -> dict[str, list[Any]]:
     with transaction() as c:
-        query = "SELECT review_id, text, first_night, last_night FROM sentiment.review WHERE source = :s ORDER BY 1"
+        query = "SELECT review_id, text, first_night, last_night FROM sentiment.v_review_sentiment WHERE source = :s ORDER BY 1"
         reviews = c.execute(sa.text(query), {"s": SOURCE}).all()
         nights = c.execute(
             sa.text("SELECT night, sum(n) FROM sentiment.film_night WHERE source = :s GROUP BY night ORDER BY 1"),

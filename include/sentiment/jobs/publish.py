@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from pyspark.sql import functions as F
+
 from sentiment import ledger
 from sentiment.jobs.entry import main
 from sentiment.lake import Lake, Part, run_key
@@ -12,7 +14,13 @@ from sentiment.store import publishing
 from sentiment.store.staging import COLUMNS, Staging
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
+
+
+def without_known_text(rows: DataFrame) -> DataFrame:
+    """What is published already does not travel again, unless the night that said so may be taken back."""
+    fresh = F.col("novelty") != "known"
+    return rows.withColumns({column: F.when(fresh, F.col(column)) for column in ("title", "text", "author")})
 
 
 def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) -> None:
@@ -27,7 +35,8 @@ def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) ->
         "quarantine": quarantined,
     }.items():
         names = [column.split()[0] for column in COLUMNS[kind].split(", ")]
-        staging.fill(kind, lake.read(spark, parts).select(*names))
+        rows = lake.read(spark, parts).select(*names)
+        staging.fill(kind, without_known_text(rows) if kind == "review" and run.supersedes is None else rows)
     expected = publishing.Expected(
         scored=Part(**score.detail["scored"]),
         quarantined=sum(part.rows for part in quarantined),

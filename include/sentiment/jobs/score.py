@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) -> None:
     config, key = settings.load(), run_key(run.night, run.run_id)
     model = registry.find(run.model_id, config)
-    step.detail["baseline"] = publishing.newest_publication()
+    step.detail["baseline"] = publishing.newest_publication(run.source)
     accepted = lake.read(spark, lake.committed("accepted", key, ledger.done(run.run_id, "validate").token))
     pipeline = network.load(spark, model, config.home / "models-shielded")
     step.detail["canary"] = _canary(spark, pipeline, model)
     reuse.fill(accepted, lake, model, step, lambda texts: network.score(texts, pipeline, model))
     scored = accepted.join(reuse.cached(spark, lake, model), "text_hash").join(_known(spark, run), "review_id", "left")
-    whole = scored.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash", "first_night", "night")
+    whole = scored.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash")
     part = lake.write(whole, "scored", key, step.token, 0, "")
     rows = lake.read(spark, [part])
     step.counts = _counts(rows, run)
@@ -42,17 +42,16 @@ def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) ->
     step.detail |= {"scored": asdict(scored_part)}
 
 
-NOVELTY = """CASE WHEN known_hash IS NULL OR first_night >= night THEN 'new'
-  WHEN known_hash = content_hash THEN 'known' ELSE 'changed' END"""
+NOVELTY = """CASE WHEN known_hash IS NULL THEN 'new' WHEN known_hash = content_hash THEN 'known' ELSE 'changed' END"""
 
 
 def _known(spark: SparkSession, run: ledger.Run) -> DataFrame:
-    query = (
-        f"SELECT review_id, content_hash AS known_hash, first_night FROM sentiment.review WHERE source = '{run.source}'"
-    )
+    """What the nights before this one said of each review: `review_id`, `known_hash`."""
     options = database.jdbc_options(database.url("writer"))
-    known = spark.read.format("jdbc").options(**options).option("query", query).option("fetchsize", 10_000).load()
-    return known.withColumn("night", F.lit(run.night))
+    reader = (
+        spark.read.format("jdbc").options(**options).option("query", publishing.known_before(run.night, run.source))
+    )
+    return reader.option("fetchsize", 10_000).load()
 
 
 def _canary(spark: SparkSession, pipeline: PipelineModel, model: registry.Model) -> list[dict[str, object]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -12,6 +13,7 @@ from alembic.script import ScriptDirectory
 from sentiment import database
 
 LOCK_KEY = 7_301_844_150_923_001
+LOCK_TIMEOUT_S = 10
 
 
 def _config() -> Config:
@@ -20,14 +22,20 @@ def _config() -> Config:
     return config
 
 
-def upgrade() -> str:
-    """Run what is missing and return the revision reached; two at once wait for each other."""
+def upgrade(to: str = "head") -> str:
+    """Run what is missing and return the revision reached; two at once wait for each other.
+
+    Raises InfrastructureError where another session keeps a table locked: waiting longer would stop everyone else.
+    """
     config = _config()
-    with database.transaction("owner") as connection:
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_KEY})")
+    engine = sa.create_engine(database.url("owner"), poolclass=sa.NullPool)
+    with database.transaction("owner") as guard, engine.connect() as connection:
+        guard.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_KEY})")
+        connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'")
+        connection.commit()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    return head()
+        command.upgrade(config, to)
+    return str(current())
 
 
 def head() -> str:

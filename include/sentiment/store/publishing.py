@@ -6,7 +6,9 @@ A later look at the ledger decides what happened; a lost answer to COMMIT is no 
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import dataclass
+from datetime import date
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -21,7 +23,15 @@ log = logging.getLogger(__name__)
 
 LOCK_KEY = 7_301_844_150_923_002
 LOCK_NOT_AVAILABLE = "55P03"
-FACTS = (*contract.CONTENT, "text_hash", "content_hash", "last_night", "run_id")
+VERSION = (*contract.CONTENT, "text_hash", "content_hash")
+VERSION_COLUMNS = ", ".join(VERSION)
+PHASES = ("staged", "locked", "merged", "before commit", "after commit", "cleaned")
+"""What `merge` goes through; each is told to Python's audit hooks as `sentiment.phase`."""
+
+
+def phase(name: str) -> None:
+    """Tell whoever listens (`sys.addaudithook`) where publishing is: nobody, outside the kill matrix."""
+    sys.audit("sentiment.phase", name)
 
 
 @dataclass(frozen=True)
@@ -31,20 +41,41 @@ class Expected:
     scored: Part
     quarantined: int
     baseline: str | None
-    """The newest publication when novelty was told, as the ledger names it."""
+    """The source's newest publication when novelty was told, as the ledger names it."""
 
 
-def newest_publication() -> str | None:
-    """The run published last in this database; novelty is told against it."""
+def newest_publication(source: str) -> str | None:
+    """The run of that source published last; novelty is told against it."""
     with transaction() as c:
-        return _newest_publication(c)
+        return _newest_publication(c, source)
 
 
-def _newest_publication(c: sa.Connection) -> str | None:
+def _newest_publication(c: sa.Connection, source: str) -> str | None:
     found: str | None = c.execute(
-        sa.text("SELECT run_id FROM sentiment.run WHERE published_at IS NOT NULL ORDER BY published_at DESC LIMIT 1")
+        sa.text(
+            "SELECT run_id FROM sentiment.run WHERE published_at IS NOT NULL AND source = :source "
+            "ORDER BY published_at DESC LIMIT 1"
+        ),
+        {"source": source},
     ).scalar()
     return found
+
+
+def is_newest_night(c: sa.Connection, night: date, source: str) -> bool:
+    """Whether no night from `night` on is published: then `review` is what came before it."""
+    query = "SELECT 1 FROM sentiment.run WHERE source = :source AND night >= :night AND status = 'published'"
+    return c.execute(sa.text(query), {"source": source, "night": night}).first() is None
+
+
+def known_before(night: date, source: str) -> str:
+    """SQL: `review_id` and `known_hash`, the content that the nights before `night` last showed of each review."""
+    with transaction() as c:
+        if is_newest_night(c, night, source):
+            return f"SELECT review_id, content_hash AS known_hash FROM sentiment.review WHERE source = '{source}'"
+    return (
+        "SELECT DISTINCT ON (review_id) review_id, content_hash AS known_hash FROM sentiment.night_review "
+        f"WHERE source = '{source}' AND night < '{night}' ORDER BY review_id, night DESC"
+    )
 
 
 def merge(run: ledger.Run, step: ledger.Step, expected: Expected) -> None:
@@ -54,24 +85,35 @@ def merge(run: ledger.Run, step: ledger.Step, expected: Expected) -> None:
     publisher holds the lock too long, or another night was published since novelty was told.
     """
     staging = Staging(run.run_id, step.token)
+    phase("staged")
     try:
         with transaction() as c:
             _lock(c)
+            phase("locked")
             status = c.execute(
                 sa.text("SELECT status FROM sentiment.run WHERE run_id = :run_id FOR UPDATE"), {"run_id": run.run_id}
             ).scalar_one()
             step.check_fence(c)
             if status != "published":
                 _publish(c, run, step, staging, expected)
+            phase("before commit")
     except DBAPIError as error:
         raise InfrastructureError(f"Publishing failed: {str(error.orig).strip()}", "sentiment runs") from error
+    phase("after commit")
     staging.drop()
+    phase("cleaned")
 
 
 def _publish(c: sa.Connection, run: ledger.Run, step: ledger.Step, staging: Staging, expected: Expected) -> None:
-    _check_staging(c, staging, expected)
-    _supersede(c, run)
-    step.counts["published"] = _merge(c, run, staging)
+    staged = _checked(c, run, staging, expected)
+    replaced = _supersede(c, run)
+    step.counts["published"] = _merge(c, run, staging, staged, replaced)
+    if step.counts["published"] != expected.scored.rows:
+        raise InfrastructureError(
+            f"{step.counts['published']:,} reviews would be visible, {expected.scored.rows:,} were scored.",
+            f"sentiment run show {run.run_id}",
+        )
+    phase("merged")
     c.execute(
         sa.text(
             "UPDATE sentiment.run SET status = 'published', published_at = clock_timestamp(), "
@@ -106,10 +148,13 @@ def _holder() -> str:
     return f"process {holder.pid} ({holder.usename}, since {holder.query_start})" if holder else "a process now gone"
 
 
-def _check_staging(c: sa.Connection, staging: Staging, expected: Expected) -> None:
+def _checked(c: sa.Connection, run: ledger.Run, staging: Staging, expected: Expected) -> str:
+    """The relation to merge from: the staging table, or, where Spark wrote rows twice, a copy without the second."""
+    table = staging.table("review")
+    c.exec_driver_sql(f"ANALYZE {table}")
     reviews = c.exec_driver_sql(
-        f"SELECT count(*) AS rows, {contract.KEY_CHECKSUM_SQL} AS checksum FROM "
-        f"(SELECT DISTINCT file_no, record_no, review_id FROM {staging.table('review')}) AS once"
+        f"SELECT sum(times)::bigint AS written, count(*) AS rows, {contract.KEY_CHECKSUM_SQL} AS checksum FROM "
+        f"(SELECT file_no, record_no, review_id, count(*) AS times FROM {table} GROUP BY 1, 2, 3) AS once"
     ).one()
     refused = c.exec_driver_sql(
         f"SELECT count(*) FROM (SELECT DISTINCT file_no, record_no FROM {staging.table('quarantine')}) AS once"
@@ -120,81 +165,189 @@ def _check_staging(c: sa.Connection, staging: Staging, expected: Expected) -> No
         raise InfrastructureError(
             f"Staging holds (reviews, checksum, quarantined) {found}, the manifest says {wanted}.", "make nightly"
         )
-    if _newest_publication(c) != expected.baseline:
+    if _newest_publication(c, run.source) != expected.baseline:
         raise InfrastructureError(
             "Another night was published since this one's novelty was told, so new and known may be wrong.",
             "clear the task `score` in Airflow, or: make nightly",
         )
+    if reviews.written in {None, reviews.rows}:
+        return table
+    c.exec_driver_sql(
+        f"CREATE TEMP TABLE staged ON COMMIT DROP AS SELECT DISTINCT ON (file_no, record_no) * FROM {table} "
+        "ORDER BY file_no, record_no"
+    )
+    c.exec_driver_sql("ANALYZE staged")
+    return "staged"
 
 
-def _supersede(c: sa.Connection, run: ledger.Run) -> None:
-    """Take back the nights this run was asked to replace; other dumps of the same night, by any model."""
+def _supersede(c: sa.Connection, run: ledger.Run) -> list[str]:
+    """Take back the night this run was asked to replace, by whatever model; what it touched is left in `unsettled`."""
+    keys = {"night": run.night, "source": run.source, "dump_id": run.dump_id}
+    c.exec_driver_sql("CREATE TEMP TABLE unsettled (review_id text NOT NULL) ON COMMIT DROP")
     replaced = (
         c.execute(
             sa.text(
                 "UPDATE sentiment.run SET status = 'superseded' WHERE night = :night AND source = :source "
                 "AND status = 'published' AND dump_id <> :dump_id RETURNING run_id"
             ),
-            {"night": run.night, "source": run.source, "dump_id": run.dump_id},
+            keys,
         )
         .scalars()
         .all()
     )
     if not replaced:
-        return
+        return []
     if run.supersedes is None or not run.reason:
         raise DataError(
             f"Night {run.night} was published as {replaced[0]} meanwhile, and this run was not asked to replace it.",
             "make nightly SUPERSEDE='why'",
         )
-    keys = {"night": run.night, "source": run.source}
-    for table in ("sentiment.night_review", "sentiment.film_night", "drift.profile_metrics"):
+    c.execute(
+        sa.text(
+            "WITH gone AS (DELETE FROM sentiment.night_review WHERE night = :night AND source = :source "
+            "RETURNING review_id) INSERT INTO unsettled SELECT DISTINCT review_id FROM gone"
+        ),
+        keys,
+    )
+    for table in ("sentiment.film_night", "drift.profile_metrics"):
         c.execute(sa.text(f"DELETE FROM {table} WHERE night = :night AND source = :source"), keys)
     log.info("superseded %s", ", ".join(replaced))
+    return list(replaced)
 
 
-def _merge(c: sa.Connection, run: ledger.Run, staging: Staging) -> int:
-    values = {"night": run.night, "source": run.source, "model_id": run.model_id, "run_id": run.run_id}
+def _merge(c: sa.Connection, run: ledger.Run, staging: Staging, staged: str, replaced: list[str]) -> int:
     config = settings.load()
-    values |= {"low": config.uncertain_low, "high": config.uncertain_high}
+    values = {
+        "night": run.night,
+        "source": run.source,
+        "model_id": run.model_id,
+        "run_id": run.run_id,
+        "low": config.uncertain_low,
+        "high": config.uncertain_high,
+        "replaced": replaced,
+    }
+    newest = is_newest_night(c, run.night, run.source)
     c.execute(sa.text("SELECT sentiment.ensure_month(:night)"), values)
-    c.exec_driver_sql(
-        "CREATE TEMP TABLE staged ON COMMIT DROP AS SELECT DISTINCT ON (file_no, record_no) * "
-        f"FROM {staging.table('review')} ORDER BY file_no, record_no"
-    )
-    c.exec_driver_sql("ANALYZE staged")
-    c.execute(sa.text(UPSERT_REVIEW), values)
-    c.execute(sa.text(INSERT_NIGHT), values)
-    c.execute(sa.text(UPSERT_SENTIMENT), values)
-    c.execute(sa.text(UPSERT_FILM_NIGHT), values)
+    for statement in (KEEP_VERSIONS, INSERT_REVIEW, INSERT_NIGHT):
+        c.execute(sa.text(statement.format(staged=staged)), values)
+    _settle(c, values)
+    for statement in RESTATE if replaced else ():
+        c.execute(sa.text(statement), values)
+    if not newest:
+        c.execute(sa.text(FIRST_NIGHT.format(staged=staged)), values)
+    for statement in (UPSERT_SENTIMENT, INSERT_FILM_NIGHT, ITEM_NEWEST if newest else ITEM_MISSING):
+        c.execute(sa.text(statement.format(staged=staged)), values)
     c.execute(sa.text(INSERT_QUARANTINE.format(table=staging.table("quarantine"))), values)
     c.execute(sa.text(INSERT_PROFILE.format(table=staging.table("profile"))), values)
-    if run.supersedes:
-        c.execute(sa.text(DELETE_ORPHANS), values)
-    published: int = c.execute(
-        sa.text(
-            "SELECT count(*) FROM sentiment.night_review n JOIN sentiment.review_sentiment s "
-            "ON s.review_id = n.review_id AND s.model_id = :model_id WHERE n.night = :night AND n.source = :source"
-        ),
-        values,
-    ).scalar_one()
+    published: int = c.execute(sa.text(PUBLISHED.format(staged=staged)), values).scalar_one()
     return published
 
 
-UPSERT_REVIEW = f"""
-INSERT INTO sentiment.review AS r (review_id, source, {", ".join(contract.CONTENT)}, text_hash, content_hash,
-  first_night, last_night, run_id)
-SELECT review_id, source, {", ".join(contract.CONTENT)}, text_hash, content_hash, :night, :night, :run_id FROM staged
-ON CONFLICT (review_id) DO UPDATE SET first_night = least(r.first_night, excluded.first_night), {
-    ", ".join(f"{c} = CASE WHEN excluded.last_night >= r.last_night THEN excluded.{c} ELSE r.{c} END" for c in FACTS)
-}
+def _settle(c: sa.Connection, values: dict[str, object]) -> None:
+    """Make every unsettled review what the newest night that holds it says."""
+    if c.exec_driver_sql("SELECT 1 FROM unsettled LIMIT 1").first() is None:
+        return
+    c.exec_driver_sql("ANALYZE unsettled")
+    for statement in SETTLE:
+        c.execute(sa.text(statement), values)
+
+
+KEEP_VERSIONS = f"""
+WITH other AS (
+  INSERT INTO sentiment.review_version AS v (review_id, source, {VERSION_COLUMNS}, run_id, sentiments)
+  SELECT s.review_id, s.source, {", ".join(f"s.{column}" for column in VERSION)}, :run_id,
+    jsonb_build_array(jsonb_build_object('review_id', s.review_id, 'model_id', cast(:model_id AS text),
+      'label', s.label, 'score', s.score, 'p_positive', s.p_positive, 'probabilities', s.probabilities::jsonb,
+      'n_wordpieces', s.n_wordpieces, 'n_chunks', s.n_chunks, 'text_hash', s.text_hash, 'scored_at', s.scored_at))
+  FROM {{staged}} s JOIN sentiment.review r USING (review_id)
+  WHERE s.text IS NOT NULL AND s.content_hash <> r.content_hash
+  ON CONFLICT (review_id, content_hash) DO UPDATE SET run_id = excluded.run_id
+  RETURNING review_id)
+INSERT INTO unsettled SELECT review_id FROM other
 """
-"""Newest facts win by night, so an older night published late overwrites nothing newer."""
+"""What differs from the version shown is put aside first; SETTLE then decides by night which one is shown."""
+
+INSERT_REVIEW = f"""
+INSERT INTO sentiment.review (review_id, source, {VERSION_COLUMNS}, first_night, run_id)
+SELECT review_id, source, {VERSION_COLUMNS}, :night, :run_id FROM {{staged}} WHERE text IS NOT NULL
+ON CONFLICT (review_id) DO NOTHING
+"""
 
 INSERT_NIGHT = """
 INSERT INTO sentiment.night_review (night, source, file_no, record_no, review_id, content_hash, novelty, run_id)
-SELECT :night, source, file_no, record_no, review_id, content_hash, novelty, :run_id FROM staged
+SELECT :night, source, file_no, record_no, review_id, content_hash, novelty, :run_id FROM {staged}
 ON CONFLICT (night, source, file_no, record_no) DO NOTHING
+"""
+
+SETTLE = (
+    """
+CREATE TEMP TABLE right_version ON COMMIT DROP AS
+SELECT review_id, (SELECT n.content_hash FROM sentiment.night_review n WHERE n.review_id = u.review_id
+                   ORDER BY n.night DESC LIMIT 1) AS content_hash
+FROM (SELECT DISTINCT review_id FROM unsettled) u""",
+    """
+WITH gone AS (
+  DELETE FROM sentiment.review r USING right_version w
+  WHERE r.review_id = w.review_id AND w.content_hash IS NULL AND r.first_night >= :night RETURNING r.review_id),
+scores AS (DELETE FROM sentiment.review_sentiment s USING gone WHERE s.review_id = gone.review_id)
+DELETE FROM sentiment.review_version v USING gone WHERE v.review_id = gone.review_id""",
+    """
+DELETE FROM right_version w USING sentiment.review r
+WHERE r.review_id = w.review_id AND (w.content_hash IS NULL OR r.content_hash = w.content_hash)""",
+    f"""
+INSERT INTO sentiment.review_version (review_id, source, {VERSION_COLUMNS}, run_id, sentiments)
+SELECT r.review_id, r.source, {", ".join(f"r.{column}" for column in VERSION)}, r.run_id,
+  coalesce((SELECT jsonb_agg(to_jsonb(s)) FROM sentiment.review_sentiment s
+            WHERE s.review_id = r.review_id AND s.text_hash = r.text_hash), '[]')
+FROM sentiment.review r JOIN right_version w USING (review_id)
+ON CONFLICT (review_id, content_hash) DO UPDATE SET sentiments = excluded.sentiments, run_id = excluded.run_id""",
+    f"""
+UPDATE sentiment.review r SET {", ".join(f"{column} = v.{column}" for column in VERSION)}, run_id = v.run_id
+FROM right_version w JOIN sentiment.review_version v USING (review_id, content_hash)
+WHERE r.review_id = w.review_id""",
+    """
+DELETE FROM sentiment.review_sentiment s USING sentiment.review r, right_version w
+WHERE s.review_id = w.review_id AND r.review_id = w.review_id AND s.text_hash <> r.text_hash""",
+    """
+INSERT INTO sentiment.review_sentiment (review_id, model_id, label, score, p_positive, probabilities, n_wordpieces,
+  n_chunks, text_hash, run_id, scored_at)
+SELECT s.review_id, s.model_id, s.label, s.score, s.p_positive, s.probabilities, s.n_wordpieces, s.n_chunks,
+  s.text_hash, v.run_id, s.scored_at
+FROM right_version w JOIN sentiment.review_version v USING (review_id, content_hash)
+CROSS JOIN LATERAL jsonb_populate_recordset(NULL::sentiment.review_sentiment, v.sentiments) AS s
+ON CONFLICT (review_id, model_id) DO NOTHING""",
+    """
+DELETE FROM sentiment.review_version v USING unsettled u, sentiment.review r
+WHERE v.review_id = u.review_id AND r.review_id = u.review_id AND (v.content_hash = r.content_hash OR NOT EXISTS (
+  SELECT 1 FROM sentiment.night_review n WHERE n.review_id = v.review_id AND n.content_hash = v.content_hash))""",
+)
+"""Gone from every night: deleted. Otherwise the version of the newest night is shown, and the other one kept
+for as long as some night says it."""
+
+RESTATE = (
+    """
+UPDATE sentiment.review r SET run_id = (
+  SELECT n.run_id FROM sentiment.night_review n WHERE n.review_id = r.review_id AND n.content_hash = r.content_hash
+  ORDER BY n.night LIMIT 1)
+FROM unsettled u WHERE r.review_id = u.review_id AND r.run_id = ANY(:replaced)""",
+    """
+UPDATE sentiment.review_version v SET run_id = (
+  SELECT n.run_id FROM sentiment.night_review n WHERE n.review_id = v.review_id AND n.content_hash = v.content_hash
+  ORDER BY n.night LIMIT 1)
+FROM unsettled u WHERE v.review_id = u.review_id AND v.run_id = ANY(:replaced)""",
+    """
+UPDATE sentiment.review_sentiment s SET run_id = r.run_id FROM unsettled u JOIN sentiment.review r USING (review_id)
+WHERE s.review_id = u.review_id AND s.run_id = ANY(:replaced)""",
+    """
+UPDATE sentiment.review r SET first_night = held.night FROM (
+  SELECT review_id, min(n.night) AS night FROM unsettled JOIN sentiment.night_review n USING (review_id) GROUP BY 1
+) AS held WHERE r.review_id = held.review_id AND r.first_night = :night AND held.night > :night""",
+)
+"""Nothing that stays may name a superseded run, nor a first night that no longer holds it."""
+
+FIRST_NIGHT = """
+UPDATE sentiment.review r SET first_night = :night FROM {staged} s
+WHERE r.review_id = s.review_id AND r.first_night > :night
 """
 
 UPSERT_SENTIMENT = """
@@ -202,14 +355,19 @@ INSERT INTO sentiment.review_sentiment AS t (review_id, model_id, label, score, 
   n_wordpieces, n_chunks, text_hash, run_id, scored_at)
 SELECT s.review_id, :model_id, s.label, s.score, s.p_positive, s.probabilities::jsonb, s.n_wordpieces, s.n_chunks,
   s.text_hash, :run_id, s.scored_at
-FROM staged s JOIN sentiment.review r ON r.review_id = s.review_id AND r.text_hash = s.text_hash
+FROM {staged} s WHERE NOT EXISTS (
+  SELECT 1 FROM sentiment.review_sentiment t
+  WHERE t.review_id = s.review_id AND t.model_id = :model_id AND t.text_hash = s.text_hash)
 ON CONFLICT (review_id, model_id) DO UPDATE SET label = excluded.label, score = excluded.score,
   p_positive = excluded.p_positive, probabilities = excluded.probabilities, n_wordpieces = excluded.n_wordpieces,
   n_chunks = excluded.n_chunks, text_hash = excluded.text_hash, run_id = excluded.run_id,
-  scored_at = excluded.scored_at WHERE t.text_hash <> excluded.text_hash
+  scored_at = excluded.scored_at
+  WHERE EXISTS (SELECT 1 FROM sentiment.review r
+                WHERE r.review_id = excluded.review_id AND r.text_hash = excluded.text_hash)
 """
+"""A score of a text that is not the one shown (an older night, late) never replaces that of the one shown."""
 
-UPSERT_FILM_NIGHT = f"""
+INSERT_FILM_NIGHT = f"""
 INSERT INTO sentiment.film_night (night, source, item_id, model_id, n, n_positive, n_uncertain, n_fresh,
   n_fresh_positive, sum_logit, sum_logit_sq, run_id)
 SELECT :night, :source, coalesce(item_id, ''), :model_id, count(*), count(*) FILTER (WHERE p_positive >= 0.5),
@@ -218,16 +376,33 @@ SELECT :night, :source, coalesce(item_id, ''), :model_id, count(*), count(*) FIL
   coalesce(sum(logit * logit) FILTER (WHERE fresh), 0), :run_id
 FROM (SELECT item_id, p_positive, novelty <> 'known' AS fresh,
         {contract.LOGIT_SQL} AS logit
-      FROM staged) AS s
+      FROM {{staged}}) AS s
 GROUP BY coalesce(item_id, '')
 ON CONFLICT (night, source, item_id, model_id) DO NOTHING
 """
+
+ITEM_MISSING = """
+INSERT INTO sentiment.item AS i (source, item_id, item_type, item_title, run_id)
+SELECT DISTINCT ON (item_id) source, item_id, item_type, item_title, :run_id FROM {staged}
+WHERE item_id IS NOT NULL AND item_title IS NOT NULL ORDER BY item_id, file_no, record_no
+ON CONFLICT (source, item_id) DO NOTHING
+"""
+ITEM_NEWEST = ITEM_MISSING.replace(
+    "DO NOTHING",
+    "DO UPDATE SET item_type = excluded.item_type, item_title = excluded.item_title, run_id = excluded.run_id "
+    "WHERE (i.item_type, i.item_title) IS DISTINCT FROM (excluded.item_type, excluded.item_title)",
+)
 
 INSERT_QUARANTINE = """
 INSERT INTO sentiment.quarantine (run_id, file_no, record_no, reasons, details, raw, raw_bytes, raw_sha256, byte_offset)
 SELECT DISTINCT ON (file_no, record_no) :run_id, file_no, record_no, reasons, details, raw, raw_bytes, raw_sha256,
   byte_offset FROM {table} ORDER BY file_no, record_no
 ON CONFLICT (run_id, file_no, record_no) DO NOTHING
+"""
+
+PUBLISHED = """
+SELECT count(*) FROM {staged} s
+JOIN sentiment.review_sentiment t ON t.review_id = s.review_id AND t.model_id = :model_id
 """
 
 PROFILE_COLUMNS = (
@@ -241,12 +416,3 @@ SELECT DISTINCT ON (slice_key, slice_value, column_name) :night, :source, :model
 FROM {{table}} ORDER BY slice_key, slice_value, column_name
 ON CONFLICT (night, source, model_id, slice_key, slice_value, column_name) DO NOTHING
 """
-
-DELETE_ORPHANS = """
-WITH gone AS (
-  DELETE FROM sentiment.review r WHERE r.source = :source AND r.last_night = :night AND r.first_night = :night
-    AND NOT EXISTS (SELECT 1 FROM sentiment.night_review n WHERE n.review_id = r.review_id)
-  RETURNING review_id)
-DELETE FROM sentiment.review_sentiment s USING gone WHERE s.review_id = gone.review_id
-"""
-"""Reviews that only the replaced dump held."""
