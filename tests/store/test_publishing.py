@@ -76,8 +76,8 @@ def publish(run: Run, texts: dict[int, str], twice: bool = False) -> None:
 
 def state() -> dict[str, list[Any]]:
     with transaction() as c:
-        query = "SELECT review_id, text, first_night, last_night FROM sentiment.v_review_sentiment WHERE source = :s ORDER BY 1"
-        reviews = c.execute(sa.text(query), {"s": SOURCE}).all()
+        view = "SELECT review_id, text, first_night, last_night FROM sentiment.v_review_sentiment"
+        reviews = c.execute(sa.text(f"{view} WHERE source = :s ORDER BY 1"), {"s": SOURCE}).all()
         nights = c.execute(
             sa.text("SELECT night, sum(n) FROM sentiment.film_night WHERE source = :s GROUP BY night ORDER BY 1"),
             {"s": SOURCE},

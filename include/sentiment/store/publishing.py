@@ -128,6 +128,7 @@ def _lock(c: sa.Connection) -> None:
     config = settings.load()
     c.exec_driver_sql(f"SET LOCAL statement_timeout = '{config.statement_timeout_s}s'")
     c.exec_driver_sql(f"SET LOCAL lock_timeout = '{config.lock_timeout_s}s'")
+    c.exec_driver_sql("SET LOCAL client_connection_check_interval = '2s'")  # a killed publisher lets go of the lock
     try:
         c.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_KEY})")
     except OperationalError as error:
@@ -151,7 +152,7 @@ def _holder() -> str:
 def _checked(c: sa.Connection, run: ledger.Run, staging: Staging, expected: Expected) -> str:
     """The relation to merge from: the staging table, or, where Spark wrote rows twice, a copy without the second."""
     table = staging.table("review")
-    c.exec_driver_sql(f"ANALYZE {table}")
+    c.exec_driver_sql(f"ANALYZE {table} (review_id, item_id, novelty)")
     reviews = c.exec_driver_sql(
         f"SELECT sum(times)::bigint AS written, count(*) AS rows, {contract.KEY_CHECKSUM_SQL} AS checksum FROM "
         f"(SELECT file_no, record_no, review_id, count(*) AS times FROM {table} GROUP BY 1, 2, 3) AS once"
@@ -226,20 +227,21 @@ def _merge(c: sa.Connection, run: ledger.Run, staging: Staging, staged: str, rep
         "high": config.uncertain_high,
         "replaced": replaced,
     }
-    newest = is_newest_night(c, run.night, run.source)
+    newest = not replaced and is_newest_night(c, run.night, run.source)
+    scope = {"staged": staged, "differing": "s.novelty = 'changed'" if newest else "s.text IS NOT NULL"}
     c.execute(sa.text("SELECT sentiment.ensure_month(:night)"), values)
-    for statement in (KEEP_VERSIONS, INSERT_REVIEW, INSERT_NIGHT):
-        c.execute(sa.text(statement.format(staged=staged)), values)
+    for statement in (KEEP_VERSIONS, INSERT_REVIEW if newest else INSERT_MISSING_REVIEW, INSERT_NIGHT):
+        c.execute(sa.text(statement.format(**scope)), values)
     _settle(c, values)
     for statement in RESTATE if replaced else ():
         c.execute(sa.text(statement), values)
-    if not newest:
-        c.execute(sa.text(FIRST_NIGHT.format(staged=staged)), values)
-    for statement in (UPSERT_SENTIMENT, INSERT_FILM_NIGHT, ITEM_NEWEST if newest else ITEM_MISSING):
-        c.execute(sa.text(statement.format(staged=staged)), values)
+    for statement in (INSERT_SENTIMENT, UPSERT_SENTIMENT) if newest else (UPSERT_ANY_SENTIMENT, FIRST_NIGHT):
+        c.execute(sa.text(statement.format(**scope)), values)
+    for statement in (INSERT_FILM_NIGHT, ITEM_NEWEST if newest else ITEM_MISSING):
+        c.execute(sa.text(statement.format(**scope)), values)
     c.execute(sa.text(INSERT_QUARANTINE.format(table=staging.table("quarantine"))), values)
     c.execute(sa.text(INSERT_PROFILE.format(table=staging.table("profile"))), values)
-    published: int = c.execute(sa.text(PUBLISHED.format(staged=staged)), values).scalar_one()
+    published: int = c.execute(sa.text(PUBLISHED.format(**scope)), values).scalar_one()
     return published
 
 
@@ -260,7 +262,7 @@ WITH other AS (
       'label', s.label, 'score', s.score, 'p_positive', s.p_positive, 'probabilities', s.probabilities::jsonb,
       'n_wordpieces', s.n_wordpieces, 'n_chunks', s.n_chunks, 'text_hash', s.text_hash, 'scored_at', s.scored_at))
   FROM {{staged}} s JOIN sentiment.review r USING (review_id)
-  WHERE s.text IS NOT NULL AND s.content_hash <> r.content_hash
+  WHERE {{differing}} AND s.content_hash <> r.content_hash
   ON CONFLICT (review_id, content_hash) DO UPDATE SET run_id = excluded.run_id
   RETURNING review_id)
 INSERT INTO unsettled SELECT review_id FROM other
@@ -269,9 +271,10 @@ INSERT INTO unsettled SELECT review_id FROM other
 
 INSERT_REVIEW = f"""
 INSERT INTO sentiment.review (review_id, source, {VERSION_COLUMNS}, first_night, run_id)
-SELECT review_id, source, {VERSION_COLUMNS}, :night, :run_id FROM {{staged}} WHERE text IS NOT NULL
-ON CONFLICT (review_id) DO NOTHING
+SELECT review_id, source, {VERSION_COLUMNS}, :night, :run_id FROM {{staged}} WHERE novelty = 'new'
 """
+"""In the newest night what is new is in no other; ON CONFLICT would look every key up once more."""
+INSERT_MISSING_REVIEW = INSERT_REVIEW.replace("novelty = 'new'", "text IS NOT NULL") + "ON CONFLICT DO NOTHING"
 
 INSERT_NIGHT = """
 INSERT INTO sentiment.night_review (night, source, file_no, record_no, review_id, content_hash, novelty, run_id)
@@ -350,14 +353,12 @@ UPDATE sentiment.review r SET first_night = :night FROM {staged} s
 WHERE r.review_id = s.review_id AND r.first_night > :night
 """
 
-UPSERT_SENTIMENT = """
+_SCORED = """
 INSERT INTO sentiment.review_sentiment AS t (review_id, model_id, label, score, p_positive, probabilities,
   n_wordpieces, n_chunks, text_hash, run_id, scored_at)
 SELECT s.review_id, :model_id, s.label, s.score, s.p_positive, s.probabilities::jsonb, s.n_wordpieces, s.n_chunks,
   s.text_hash, :run_id, s.scored_at
-FROM {staged} s WHERE NOT EXISTS (
-  SELECT 1 FROM sentiment.review_sentiment t
-  WHERE t.review_id = s.review_id AND t.model_id = :model_id AND t.text_hash = s.text_hash)
+FROM {{staged}} s WHERE {of}
 ON CONFLICT (review_id, model_id) DO UPDATE SET label = excluded.label, score = excluded.score,
   p_positive = excluded.p_positive, probabilities = excluded.probabilities, n_wordpieces = excluded.n_wordpieces,
   n_chunks = excluded.n_chunks, text_hash = excluded.text_hash, run_id = excluded.run_id,
@@ -365,6 +366,12 @@ ON CONFLICT (review_id, model_id) DO UPDATE SET label = excluded.label, score = 
   WHERE EXISTS (SELECT 1 FROM sentiment.review r
                 WHERE r.review_id = excluded.review_id AND r.text_hash = excluded.text_hash)
 """
+_NOT_SCORED = """NOT EXISTS (
+  SELECT 1 FROM sentiment.review_sentiment t
+  WHERE t.review_id = s.review_id AND t.model_id = :model_id AND t.text_hash = s.text_hash)"""
+INSERT_SENTIMENT = _SCORED.format(of="s.novelty = 'new'")
+UPSERT_SENTIMENT = _SCORED.format(of=f"s.novelty <> 'new' AND {_NOT_SCORED}")
+UPSERT_ANY_SENTIMENT = _SCORED.format(of=_NOT_SCORED)
 """A score of a text that is not the one shown (an older night, late) never replaces that of the one shown."""
 
 INSERT_FILM_NIGHT = f"""

@@ -15,7 +15,8 @@ def upgrade() -> None:
     for statement in (*TABLES, *FUNCTIONS, *_search(), *_views(), *GRANTS):
         op.execute(statement)
     with op.get_context().autocommit_block():
-        op.execute("CREATE INDEX CONCURRENTLY IF NOT EXISTS review_first_night ON sentiment.review (first_night)")
+        for statement in _indexes():
+            op.execute(statement)
 
 
 def downgrade() -> None:
@@ -107,6 +108,23 @@ BEGIN
 END $$""",
     "COMMENT ON FUNCTION sentiment.drop_month IS 'Drops a past month''s partition of night_review: retention'",
 ]
+
+
+def _indexes() -> list[str]:
+    """Cheap at load (ratios in docs/architecture.md): BRIN by night, hash by review; built beside running nights."""
+    said = [
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS review_first_night ON sentiment.review "
+        "USING brin (first_night) WITH (autosummarize = on)",
+        "CREATE INDEX IF NOT EXISTS night_review_holds ON ONLY sentiment.night_review USING hash (review_id)",
+    ]
+    query = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'sentiment.night_review'::regclass"
+    for part in op.get_bind().execute(sa.text(query)).scalars().all():
+        name = f"{part.partition('.')[2]}_holds"
+        said += [
+            f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {part} USING hash (review_id)",
+            f"ALTER INDEX sentiment.night_review_holds ATTACH PARTITION sentiment.{name}",
+        ]
+    return [*said, "DROP INDEX IF EXISTS sentiment.night_review_review"]
 
 
 def _search() -> list[str]:

@@ -1,0 +1,41 @@
+"""A home of its own for a measurement: Postgres started, schema migrated, everything removed afterwards."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sentiment import settings
+from sentiment.embedded import jars, machine
+from sentiment.scoring import registry
+from sentiment.settings import Settings
+from sentiment.store import migrate
+
+
+@contextmanager
+def own_home() -> Iterator[Settings]:
+    """Settings of a temporary home; the reviews database is up, at the newest revision, with the default model."""
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("SENTIMENT_")}
+    with tempfile.TemporaryDirectory(prefix="sentiment-bench-") as folder:
+        Path(folder).chmod(0o755)
+        os.environ["SENTIMENT_HOME"] = folder
+        try:
+            yield _ready()
+        finally:
+            machine.postgres(settings.load()).destroy()
+            del os.environ["SENTIMENT_HOME"]
+            os.environ.update(kept)
+            settings.load.cache_clear()
+
+
+def _ready() -> Settings:
+    settings.load.cache_clear()
+    jars.fetch(settings.load(), progress=lambda _: None)
+    machine.start_postgres(settings.load())
+    settings.load.cache_clear()
+    migrate.upgrade()
+    registry.register(registry.find(settings.load().model, settings.load()))
+    return settings.load()
