@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
 import sqlalchemy as sa
 from pydantic import SecretStr
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from sentiment import settings
 from sentiment.errors import InfrastructureError, SetupError
 
+LOCK_NOT_AVAILABLE = "55P03"
 ROLES = ("owner", "writer", "reader")
 
 
@@ -30,11 +33,31 @@ def url(role: str = "writer") -> sa.URL:
     return sa.make_url(secret.get_secret_value()).set(drivername="postgresql+psycopg2")
 
 
+_ENGINES: list[sa.Engine] = []
+
+
 @lru_cache(maxsize=8)
 def _engine(address: sa.URL) -> sa.Engine:
-    return sa.create_engine(
+    engine = sa.create_engine(
         address, pool_pre_ping=True, connect_args={"connect_timeout": 10, "application_name": "sentiment"}
     )
+    sa.event.listen(engine, "connect", _bound_waits)
+    _ENGINES.append(engine)
+    return engine
+
+
+def _bound_waits(connection: DBAPIConnection, _: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"SET lock_timeout = '{settings.load().lock_timeout_s}s'")
+    connection.commit()
+
+
+def _leave_to_parent() -> None:
+    for engine in _ENGINES:
+        engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def engine(role: str = "writer") -> sa.Engine:
@@ -49,11 +72,28 @@ def transaction(role: str = "writer") -> Iterator[sa.Connection]:
         with engine(role).begin() as connection:
             yield connection
     except OperationalError as error:
+        if getattr(error.orig, "pgcode", None) == LOCK_NOT_AVAILABLE:
+            raise _locked_out(role) from error
         raise unreachable(error, engine(role).url) from error
     except ProgrammingError as error:
         raise SetupError(
             f"The {role} role can't use the reviews database: {error.orig}".strip(), "sentiment db migrate"
         ) from error
+
+
+def _locked_out(role: str) -> InfrastructureError:
+    """Name who most likely holds what we waited for: the oldest transaction that has changed or locked something."""
+    with engine(role).begin() as c:
+        holder = c.exec_driver_sql(
+            "SELECT pid, usename FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database() "
+            "AND (backend_xid IS NOT NULL OR pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted))"
+            " ORDER BY xact_start LIMIT 1"
+        ).one_or_none()
+    who = f"process {holder.pid} ({holder.usename})" if holder else "gone by now"
+    waited = settings.load().lock_timeout_s
+    return InfrastructureError(
+        f"Waited {waited} s for a lock of the reviews database; its holder: {who}.", "sentiment runs"
+    )
 
 
 def unreachable(error: OperationalError, address: sa.URL) -> InfrastructureError:

@@ -184,7 +184,7 @@ def test_a_publisher_that_waits_too_long_names_who_holds_the_lock(monkeypatch: p
     with transaction() as holder:
         holder.exec_driver_sql(f"SELECT pg_advisory_xact_lock({publishing.LOCK_KEY})")
         pid = holder.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
-        with pytest.raises(InfrastructureError, match=f"holds the lock: process {pid} \\(sentiment_writer"):
+        with pytest.raises(InfrastructureError, match=f"holder: process {pid} \\(sentiment_writer"):
             publish(run, {1: "a"})
     monkeypatch.undo()
     settings.load.cache_clear()

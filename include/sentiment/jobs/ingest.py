@@ -21,6 +21,7 @@ def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) ->
     total = sum(part.rows for part in received)
     part = lake.write(rows, "ingested", run_key(run.night, run.run_id), step.token, total, "")
     lake.commit("ingested", run_key(run.night, run.run_id), step.token, part)
+    ledger.phase("ingested")
     step.counts["read"] = total
     step.progress(total, total)
 

@@ -35,6 +35,7 @@ def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) ->
     _refuse_bad_batch(run, step, config, verdict)
     for name, part in parts.items():
         lake.commit(name, key, step.token, part)
+    ledger.phase("validated")
 
 
 def _keep(lake: Lake, dataset: str, key: str, step: ledger.Step, frame: DataFrame) -> Part:

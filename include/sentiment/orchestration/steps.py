@@ -80,6 +80,7 @@ def find_dump(request: Request) -> Found:
         step.detail = {"layouts": [asdict(layout) for layout in dump.layouts]}
         step.counts["read"] = sum(f.n_records for f in dump.files)
         step.progress(step.counts["read"], step.counts["read"])
+        ledger.phase("dump found")
     return Found(run.run_id, nothing_new=False)
 
 
@@ -105,6 +106,7 @@ def audit(run_id: str) -> None:
         model = registry.find(run.model_id, settings.load())
         said = [canary.Said(**each) for each in ledger.done(run_id, "score").detail["canary"]]
         step.detail["canary"] = canary.check(model.model_id, registry.canary_fingerprint(model), run_id, said)
+        ledger.phase("audited")
     ledger.set_status(run_id, "audited")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from sentiment import ledger
 from sentiment.lake import Lake, Part
 from sentiment.ledger import Step
 from sentiment.scoring.network import SCORED
@@ -54,6 +55,7 @@ def fill(accepted: DataFrame, lake: Lake, model: Model, step: Step, score: Calla
         rows = lake.read(spark, [part]).count()
         step.check_fence()
         lake.commit(DATASET, _key(model), step.token, Part(part.files, rows, part.checksum), chunk)
+        ledger.phase("chunk scored")
         done += rows
         step.progress(done, total)
     missing.unpersist()

@@ -6,12 +6,11 @@ A later look at the ledger decides what happened; a lost answer to COMMIT is no 
 from __future__ import annotations
 
 import logging
-import sys
 from dataclasses import dataclass
 from datetime import date
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from sentiment import contract, ledger, settings
 from sentiment.database import transaction
@@ -22,16 +21,8 @@ from sentiment.store.staging import Staging
 log = logging.getLogger(__name__)
 
 LOCK_KEY = 7_301_844_150_923_002
-LOCK_NOT_AVAILABLE = "55P03"
 VERSION = (*contract.CONTENT, "text_hash", "content_hash")
 VERSION_COLUMNS = ", ".join(VERSION)
-PHASES = ("staged", "locked", "merged", "before commit", "after commit", "cleaned")
-"""What `merge` goes through; each is told to Python's audit hooks as `sentiment.phase`."""
-
-
-def phase(name: str) -> None:
-    """Tell whoever listens (`sys.addaudithook`) where publishing is: nobody, outside the kill matrix."""
-    sys.audit("sentiment.phase", name)
 
 
 @dataclass(frozen=True)
@@ -85,23 +76,23 @@ def merge(run: ledger.Run, step: ledger.Step, expected: Expected) -> None:
     publisher holds the lock too long, or another night was published since novelty was told.
     """
     staging = Staging(run.run_id, step.token)
-    phase("staged")
+    ledger.phase("staged")
     try:
         with transaction() as c:
             _lock(c)
-            phase("locked")
+            ledger.phase("locked")
             status = c.execute(
                 sa.text("SELECT status FROM sentiment.run WHERE run_id = :run_id FOR UPDATE"), {"run_id": run.run_id}
             ).scalar_one()
             step.check_fence(c)
             if status != "published":
                 _publish(c, run, step, staging, expected)
-            phase("before commit")
+            ledger.phase("before commit")
     except DBAPIError as error:
         raise InfrastructureError(f"Publishing failed: {str(error.orig).strip()}", "sentiment runs") from error
-    phase("after commit")
+    ledger.phase("after commit")
     staging.drop()
-    phase("cleaned")
+    ledger.phase("cleaned")
 
 
 def _publish(c: sa.Connection, run: ledger.Run, step: ledger.Step, staging: Staging, expected: Expected) -> None:
@@ -113,7 +104,7 @@ def _publish(c: sa.Connection, run: ledger.Run, step: ledger.Step, staging: Stag
             f"{step.counts['published']:,} reviews would be visible, {expected.scored.rows:,} were scored.",
             f"sentiment run show {run.run_id}",
         )
-    phase("merged")
+    ledger.phase("merged")
     c.execute(
         sa.text(
             "UPDATE sentiment.run SET status = 'published', published_at = clock_timestamp(), "
@@ -125,28 +116,9 @@ def _publish(c: sa.Connection, run: ledger.Run, step: ledger.Step, staging: Stag
 
 
 def _lock(c: sa.Connection) -> None:
-    config = settings.load()
-    c.exec_driver_sql(f"SET LOCAL statement_timeout = '{config.statement_timeout_s}s'")
-    c.exec_driver_sql(f"SET LOCAL lock_timeout = '{config.lock_timeout_s}s'")
+    c.exec_driver_sql(f"SET LOCAL statement_timeout = '{settings.load().statement_timeout_s}s'")
     c.exec_driver_sql("SET LOCAL client_connection_check_interval = '2s'")  # a killed publisher lets go of the lock
-    try:
-        c.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_KEY})")
-    except OperationalError as error:
-        if getattr(error.orig, "pgcode", None) != LOCK_NOT_AVAILABLE:
-            raise
-        raise InfrastructureError(f"Another publisher holds the lock: {_holder()}.", "sentiment runs") from error
-
-
-def _holder() -> str:
-    with transaction() as c:
-        holder = c.execute(
-            sa.text(
-                "SELECT a.pid, a.usename, a.query_start FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
-                "WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint << 32 | l.objid::bigint = :key"
-            ),
-            {"key": LOCK_KEY},
-        ).one_or_none()
-    return f"process {holder.pid} ({holder.usename}, since {holder.query_start})" if holder else "a process now gone"
+    c.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_KEY})")
 
 
 def _checked(c: sa.Connection, run: ledger.Run, staging: Staging, expected: Expected) -> str:
