@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 SPARK_PHASES = ("dump found", "ingested", "validated", "chunk scored", "audited", "staged")
 MERGE_PHASES = ("staged", "locked", "merged", "before commit", "after commit", "cleaned")
 BROKEN = 70
+LOOK_EVERY_S = 0.02
 Words = list[str]
 
 
@@ -132,9 +133,9 @@ def kill_whole(spark: SparkSession, phase: str, seeds: range) -> Words:
     from sentiment.scoring import reuse
 
     reuse.CHUNK_TEXTS = 10
-    found: Words = []
+    number, found = SPARK_PHASES.index(phase), Words()
     attempts = {
-        seed: Attempt(f"night_{SPARK_PHASES.index(phase)}_{seed}", nights.FIRST, nights.dump(nights.FIRST, seed))
+        seed: Attempt(f"night_{number}_{seed}", nights.FIRST, nights.dump(nights.FIRST, seed + 1000 * number))
         for seed in seeds
     }
     texts = {r.text for a in attempts.values() for r in oracle.read(a.dump, a.source, a.night).accepted}
@@ -384,7 +385,7 @@ FAULTS = (
 
 def task_tried_again(spark: SparkSession, seed: int) -> Words:
     """A Spark task fails after rows have gone out, and is tried again; then all are written a second time."""
-    attempt = Attempt(f"again_{seed}", nights.FIRST, nights.dump(nights.FIRST, seed))
+    attempt = Attempt(f"again_{seed}", nights.FIRST, nights.dump(nights.FIRST, seed + 9000))
     original = Staging.fill
 
     def twice(self: Staging, kind: str, frame: Any) -> None:
@@ -437,6 +438,7 @@ def _watch(pipe: Connection) -> None:
                 c.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 halves += [tuple(row) for row in c.execute(sa.text(HALVES))]
                 looks += 1
+            time.sleep(LOOK_EVERY_S)
         except SentimentError:  # the matrix restarts the server
             time.sleep(0.1)
     pipe.send((looks, halves))
