@@ -341,5 +341,27 @@ def db_roles() -> None:
     OUT.print("roles and databases are up to date")
 
 
+@db_app.command("dictionary")
+def db_dictionary(
+    output: Annotated[
+        Path | None, typer.Option(help="file to write; `-` prints; default docs/data-dictionary.md")
+    ] = None,
+) -> None:
+    """Write the data dictionary from the comments in the database.
+
+    Example: `sentiment db dictionary --output -`
+    """
+    from sentiment.store import dictionary
+
+    with database.transaction("reader") as c:
+        page = dictionary.render(dictionary.read(c))
+    if output == Path("-"):
+        print(page, end="")  # noqa: T201
+        return
+    target = output or settings.PROJECT_ROOT / "docs" / "data-dictionary.md"
+    target.write_text(page, "utf-8")
+    OUT.print(f"{target} is up to date")
+
+
 if __name__ == "__main__":
     main()
