@@ -327,18 +327,27 @@ def db_migrate() -> None:
 
 
 @db_app.command("roles")
-def db_roles() -> None:
+def db_roles(rotate: Annotated[bool, typer.Option(help="with new, generated passwords")] = False) -> None:
     """Create or update the roles and databases: on the embedded server with the generated passwords, on one
-    of your own (SENTIMENT_SUPERUSER_URL) with those of the configured addresses."""
+    of your own (SENTIMENT_SUPERUSER_URL) with those of the configured addresses.
+
+    Example: `sentiment db roles --rotate`
+    """
     from sentiment.embedded import machine
     from sentiment.store import roles
 
     config = settings.load()
     if config.superuser_url is None:
-        machine.start_postgres(config)
+        (machine.rotate_passwords if rotate else machine.start_postgres)(config)
+        restart = "make down, then make up"
+    elif rotate:
+        path = machine.rotate_elsewhere(config)
+        restart = f"deploy {path}, start again what uses the database, remove the file"
     else:
         roles.ensure(config.superuser_url.get_secret_value(), roles.configured_passwords(config))
     OUT.print("roles and databases are up to date")
+    if rotate:
+        OUT.print(f"What runs already still has the old passwords. Next: {restart}")
 
 
 @db_app.command("dictionary")

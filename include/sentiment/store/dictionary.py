@@ -110,7 +110,8 @@ def uncommented(schemas: list[Schema]) -> list[str]:
     """Names of everything that has no comment, `schema.relation.column`."""
     missing = [s.name for s in schemas if not s.comment]
     for s in schemas:
-        missing += [f"{s.name}.{r.name}" for r in (*s.relations, *s.functions) if not r.comment]
+        missing += [f"{s.name}.{r.name}" for r in s.relations if not r.comment]
+        missing += [f"{s.name}.{f.name}" for f in s.functions if not f.comment]
         missing += [f"{s.name}.{r.name}.{c.name}" for r in s.relations for c in r.columns if not c.comment]
     return missing
 
