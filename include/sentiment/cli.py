@@ -368,6 +368,8 @@ def db_dictionary(
         print(page, end="")  # noqa: T201
         return
     target = output or settings.PROJECT_ROOT / "docs" / "data-dictionary.md"
+    if not target.parent.is_dir():
+        raise _wrong("--output", str(target), "a file in a folder there is", "sentiment db dictionary --output -")
     target.write_text(page, "utf-8")
     OUT.print(f"{target} is up to date")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 from sentiment import cli, database
+from sentiment.errors import ParameterError
 from sentiment.settings import PROJECT_ROOT
 from sentiment.store import dictionary
 from sentiment.store.staging import Staging
@@ -51,5 +54,13 @@ def test_partitions_and_work_tables_are_left_out() -> None:
         assert dictionary.render(dictionary.read(c)) == before
 
 
-def test_the_command_prints_the_page() -> None:
+def test_the_command_prints_or_writes_the_page(tmp_path: Path) -> None:
+    written = tmp_path / "page.md"
     assert CliRunner().invoke(cli.app, ["db", "dictionary", "--output", "-"]).stdout == PAGE.read_text("utf-8")
+    assert CliRunner().invoke(cli.app, ["db", "dictionary", "--output", str(written)]).exit_code == 0
+    assert written.read_bytes() == PAGE.read_bytes()
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"--output is .*expected a file in a folder there is"):
+        cli.db_dictionary(tmp_path / "no" / "page.md")

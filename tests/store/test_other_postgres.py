@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sentiment import database, settings
 from sentiment.embedded import postgres
 from sentiment.embedded.postgres import EmbeddedPostgres, Server
-from sentiment.errors import InfrastructureError
+from sentiment.errors import InfrastructureError, SetupError
 from sentiment.settings import PROJECT_ROOT
 from sentiment.store import dictionary, migrate, roles
 from sqlalchemy.exc import ProgrammingError
@@ -94,6 +94,20 @@ def test_roles_made_again_are_the_same_and_no_more(elsewhere: Server, admin: str
     assert (
         ask("reader", "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'reviews'") == "sentiment_owner"
     )
+
+
+def test_an_administrator_who_may_not_is_told_what_is_missing(server: Server) -> None:
+    with psycopg2.connect(server.url("postgres")) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE weak LOGIN CREATEDB PASSWORD 'weak'")
+    with pytest.raises(SetupError, match="permission denied") as told:
+        roles.ensure(f"postgresql://weak:weak@{server.host}:{server.port}/postgres", PASSWORDS)
+    assert "CREATEROLE CREATEDB" in told.value.try_next
+
+
+def test_an_administrator_who_cannot_connect_is_told_so(server: Server) -> None:
+    with pytest.raises(InfrastructureError, match="authentication failed") as told:
+        roles.ensure(f"postgresql://nobody:wrong@{server.host}:{server.port}/postgres", PASSWORDS)
+    assert "wrong" not in str(told.value)
 
 
 def test_all_migrations_run_and_say_the_same(elsewhere: Server, request: pytest.FixtureRequest) -> None:

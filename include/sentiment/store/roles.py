@@ -5,13 +5,17 @@ Runs as a superuser of the embedded server at every start, as an administrator o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
 import psycopg2
 import sqlalchemy as sa
 from psycopg2 import sql
+from psycopg2.errors import InsufficientPrivilege
 from psycopg2.extensions import cursor
 from pydantic import SecretStr
 
-from sentiment.errors import ParameterError
+from sentiment.errors import InfrastructureError, ParameterError, SetupError
 from sentiment.settings import Settings
 
 READER_TIMEOUT_S = 60
@@ -62,19 +66,33 @@ def configured_passwords(config: Settings) -> dict[str, str]:
 def ensure(superuser_dsn: str, passwords: dict[str, str]) -> None:
     """Create or update the roles with `passwords` (by role name) and create the databases.
 
-    A managed service's administrator will do, who is no superuser but has CREATEROLE and CREATEDB.
+    A managed service's administrator will do, who is no superuser but has CREATEROLE and CREATEDB. Raises
+    SetupError where it has not, InfrastructureError where it can't connect.
     """
-    connection = psycopg2.connect(superuser_dsn)
-    connection.autocommit = True
+    with _administrator(superuser_dsn) as cur:
+        for role, options in ROLE_SETTINGS.items():
+            _ensure_role(cur, role, passwords[role], options)
+        for name, owner in DATABASE_OWNERS.items():
+            _join(cur, owner)
+            _ensure_database(cur, name, owner)
+
+
+@contextmanager
+def _administrator(dsn: str) -> Iterator[cursor]:
     try:
-        with connection.cursor() as cur:
-            for role, options in ROLE_SETTINGS.items():
-                _ensure_role(cur, role, passwords[role], options)
-            for name, owner in DATABASE_OWNERS.items():
-                _join(cur, owner)
-                _ensure_database(cur, name, owner)
-    finally:
-        connection.close()
+        with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cur:
+            connection.autocommit = True
+            yield cur
+    except psycopg2.OperationalError as error:
+        raise InfrastructureError(
+            f"The administrator of the database server can't connect: {str(error).strip()}",
+            'psql "$SENTIMENT_SUPERUSER_URL"',
+        ) from error
+    except InsufficientPrivilege as error:
+        raise SetupError(
+            f"The administrator of the database server may not make its roles: {str(error).strip()}",
+            "as a superuser of that server: ALTER ROLE <the administrator> CREATEROLE CREATEDB",
+        ) from error
 
 
 def _ensure_role(cur: cursor, role: str, password: str, options: dict[str, str]) -> None:
