@@ -327,18 +327,51 @@ def db_migrate() -> None:
 
 
 @db_app.command("roles")
-def db_roles() -> None:
+def db_roles(rotate: Annotated[bool, typer.Option(help="with new, generated passwords")] = False) -> None:
     """Create or update the roles and databases: on the embedded server with the generated passwords, on one
-    of your own (SENTIMENT_SUPERUSER_URL) with those of the configured addresses."""
+    of your own (SENTIMENT_SUPERUSER_URL) with those of the configured addresses.
+
+    Example: `sentiment db roles --rotate`
+    """
     from sentiment.embedded import machine
     from sentiment.store import roles
 
     config = settings.load()
     if config.superuser_url is None:
-        machine.start_postgres(config)
+        (machine.rotate_passwords if rotate else machine.start_postgres)(config)
+        restart = "make down, then make up"
+    elif rotate:
+        path = machine.rotate_elsewhere(config)
+        restart = f"deploy {path}, start again what uses the database, remove the file"
     else:
         roles.ensure(config.superuser_url.get_secret_value(), roles.configured_passwords(config))
     OUT.print("roles and databases are up to date")
+    if rotate:
+        OUT.print(f"What runs already still has the old passwords. Next: {restart}")
+
+
+@db_app.command("dictionary")
+def db_dictionary(
+    output: Annotated[
+        Path | None, typer.Option(help="file to write; `-` prints; default docs/data-dictionary.md")
+    ] = None,
+) -> None:
+    """Write the data dictionary from the comments in the database.
+
+    Example: `sentiment db dictionary --output -`
+    """
+    from sentiment.store import dictionary
+
+    with database.transaction("reader") as c:
+        page = dictionary.render(dictionary.read(c))
+    if output == Path("-"):
+        print(page, end="")  # noqa: T201
+        return
+    target = output or settings.PROJECT_ROOT / "docs" / "data-dictionary.md"
+    if not target.parent.is_dir():
+        raise _wrong("--output", str(target), "a file in a folder there is", "sentiment db dictionary --output -")
+    target.write_text(page, "utf-8")
+    OUT.print(f"{target} is up to date")
 
 
 if __name__ == "__main__":

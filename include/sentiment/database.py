@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from urllib.parse import urlencode
 
 import sqlalchemy as sa
 from pydantic import SecretStr
@@ -104,8 +105,8 @@ def unreachable(error: OperationalError, address: sa.URL) -> InfrastructureError
 
 
 def jdbc_options(address: sa.URL) -> dict[str, str]:
-    """Spark's JDBC options for the same server, TLS parameters included."""
-    query = "&".join(f"{k}={v}" for k, v in {**address.query, "reWriteBatchedInserts": "true"}.items())
+    """Spark's JDBC options for the same server, TLS parameters included: JDBC knows them by libpq's names."""
+    query = urlencode({**address.query, "reWriteBatchedInserts": "true"}, doseq=True)
     return {
         "url": f"jdbc:postgresql://{address.host}:{address.port or 5432}/{address.database}?{query}",
         "user": address.username or "",

@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     owner_url: SecretStr | None = Field(None, description="the same database as the owner role: migrations only")
     reader_url: SecretStr | None = Field(None, description="the same database as the reader role")
     superuser_url: SecretStr | None = Field(
-        None, description="a superuser's address on a server of your own: only for `sentiment db roles`"
+        None, description="an administrator's address on a server of your own: only for `sentiment db roles`"
     )
     airflow_url: SecretStr | None = Field(
         None, description="address of Airflow's database on that server, whose role `sentiment db roles` makes"

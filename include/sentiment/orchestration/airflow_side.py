@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import BaseHook, ExceptionRetryPolicy, RetryRule
 from airflow.sdk.definitions.retry_policy import RetryAction
@@ -57,7 +58,7 @@ def use_connections() -> None:
     """Let the Airflow connections `reviews_db` and `spark_cluster`, where defined, win over the settings."""
     reviews = _connection(REVIEWS_DB)
     if reviews is not None:
-        os.environ["SENTIMENT_DATABASE_URL"] = reviews.get_uri().replace("postgres://", "postgresql://", 1)
+        os.environ["SENTIMENT_DATABASE_URL"] = _address(reviews)
     spark = _connection(SPARK_CLUSTER)
     if spark is not None:
         os.environ["SENTIMENT_SPARK_MASTER"] = f"{spark.host}:{spark.port}" if spark.port else str(spark.host)
@@ -69,6 +70,16 @@ def _connection(conn_id: str) -> Any | None:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         return None
+
+
+def _address(connection: Any) -> str:
+    """Its address, with every extra (sslmode, keepalives_idle) as a parameter, which is what libpq and JDBC read.
+
+    `get_uri` would put extras that are no strings, all together, into one parameter that neither knows.
+    """
+    query = {name: str(value) for name, value in connection.extra_dejson.items()}
+    where = (connection.login, connection.password, connection.host, connection.port, connection.schema)
+    return sa.URL.create("postgresql", *where, query).render_as_string(hide_password=False)
 
 
 def night_of(context: Context) -> date:

@@ -1,16 +1,21 @@
 """The three roles, their passwords and the two databases.
 
-Runs as a superuser: of the embedded server at every start, of a server of your own once.
+Runs as a superuser of the embedded server at every start, as an administrator of a server of your own once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
 import psycopg2
 import sqlalchemy as sa
 from psycopg2 import sql
+from psycopg2.errors import InsufficientPrivilege
 from psycopg2.extensions import cursor
+from pydantic import SecretStr
 
-from sentiment.errors import ParameterError
+from sentiment.errors import InfrastructureError, ParameterError, SetupError
 from sentiment.settings import Settings
 
 READER_TIMEOUT_S = 60
@@ -26,48 +31,89 @@ ROLE_SETTINGS = {
     "airflow": {},
 }
 DATABASE_OWNERS = {"reviews": "sentiment_owner", "airflow": "airflow"}
+ADDRESSES = {
+    "sentiment_owner": "owner_url",
+    "sentiment_writer": "database_url",
+    "sentiment_reader": "reader_url",
+    "airflow": "airflow_url",
+}
+"""Role -> the setting that holds its address."""
+RIGHTS = ("SUPERUSER", "CREATEDB", "CREATEROLE")
+
+
+def configured(config: Settings) -> dict[str, sa.URL]:
+    """Role -> its configured address; ParameterError naming the first that is missing."""
+    found = {}
+    for role, name in ADDRESSES.items():
+        secret: SecretStr | None = getattr(config, name)
+        if secret is None:
+            raise ParameterError(f"SENTIMENT_{name.upper()} is not set: the address for {role}.", "sentiment db roles")
+        found[role] = sa.make_url(secret.get_secret_value())
+    return found
 
 
 def configured_passwords(config: Settings) -> dict[str, str]:
     """Role -> password from the configured addresses; ParameterError naming the first that is missing."""
-    addresses = {
-        "sentiment_owner": ("OWNER_URL", config.owner_url),
-        "sentiment_writer": ("DATABASE_URL", config.database_url),
-        "sentiment_reader": ("READER_URL", config.reader_url),
-        "airflow": ("AIRFLOW_URL", config.airflow_url),
-    }
     found = {}
-    for role, (name, secret) in addresses.items():
-        address = sa.make_url(secret.get_secret_value()) if secret else None
-        if address is None or not address.password:
+    for role, address in configured(config).items():
+        if not address.password:
+            name = ADDRESSES[role].upper()
             raise ParameterError(f"SENTIMENT_{name} is not set with a password for {role}.", "sentiment db roles")
         found[role] = str(address.password)
     return found
 
 
 def ensure(superuser_dsn: str, passwords: dict[str, str]) -> None:
-    """Create or update the roles with `passwords` (by role name) and create the databases."""
-    connection = psycopg2.connect(superuser_dsn)
-    connection.autocommit = True
+    """Create or update the roles with `passwords` (by role name) and create the databases.
+
+    A managed service's administrator will do, who is no superuser but has CREATEROLE and CREATEDB. Raises
+    SetupError where it has not, InfrastructureError where it can't connect.
+    """
+    with _administrator(superuser_dsn) as cur:
+        for role, options in ROLE_SETTINGS.items():
+            _ensure_role(cur, role, passwords[role], options)
+        for name, owner in DATABASE_OWNERS.items():
+            _join(cur, owner)
+            _ensure_database(cur, name, owner)
+
+
+@contextmanager
+def _administrator(dsn: str) -> Iterator[cursor]:
     try:
-        with connection.cursor() as cur:
-            for role, options in ROLE_SETTINGS.items():
-                _ensure_role(cur, role, passwords[role], options)
-            for name, owner in DATABASE_OWNERS.items():
-                _ensure_database(cur, name, owner)
-    finally:
-        connection.close()
+        with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cur:
+            connection.autocommit = True
+            yield cur
+    except psycopg2.OperationalError as error:
+        raise InfrastructureError(
+            f"The administrator of the database server can't connect: {str(error).strip()}",
+            'psql "$SENTIMENT_SUPERUSER_URL"',
+        ) from error
+    except InsufficientPrivilege as error:
+        raise SetupError(
+            f"The administrator of the database server may not make its roles: {str(error).strip()}",
+            "as a superuser of that server: ALTER ROLE <the administrator> CREATEROLE CREATEDB",
+        ) from error
 
 
 def _ensure_role(cur: cursor, role: str, password: str, options: dict[str, str]) -> None:
-    cur.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
-    verb = "ALTER" if cur.fetchone() else "CREATE"
-    statement = verb + " ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}"
+    cur.execute("SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = %s", (role,))
+    there = cur.fetchone()
+    verb = "ALTER" if there else "CREATE"
+    # Only what the role has is taken from it: to say NOSUPERUSER of any role, one must be a superuser.
+    taken = " ".join(f"NO{right}" for right, has in zip(RIGHTS, there or (), strict=False) if has)
+    statement = f"{verb} ROLE {{}} LOGIN {taken} PASSWORD {{}}"
     cur.execute(sql.SQL(statement).format(sql.Identifier(role), sql.Literal(password)))
     for name, value in options.items():
         cur.execute(
             sql.SQL("ALTER ROLE {} SET {} = {}").format(sql.Identifier(role), sql.Identifier(name), sql.Literal(value))
         )
+
+
+def _join(cur: cursor, role: str) -> None:
+    """Make an administrator that is no superuser a member of `role`: only so can it make databases for it."""
+    cur.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+    if cur.fetchone() != (True,):
+        cur.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role)))
 
 
 def _ensure_database(cur: cursor, name: str, owner: str) -> None:

@@ -1,0 +1,50 @@
+"""Airflow's connections win over the settings, with everything that was defined in them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from sentiment import database, settings
+from sentiment.orchestration import airflow_side
+
+EXTRA = {"sslmode": "verify-full", "sslrootcert": "/etc/a root/ca.pem"}
+FIELDS = {
+    "conn_type": "postgres",
+    "host": "db.example",
+    "port": 5433,
+    "schema": "reviews",
+    "login": "sentiment_writer",
+    "password": "p@/%",
+}
+AS_ADDRESS = (
+    "postgresql://sentiment_writer:p%40%2F%25@db.example:5433/reviews"
+    "?sslmode=verify-full&sslrootcert=%2Fetc%2Fa+root%2Fca.pem"
+)
+
+
+@pytest.mark.parametrize(
+    ("defined", "extra"),
+    [
+        (AS_ADDRESS, EXTRA),
+        (json.dumps({**FIELDS, "extra": EXTRA}), EXTRA),
+        (json.dumps({**FIELDS, "extra": {**EXTRA, "connect_timeout": 5}}), {**EXTRA, "connect_timeout": "5"}),
+    ],
+    ids=["address", "fields", "a number"],
+)
+def test_reviews_db_keeps_its_extras(
+    home: Path, monkeypatch: pytest.MonkeyPatch, defined: str, extra: dict[str, str]
+) -> None:
+    for name in ("SENTIMENT_DATABASE_URL", "SENTIMENT_SPARK_MASTER"):
+        monkeypatch.setenv(name, "what the connection replaces")
+    monkeypatch.setenv("AIRFLOW_CONN_REVIEWS_DB", defined)
+    monkeypatch.setenv("AIRFLOW_CONN_SPARK_CLUSTER", json.dumps({"conn_type": "spark", "host": "local[2]"}))
+    airflow_side.use_connections()
+    found, master = database.url("writer"), settings.load().spark_master
+    monkeypatch.undo()
+    settings.load.cache_clear()
+    assert (found.host, found.port, found.database) == ("db.example", 5433, "reviews")
+    assert (found.username, found.password) == ("sentiment_writer", "p@/%")
+    assert dict(found.query) == extra
+    assert master == "local[2]"

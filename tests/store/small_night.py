@@ -1,0 +1,62 @@
+"""A few reviews published as a night is, without Spark, for tests that need rows in every table."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+from itertools import count
+
+import sqlalchemy as sa
+from sentiment import ledger, settings
+from sentiment.database import transaction
+from sentiment.lake import Part
+from sentiment.ledger import DumpFile, Run
+from sentiment.scoring import registry
+from sentiment.store import publishing
+from sentiment.store.publishing import Expected
+from sentiment.store.staging import Staging
+
+_NUMBERS = count(1)
+
+REVIEW = """
+INSERT INTO {table} (source, file_no, record_no, review_id, item_id, item_type, item_title, author, text, text_hash,
+  content_hash, novelty, label, score, p_positive, probabilities, n_wordpieces, n_chunks, scored_at)
+VALUES (:source, 0, :no, :review_id, 'f1', 'film', 'Été à 100 %', :author, :text, :text, :text, 'new', 'pos', 0.9,
+  0.9, '{{"pos": 0.9, "neg": 0.1}}', 5, 1, now())
+"""
+REFUSED = """
+INSERT INTO {table} (file_no, record_no, reasons, details, raw, raw_bytes, raw_sha256, byte_offset)
+VALUES (0, 1000, ARRAY['blank_text'], 'no text', 'x', 1, '00', 0)
+"""
+
+
+def publish(source: str, night: date, authors: list[str | None]) -> Run:
+    """Publish one review for each author, and one refused record."""
+    registry.register(registry.find("demo-fr", settings.load()))
+    dump_id = f"{source}-{next(_NUMBERS)}"
+    ledger.record_dump(dump_id, source, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
+    run = ledger.open_run(night, source, dump_id, "demo-fr")
+    with ledger.step(run.run_id, "publish") as step:
+        staging = Staging(run.run_id, step.token)
+        staging.create()
+        ids = [hashlib.sha256(f"{source} {no}".encode()).hexdigest()[:32] for no in range(len(authors))]
+        with transaction() as c:
+            c.execute(sa.text(REFUSED.format(table=staging.table("quarantine"))))
+            for no, author in enumerate(authors):
+                values = {"source": source, "no": no, "review_id": ids[no], "author": author, "text": f"texte {no}"}
+                c.execute(sa.text(REVIEW.format(table=staging.table("review"))), values)
+        checksum = str(sum(int(i[:15], 16) for i in ids))
+        baseline = publishing.newest_publication(source)
+        publishing.merge(run, step, Expected(Part([], len(authors), checksum), 1, baseline))
+    return ledger.get_run(run.run_id)
+
+
+def remove(source: str) -> None:
+    """Take everything of `source` away again."""
+    ours = "(SELECT run_id FROM sentiment.run WHERE source = :source)"
+    with transaction("owner") as c:
+        for table in ("review_sentiment", "night_review", "film_night", "review", "quarantine", "item", "run_step"):
+            c.execute(sa.text(f"DELETE FROM sentiment.{table} WHERE run_id IN {ours}"), {"source": source})
+        for table in ("run", "dump_file", "dump"):
+            where = "dump_id IN (SELECT dump_id FROM sentiment.dump WHERE source = :source)"
+            c.execute(sa.text(f"DELETE FROM sentiment.{table} WHERE {where}"), {"source": source})

@@ -1,0 +1,111 @@
+"""docs/operations.md says how to back up and restore; typed as they stand, its commands bring everything back."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from dotenv import dotenv_values
+from sentiment import database, settings
+from sentiment.embedded import machine
+from sentiment.settings import EMBEDDED_ENV, PROJECT_ROOT, Settings
+from sentiment.store import dictionary
+from sentiment.store.staging import Staging
+from sqlalchemy.exc import ProgrammingError
+
+from tests.store import small_night
+
+SECTION = (PROJECT_ROOT / "docs" / "operations.md").read_text("utf-8").split("\n## ")[1]
+TOOLS, BACKUP, RESTORE, EMPTY = re.findall(r"```bash\n(.*?)```", SECTION, re.DOTALL)
+SOURCE, NIGHT = "backed_up", date(2026, 6, 1)
+UNFINISHED = Staging("20260602-00000000", 1)
+
+TABLES = """
+SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname IN ('sentiment', 'drift', 'public') AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY 1
+"""
+CONTENT = "SELECT count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text)) FROM {table} t"
+RIGHTS = """
+SELECT what, (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(rights) a) FROM (
+  SELECT oid::regclass::text AS what, relnamespace AS schema,
+    coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner)) AS rights
+  FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'S')
+  UNION ALL SELECT oid::regprocedure::text, pronamespace, coalesce(proacl, acldefault('f', proowner)) FROM pg_proc
+  UNION ALL SELECT nspname, oid, coalesce(nspacl, acldefault('n', nspowner)) FROM pg_namespace
+) AS granted WHERE schema::regnamespace::text IN ('sentiment', 'drift', 'public') OR what = 'staging' ORDER BY 1
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder in which the documented paths hold, whatever the environment's own name."""
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    return tmp_path
+
+
+@pytest.fixture
+def new_home() -> Iterator[Settings]:
+    """A home without anything, as on a new machine."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        config = Settings(home=Path(folder) / "home")
+        yield config
+        machine.postgres(config).destroy()
+
+
+@pytest.fixture
+def unfinished(ready: machine.Machine) -> Iterator[None]:
+    """A published night, and the work tables of another."""
+    small_night.publish(SOURCE, NIGHT, ["Zoé Vexillaire", "L'\n\tautre\\", None])
+    UNFINISHED.create()
+    yield
+    UNFINISHED.drop()
+    small_night.remove(SOURCE)
+
+
+def type_in(commands: str, folder: Path, home: Path) -> None:
+    env = {"SENTIMENT_HOME": str(home), "PYTHONPATH": str(PROJECT_ROOT / "include")}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=folder,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def everything(engine: sa.Engine) -> dict[str, object]:
+    """What has to survive, by name: rows, rights, the place of the sequence, comments, the revision."""
+    with engine.connect() as c:
+        tables = c.exec_driver_sql(TABLES).scalars().all()
+        found: dict[str, object] = {t: tuple(c.exec_driver_sql(CONTENT.format(table=t)).one()) for t in tables}
+        found |= {f"rights on {name}": rights for name, rights in c.exec_driver_sql(RIGHTS)}
+        found["token"] = c.exec_driver_sql("SELECT last_value FROM sentiment.fence_token").scalar_one()
+        return {**found, "comments": dictionary.render(dictionary.read(c))}
+
+
+@pytest.mark.usefixtures("unfinished")
+def test_the_documented_commands_bring_everything_back(home: Path, checkout: Path, new_home: Settings) -> None:
+    type_in(TOOLS + BACKUP, checkout, settings.load().home)
+    before = everything(database.engine("owner"))
+    assert before["sentiment.review"][0] >= 3  # type: ignore[index]
+    type_in(TOOLS + RESTORE + EMPTY + RESTORE, checkout, new_home.home)
+    restored = dotenv_values(new_home.home / EMBEDDED_ENV)
+    assert everything(sa.create_engine(str(restored["SENTIMENT_OWNER_URL"]), poolclass=sa.NullPool)) == before
+    assert (checkout / "reviews.dump").stat().st_mode & 0o077 == 0
+    reader = sa.create_engine(str(restored["SENTIMENT_READER_URL"]), poolclass=sa.NullPool)
+    with reader.connect() as c:
+        seen = "SELECT count(*) FROM sentiment.v_review_sentiment WHERE source = 'backed_up'"
+        assert c.exec_driver_sql(seen).scalar_one() == 3
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            c.exec_driver_sql("SELECT 1 FROM sentiment.review")

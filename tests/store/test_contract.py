@@ -1,0 +1,189 @@
+"""What readers may rely on: names, order and types of the views' columns, Wilson intervals, pseudonyms.
+
+A column may be added at the end, here too. Any other change breaks somebody's query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+from scipy.stats import binomtest
+from sentiment import database
+
+from tests.store import small_night
+
+pytestmark = pytest.mark.usefixtures("ready")
+
+SOURCE, NIGHT = "contract_test", date(2026, 7, 6)
+
+CONTRACT = """
+sentiment.v_review_sentiment
+  review_id            text
+  source               text
+  item_id              text
+  item_type            text
+  item_title           text
+  author_pseudonym     text
+  rating               numeric(2,1)
+  review_date          date
+  title                text
+  text                 text
+  polarity             smallint
+  label                text
+  score                double precision
+  p_positive           double precision
+  n_wordpieces         integer
+  model_id             text
+  first_night          date
+  last_night           date
+  run_id               text
+
+sentiment.v_daily_sentiment
+  night                date
+  source               text
+  model_id             text
+  n_reviews            bigint
+  n_fresh              bigint
+  n_positive           bigint
+  share_positive       double precision
+  share_positive_low   double precision
+  share_positive_high  double precision
+  share_fresh_positive double precision
+  n_uncertain          bigint
+  n_items              bigint
+  is_last_good         boolean
+
+sentiment.v_film_sentiment
+  source               text
+  item_id              text
+  model_id             text
+  n_reviews            bigint
+  n_positive           bigint
+  share_positive       double precision
+  share_positive_low   double precision
+  share_positive_high  double precision
+  first_night          date
+  last_night           date
+
+sentiment.v_runs
+  run_id               text
+  night                date
+  source               text
+  model_id             text
+  dump_uri             text
+  status               text
+  rows_read            bigint
+  rows_accepted        bigint
+  rows_quarantined     bigint
+  rows_duplicate       bigint
+  rows_scored          bigint
+  rows_reused          bigint
+  rows_published       bigint
+  verdict              text
+  reason               text
+  airflow_run_id       text
+  code_version         text
+  started_at           timestamp with time zone
+  finished_at          timestamp with time zone
+  published_at         timestamp with time zone
+  supersedes           text
+  is_last_good         boolean
+
+sentiment.v_quarantine_reasons
+  run_id               text
+  night                date
+  source               text
+  rule_name            text
+  n_records            bigint
+
+drift.v_drift
+  night                date
+  source               text
+  model_id             text
+  slice_key            text
+  slice_value          text
+  column_name          text
+  drift_type           text
+  reference_id         text
+  n                    bigint
+  effect               double precision
+  z                    double precision
+  status               text
+"""
+
+
+def catalogue() -> dict[str, list[tuple[str, str]]]:
+    """View -> its columns with their types, in order."""
+    query = """
+SELECT c.oid::regclass::text AS view, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relkind IN ('v', 'm') AND c.relnamespace IN ('sentiment'::regnamespace, 'drift'::regnamespace)
+ORDER BY c.oid, a.attnum"""
+    found: dict[str, list[tuple[str, str]]] = {}
+    with database.transaction("reader") as c:
+        for row in c.execute(sa.text(query)):
+            found.setdefault(row.view, []).append((row.name, row.type))
+    return found
+
+
+def contract() -> dict[str, list[tuple[str, str]]]:
+    """The table above, read."""
+    promised: dict[str, list[tuple[str, str]]] = {}
+    for block in CONTRACT.strip().split("\n\n"):
+        view, *lines = block.splitlines()
+        promised[view] = [(name, kind) for name, kind in (line.split(maxsplit=1) for line in lines)]
+    return promised
+
+
+def test_views_are_what_was_promised() -> None:
+    found, promised = catalogue(), contract()
+    assert {view: found.get(view) for view in promised} == promised
+
+
+@pytest.mark.parametrize("n", [1, 2, 10, 97, 2000, 1_000_000])
+@pytest.mark.parametrize("share", [0, 0.003, 0.5, 0.62, 1])
+def test_wilson_intervals(n: int, share: float) -> None:
+    k = round(n * share)
+    expected = binomtest(k, n).proportion_ci(0.95, method="wilson")
+    with database.transaction("reader") as c:
+        query = sa.text("SELECT sentiment.wilson_low(:k, :n) AS low, sentiment.wilson_high(:k, :n) AS high")
+        found = c.execute(query, {"k": k, "n": n}).one()
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+def test_no_reviews_have_no_interval() -> None:
+    with database.transaction("reader") as c:
+        assert c.exec_driver_sql("SELECT sentiment.wilson_low(0, 0), sentiment.wilson_high(0, 0)").one() == (None, None)
+
+
+@pytest.fixture
+def authors() -> Iterator[list[str | None]]:
+    """Who wrote the reviews of a small night; one of them twice, one unnamed."""
+    names: list[str | None] = ["Zoé Vexillaire", "Zoé Vexillaire", "Guy Perce-Neige", None]
+    small_night.publish(SOURCE, NIGHT, names)
+    yield names
+    small_night.remove(SOURCE)
+
+
+def test_authors_appear_only_as_pseudonyms(authors: list[str | None]) -> None:
+    with database.transaction("reader") as c:
+        for view in contract():
+            said = str(c.exec_driver_sql(f"SELECT v::text FROM {view} v").all())
+            assert not [name for name in authors if name and name in said], view
+        query = "SELECT author_pseudonym FROM sentiment.v_review_sentiment WHERE source = :source ORDER BY text"
+        first, again, other, unnamed = c.execute(sa.text(query), {"source": SOURCE}).scalars()
+    assert first == again != other
+    assert len(first) == len(other) == 17
+    assert unnamed is None
+
+
+def test_pseudonyms_depend_on_this_databases_salt(authors: list[str | None]) -> None:
+    query = sa.text(
+        "SELECT count(*) FROM sentiment.v_review_sentiment v JOIN sentiment.review r USING (review_id) WHERE "
+        "v.source = :source AND author_pseudonym = 'a' || left(encode(sha256(convert_to(author, 'UTF8')), 'hex'), 16)"
+    )
+    with database.transaction("owner") as c:
+        assert c.execute(query, {"source": SOURCE}).scalar_one() == 0

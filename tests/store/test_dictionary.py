@@ -1,0 +1,66 @@
+"""The committed data dictionary is what the catalogue says, and everything in it says what it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sentiment import cli, database
+from sentiment.errors import ParameterError
+from sentiment.settings import PROJECT_ROOT
+from sentiment.store import dictionary
+from sentiment.store.staging import Staging
+from typer.testing import CliRunner
+
+pytestmark = pytest.mark.usefixtures("ready")
+
+PAGE = PROJECT_ROOT / "docs" / "data-dictionary.md"
+
+
+def test_the_committed_page_is_todays() -> None:
+    with database.transaction("reader") as c:
+        page = dictionary.render(dictionary.read(c))
+    assert PAGE.read_text("utf-8") == page, "run: sentiment db dictionary"
+
+
+def test_everything_says_what_it_is() -> None:
+    with database.transaction("reader") as c:
+        assert dictionary.uncommented(dictionary.read(c)) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "named"),
+    [
+        ("CREATE TABLE drift.mute (n int)", ["drift.mute", "drift.mute.n"]),
+        ("CREATE VIEW sentiment.mute AS SELECT 1 AS n", ["sentiment.mute", "sentiment.mute.n"]),
+        ("CREATE SEQUENCE sentiment.mute", ["sentiment.mute"]),
+        ("CREATE FUNCTION sentiment.mute(n int) RETURNS int RETURN n", ["sentiment.mute(n integer)"]),
+        ("COMMENT ON SCHEMA staging IS NULL", ["staging"]),
+    ],
+)
+def test_what_has_no_comment_is_named(made: str, named: list[str]) -> None:
+    with database.engine("owner").connect() as c:
+        c.execute(sa.text(made))
+        assert dictionary.uncommented(dictionary.read(c)) == named
+
+
+def test_partitions_and_work_tables_are_left_out() -> None:
+    staging = Staging("20310105-00000000", 1)
+    with database.engine("owner").connect() as c:
+        before = dictionary.render(dictionary.read(c))
+        c.execute(sa.text("SELECT sentiment.ensure_month('2031-01-05')"))
+        c.execute(sa.text(f"CREATE TABLE {staging.table('review')} (n int)"))
+        assert dictionary.render(dictionary.read(c)) == before
+
+
+def test_the_command_prints_or_writes_the_page(tmp_path: Path) -> None:
+    written = tmp_path / "page.md"
+    assert CliRunner().invoke(cli.app, ["db", "dictionary", "--output", "-"]).stdout == PAGE.read_text("utf-8")
+    assert CliRunner().invoke(cli.app, ["db", "dictionary", "--output", str(written)]).exit_code == 0
+    assert written.read_bytes() == PAGE.read_bytes()
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"--output is .*expected a file in a folder there is"):
+        cli.db_dictionary(tmp_path / "no" / "page.md")
