@@ -19,9 +19,9 @@ from sentiment.store.staging import Staging
 _NUMBERS = count(1)
 
 REVIEW = """
-INSERT INTO {table} (source, file_no, record_no, review_id, item_id, item_type, item_title, author, text, text_hash,
+INSERT INTO {table} (file_no, record_no, review_id, item_id, item_type, item_title, author, text, text_hash,
   content_hash, novelty, label, score, p_positive, probabilities, n_wordpieces, n_chunks, scored_at)
-VALUES (:source, 0, :no, :review_id, 'f1', 'film', 'Été à 100 %', :author, :text, :text, :text, 'new', 'pos', 0.9,
+VALUES (0, :no, :review_id, 'f1', 'film', 'Été à 100 %', :author, :text, :text, :text, 'new', 'pos', 0.9,
   0.9, '{{"pos": 0.9, "neg": 0.1}}', 5, 1, now())
 """
 REFUSED = """
@@ -43,7 +43,7 @@ def publish(source: str, night: date, authors: list[str | None]) -> Run:
         with transaction() as c:
             c.execute(sa.text(REFUSED.format(table=staging.table("quarantine"))))
             for no, author in enumerate(authors):
-                values = {"source": source, "no": no, "review_id": ids[no], "author": author, "text": f"texte {no}"}
+                values = {"no": no, "review_id": ids[no], "author": author, "text": f"texte {no}"}
                 c.execute(sa.text(REVIEW.format(table=staging.table("review"))), values)
         checksum = str(sum(int(i[:15], 16) for i in ids))
         baseline = publishing.newest_publication(source)

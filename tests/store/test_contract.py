@@ -187,3 +187,23 @@ def test_pseudonyms_depend_on_this_databases_salt(authors: list[str | None]) -> 
     )
     with database.transaction("owner") as c:
         assert c.execute(query, {"source": SOURCE}).scalar_one() == 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("ete", ["Été à 100 % net"]),
+        ("100 %", ["Été à 100 % net"]),
+        ("_", []),
+        ("\\", ["a\\b"]),
+        ("%", ["Été à 100 % net"]),
+    ],
+)
+def test_films_are_found_without_accents_and_by_the_very_characters(wanted: str, found: list[str]) -> None:
+    with database.engine("writer").connect() as c, c.begin() as rolled_back:
+        for title in ("Été à 100 % net", "a\\b", "Autre"):
+            values = {"id": title, "title": title}
+            c.execute(sa.text("INSERT INTO sentiment.item VALUES ('search', :id, 'film', :title, 'r')"), values)
+        query = "SELECT item_title FROM sentiment.search_films(:wanted) WHERE source = 'search'"
+        assert list(c.execute(sa.text(query), {"wanted": wanted}).scalars()) == found
+        rolled_back.rollback()

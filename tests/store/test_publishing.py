@@ -25,9 +25,9 @@ _NUMBERS = count(1)
 TABLES = ("review", "night_review", "review_sentiment", "film_night")
 
 STAGED = (
-    "INSERT INTO {table} (source, file_no, record_no, review_id, item_id, text, text_hash, content_hash, novelty, "
+    "INSERT INTO {table} (file_no, record_no, review_id, item_id, text, text_hash, content_hash, novelty, "
     "label, score, p_positive, probabilities, n_wordpieces, n_chunks, scored_at) "
-    "VALUES (:source, 0, :record_no, :review_id, "
+    "VALUES (0, :record_no, :review_id, "
     "'f1', :text, :text, :text, 'new', 'pos', 0.9, 0.9, '{{}}', 5, 1, now())"
 )
 

@@ -133,7 +133,6 @@ def _staged(review: oracle.Review, run: ledger.Run, known: dict[str, str]) -> di
     return {
         **content,
         **(dict.fromkeys(("title", "text", "author")) if hidden else {}),
-        "source": run.source,
         "file_no": 0,
         "record_no": review.record_no,
         "review_id": review.review_id,
@@ -145,10 +144,8 @@ def _staged(review: oracle.Review, run: ledger.Run, known: dict[str, str]) -> di
         "p_positive": p,
         "probabilities": json.dumps({"neg": 1 - p, "pos": p}),
         "n_wordpieces": 9,
-        "n_unknown": 0,
         "n_chunks": 1,
         "scored_at": datetime(2026, 3, 1, tzinfo=UTC),
-        "scored_in": run.run_id,
     }
 
 

@@ -172,4 +172,5 @@ def _reviews(session: SparkSession, rows: int, known_share: float, source: str) 
         "scored_in": F.lit("bench"),
     }
     numbered = session.range(rows).select(F.col("id").alias("place"), known.alias("is_known"), number.alias("id"))
-    return numbered.select(*(column.alias(name) for name, column in columns.items()))
+    reviews = numbered.select(*(column.alias(name) for name, column in columns.items()))
+    return reviews.repartition("review_id").sortWithinPartitions("review_id")

@@ -31,7 +31,8 @@ def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) ->
     reuse.fill(accepted, lake, model, step, lambda texts: network.score(texts, pipeline, model))
     scored = accepted.join(reuse.cached(spark, lake, model), "text_hash").join(_known(spark, run), "review_id", "left")
     whole = scored.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash")
-    part = lake.write(whole, "scored", key, step.token, 0, "")
+    # In key order, so that publishing appends to its indexes rather than jumping about in them.
+    part = lake.write(whole.sortWithinPartitions("review_id"), "scored", key, step.token, 0, "")
     rows = lake.read(spark, [part])
     step.counts = _counts(rows, run)
     checksum = rows.agg(contract.key_checksum().alias("c")).collect()[0]["c"]

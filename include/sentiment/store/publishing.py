@@ -229,7 +229,7 @@ def _settle(c: sa.Connection, values: dict[str, object]) -> None:
 KEEP_VERSIONS = f"""
 WITH other AS (
   INSERT INTO sentiment.review_version AS v (review_id, source, {VERSION_COLUMNS}, run_id, sentiments)
-  SELECT s.review_id, s.source, {", ".join(f"s.{column}" for column in VERSION)}, :run_id,
+  SELECT s.review_id, :source, {", ".join(f"s.{column}" for column in VERSION)}, :run_id,
     jsonb_build_array(jsonb_build_object('review_id', s.review_id, 'model_id', cast(:model_id AS text),
       'label', s.label, 'score', s.score, 'p_positive', s.p_positive, 'probabilities', s.probabilities::jsonb,
       'n_wordpieces', s.n_wordpieces, 'n_chunks', s.n_chunks, 'text_hash', s.text_hash, 'scored_at', s.scored_at))
@@ -243,14 +243,14 @@ INSERT INTO unsettled SELECT review_id FROM other
 
 INSERT_REVIEW = f"""
 INSERT INTO sentiment.review (review_id, source, {VERSION_COLUMNS}, first_night, run_id)
-SELECT review_id, source, {VERSION_COLUMNS}, :night, :run_id FROM {{staged}} WHERE novelty = 'new'
+SELECT review_id, :source, {VERSION_COLUMNS}, :night, :run_id FROM {{staged}} WHERE novelty = 'new'
 """
 """In the newest night what is new is in no other; ON CONFLICT would look every key up once more."""
 INSERT_MISSING_REVIEW = INSERT_REVIEW.replace("novelty = 'new'", "text IS NOT NULL") + "ON CONFLICT DO NOTHING"
 
 INSERT_NIGHT = """
 INSERT INTO sentiment.night_review (night, source, file_no, record_no, review_id, content_hash, novelty, run_id)
-SELECT :night, source, file_no, record_no, review_id, content_hash, novelty, :run_id FROM {staged}
+SELECT :night, :source, file_no, record_no, review_id, content_hash, novelty, :run_id FROM {staged}
 ON CONFLICT (night, source, file_no, record_no) DO NOTHING
 """
 
@@ -362,7 +362,7 @@ ON CONFLICT (night, source, item_id, model_id) DO NOTHING
 
 ITEM_MISSING = """
 INSERT INTO sentiment.item AS i (source, item_id, item_type, item_title, run_id)
-SELECT DISTINCT ON (item_id) source, item_id, item_type, item_title, :run_id FROM {staged}
+SELECT DISTINCT ON (item_id) :source, item_id, item_type, item_title, :run_id FROM {staged}
 WHERE item_id IS NOT NULL AND item_title IS NOT NULL ORDER BY item_id, file_no, record_no
 ON CONFLICT (source, item_id) DO NOTHING
 """

@@ -20,11 +20,11 @@ BATCH_ROWS = 5000
 
 COLUMNS = {
     "review": (
-        "source text, file_no int, record_no bigint, review_id text, item_id text, item_type text, item_title text, "
+        "file_no int, record_no bigint, review_id text, item_id text, item_type text, item_title text, "
         "author text, rating double precision, review_date date, title text, text text, polarity int, "
         "text_hash text, content_hash text, novelty text, label text, score double precision, "
-        "p_positive double precision, probabilities text, n_wordpieces int, n_unknown int, n_chunks smallint, "
-        "scored_at timestamptz, scored_in text"
+        "p_positive double precision, probabilities text, n_wordpieces int, n_chunks smallint, "
+        "scored_at timestamptz"
     ),
     "quarantine": (
         "file_no int, record_no bigint, reasons text[], details text, raw bytea, raw_bytes bigint, raw_sha256 text, "

@@ -136,7 +136,7 @@ def _search() -> list[str]:
         "CREATE FUNCTION sentiment.plain(said text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT "
         f"RETURN lower({bare})",
         "COMMENT ON FUNCTION sentiment.plain IS 'Lower case, without accents: what titles are searched by'",
-        """
+        r"""
 CREATE FUNCTION sentiment.search_films(wanted text)
 RETURNS TABLE (source text, item_id text, item_type text, item_title text) LANGUAGE sql STABLE AS $$
 SELECT source, item_id, item_type, item_title FROM sentiment.item
