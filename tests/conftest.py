@@ -54,8 +54,12 @@ def spark(home: Path) -> Iterator[SparkSession]:
     """One Spark session with the jars, for all tests."""
     from sentiment import spark as sessions
 
+    os.environ["SENTIMENT_SPARK_MASTER"] = "local[2,4]"  # tasks are tried again, as on a cluster
+    settings.load.cache_clear()
     jars.fetch(settings.load(), progress=lambda _: None)
     session = sessions.session("tests")
+    del os.environ["SENTIMENT_SPARK_MASTER"]
+    settings.load.cache_clear()
     yield session
     session.stop()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sentiment import ledger, settings
+from sentiment import database, ledger, settings
 from sentiment.database import transaction
 from sentiment.errors import InfrastructureError, ParameterError, StaleAttemptError
 from sentiment.lake import Part
@@ -180,6 +180,7 @@ def test_a_reader_sees_the_whole_night_or_none_of_it() -> None:
 def test_a_publisher_that_waits_too_long_names_who_holds_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENTIMENT_LOCK_TIMEOUT_S", "1")
     settings.load.cache_clear()
+    database.engine("writer").dispose()
     run = open_run()
     with transaction() as holder:
         holder.exec_driver_sql(f"SELECT pg_advisory_xact_lock({publishing.LOCK_KEY})")
@@ -188,4 +189,5 @@ def test_a_publisher_that_waits_too_long_names_who_holds_the_lock(monkeypatch: p
             publish(run, {1: "a"})
     monkeypatch.undo()
     settings.load.cache_clear()
+    database.engine("writer").dispose()
     assert state()["reviews"] == []

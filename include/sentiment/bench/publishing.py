@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from sentiment import contract, ledger, spark
+from sentiment import contract, database, ledger, spark
 from sentiment.bench.night import Measured
 from sentiment.bench.place import own_home
 from sentiment.drift import profile
@@ -29,6 +29,7 @@ SOURCE = "bench"
 KNOWN_SHARE = 0.95
 TEXT_CHARS = 400
 FILMS = 5_000
+FILLED = ("sentiment.review", "sentiment.review_sentiment", "sentiment.night_review", "sentiment.film_night")
 BUDGET_ROWS_PER_S = 25_000
 
 
@@ -56,6 +57,8 @@ def measure(rounds: int, rows: int, tell: Callable[[str], None]) -> list[Measure
             session = spark.session("bench publishing")
             _publish(session, FIRST_NIGHT, rows // 10, 0, "warm")
             small = _publish(session, FIRST_NIGHT + timedelta(days=1), rows // 10, 0, "small")
+            with database.transaction("owner") as c:
+                c.exec_driver_sql(f"TRUNCATE {', '.join(FILLED)}")
             one = _publish(session, FIRST_NIGHT + timedelta(days=2), rows, 0, SOURCE)
             two = _publish(session, FIRST_NIGHT + timedelta(days=3), rows, KNOWN_SHARE, SOURCE)
             session.stop()

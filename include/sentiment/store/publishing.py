@@ -21,6 +21,7 @@ from sentiment.store.staging import Staging
 log = logging.getLogger(__name__)
 
 LOCK_KEY = 7_301_844_150_923_002
+WORK_MEMORY = "128MB"
 VERSION = (*contract.CONTENT, "text_hash", "content_hash")
 VERSION_COLUMNS = ", ".join(VERSION)
 
@@ -117,6 +118,7 @@ def _publish(c: sa.Connection, run: ledger.Run, step: ledger.Step, staging: Stag
 
 def _lock(c: sa.Connection) -> None:
     c.exec_driver_sql(f"SET LOCAL statement_timeout = '{settings.load().statement_timeout_s}s'")
+    c.exec_driver_sql(f"SET LOCAL work_mem = '{WORK_MEMORY}'")
     c.exec_driver_sql("SET LOCAL client_connection_check_interval = '2s'")  # a killed publisher lets go of the lock
     c.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_KEY})")
 
@@ -251,6 +253,7 @@ INSERT_MISSING_REVIEW = INSERT_REVIEW.replace("novelty = 'new'", "text IS NOT NU
 INSERT_NIGHT = """
 INSERT INTO sentiment.night_review (night, source, file_no, record_no, review_id, content_hash, novelty, run_id)
 SELECT :night, :source, file_no, record_no, review_id, content_hash, novelty, :run_id FROM {staged}
+ORDER BY file_no, record_no
 ON CONFLICT (night, source, file_no, record_no) DO NOTHING
 """
 
