@@ -245,20 +245,37 @@ def sample_dump(
     )
 
 
+class Bench(StrEnum):
+    """What can be measured."""
+
+    night = "night"
+    publishing = "publishing"
+    matrix = "matrix"
+
+
 @app.command()
 def bench(
+    only: Annotated[list[Bench] | None, typer.Option(help="leave out the rest; may be repeated")] = None,
     rounds: Annotated[int, typer.Option(help="how often each is measured", min=1)] = 3,
     cold: Annotated[bool, typer.Option(help="also from a bare clone, network included")] = True,
+    reviews: Annotated[int, typer.Option(help="reviews that publishing publishes", min=1000)] = 500_000,
+    seeds: Annotated[int, typer.Option(help="seeds of the kill matrix", min=1)] = 25,
 ) -> None:
-    """Measure nights on this machine and print them beside their budgets.
+    """Measure on this machine and print beside the budgets: whole nights, publishing, the kill matrix.
 
-    Example: `sentiment bench --rounds 5 --no-cold`
+    Examples: `sentiment bench --only night --rounds 5 --no-cold`, `sentiment bench --only matrix --seeds 5`
     """
-    from sentiment.bench import night
+    from sentiment.bench import kill_matrix, night, publishing
 
+    asked = set(only or Bench)
     OUT.print(f"On {night.machine()}")
-    found = night.measure(rounds, cold, OUT.print)
-    _show(_table(["measured", "least", "median", "most", "budget"], [m.row() for m in found]))
+    found = night.measure(rounds, cold, OUT.print) if Bench.night in asked else []
+    if Bench.publishing in asked:
+        found += publishing.measure(rounds, reviews, OUT.print)
+    if found:
+        _show(_table(["measured", "least", "median", "most", "budget"], [m.row() for m in found]))
+    if Bench.matrix in asked and kill_matrix.measure(seeds, OUT.print):
+        raise typer.Exit(1)
 
 
 @app.command()

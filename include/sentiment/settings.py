@@ -63,8 +63,10 @@ class Settings(BaseSettings):
     )
     uncertain_low: float = Field(0.35, ge=0, le=1, description="p_positive from here is uncertain")
     uncertain_high: float = Field(0.65, ge=0, le=1, description="p_positive up to here is uncertain")
-    statement_timeout_s: int = Field(1800, gt=0, description="longest statement while publishing, in seconds")
-    lock_timeout_s: int = Field(60, gt=0, description="longest wait for another publisher, in seconds")
+    statement_timeout_s: int = Field(
+        1800, gt=0, description="longest statement while publishing, in seconds; at most the task's timeout"
+    )
+    lock_timeout_s: int = Field(60, gt=0, description="longest wait for a lock of the reviews database, in seconds")
 
     failure_note: Path | None = Field(None, description="file for the error of a failed task; set by `make nightly`")
 

@@ -30,6 +30,7 @@ from sqlalchemy.engine import default
 from sentiment import database, ledger, settings
 from sentiment.bench import nights, oracle
 from sentiment.bench.nights import Attempt, Scene, made_up_probability, publish_without_spark, scene
+from sentiment.bench.place import own_home
 from sentiment.embedded import machine
 from sentiment.errors import SentimentError
 from sentiment.store import publishing
@@ -327,7 +328,7 @@ def _constraint(attempt: Attempt) -> None:
     def spoil(step: ledger.Step) -> None:
         table = Staging(step.run_id, step.token).table("review")
         with database.transaction() as c:
-            c.exec_driver_sql(f"UPDATE {table} SET score = 1.5 WHERE record_no = (SELECT min(record_no) FROM {table})")
+            c.exec_driver_sql(f"UPDATE {table} SET score = 1.5")
 
     publish_without_spark(attempt, spoil)
 
@@ -485,3 +486,34 @@ def with_spark(spark: SparkSession, seeds: range, tell: Callable[[str], None] = 
     for seed in seeds:
         found += task_tried_again(spark, seed)
     return len(SPARK_PHASES) + 1, found
+
+
+@contextmanager
+def _tasks_tried_again() -> Iterator[None]:
+    os.environ["SENTIMENT_SPARK_MASTER"] = "local[2,4]"
+    settings.load.cache_clear()
+    try:
+        yield
+    finally:
+        del os.environ["SENTIMENT_SPARK_MASTER"]
+        settings.load.cache_clear()
+
+
+def measure(n_seeds: int, tell: Callable[[str], None]) -> int:
+    """The whole matrix, in a home of its own; prints points, seeds, violations and looks; returns the violations."""
+    from sentiment import spark
+
+    with own_home(), _tasks_tried_again(), Watcher() as watcher:
+        points, found = without_spark(range(n_seeds), tell)
+        tell(f"{points} points x {n_seeds} seeds, {len(found)} violations (merge, interleavings, faults; no Spark)")
+        session = spark.session("kill matrix")
+        more_points, more = with_spark(session, range(n_seeds), tell)
+        session.stop()
+    for words in [*found, *more][:20]:
+        tell(f"  violation: {words}")
+    total = len(found) + len(more)
+    tell(f"{points + more_points} points x {n_seeds} seeds, {total} violations")
+    tell(
+        f"{watcher.looks:,} looks of a concurrent reader, each in one snapshot: {len(watcher.halves)} saw half a night"
+    )
+    return total + len(watcher.halves)

@@ -124,6 +124,11 @@ class SparkStep(SparkSubmitOperator):
         self.step = step
         self.skip_if = skip_if
 
+    def _timeout_s(self, config: settings.Settings) -> str:
+        """No statement outlives the task that waits for it."""
+        task_s = self.execution_timeout.total_seconds() if self.execution_timeout else config.statement_timeout_s
+        return str(int(min(config.statement_timeout_s, task_s)))
+
     def execute(self, context: Context) -> None:
         """Submit and wait; raises the error that the job wrote into the ledger, else InfrastructureError."""
         from sentiment import ledger, spark
@@ -135,7 +140,8 @@ class SparkStep(SparkSubmitOperator):
         use_connections()
         config = settings.load()
         self.conf = spark.conf(config)
-        self.env_vars = spark.environment(config) | {"SENTIMENT_SPARK_MASTER": config.spark_master}
+        own = {"SENTIMENT_SPARK_MASTER": config.spark_master, "SENTIMENT_STATEMENT_TIMEOUT_S": self._timeout_s(config)}
+        self.env_vars = spark.environment(config) | own
         run_id = (self.application_args or [])[-1]
         try:
             super().execute(context)

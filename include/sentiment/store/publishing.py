@@ -209,7 +209,7 @@ def _merge(c: sa.Connection, run: ledger.Run, staging: Staging, staged: str, rep
     _settle(c, values)
     for statement in RESTATE if replaced else ():
         c.execute(sa.text(statement), values)
-    for statement in (INSERT_SENTIMENT, UPSERT_SENTIMENT) if newest else (UPSERT_ANY_SENTIMENT, FIRST_NIGHT):
+    for statement in (INSERT_SENTIMENT, UPSERT_SENTIMENT) if newest else (UPSERT_SHOWN_SENTIMENT, FIRST_NIGHT):
         c.execute(sa.text(statement.format(**scope)), values)
     for statement in (INSERT_FILM_NIGHT, ITEM_NEWEST if newest else ITEM_MISSING):
         c.execute(sa.text(statement.format(**scope)), values)
@@ -237,7 +237,8 @@ WITH other AS (
       'n_wordpieces', s.n_wordpieces, 'n_chunks', s.n_chunks, 'text_hash', s.text_hash, 'scored_at', s.scored_at))
   FROM {{staged}} s JOIN sentiment.review r USING (review_id)
   WHERE {{differing}} AND s.content_hash <> r.content_hash
-  ON CONFLICT (review_id, content_hash) DO UPDATE SET run_id = excluded.run_id
+  ON CONFLICT (review_id, content_hash) DO UPDATE SET run_id = excluded.run_id,
+    sentiments = v.sentiments || excluded.sentiments
   RETURNING review_id)
 INSERT INTO unsettled SELECT review_id FROM other
 """
@@ -338,16 +339,16 @@ ON CONFLICT (review_id, model_id) DO UPDATE SET label = excluded.label, score = 
   p_positive = excluded.p_positive, probabilities = excluded.probabilities, n_wordpieces = excluded.n_wordpieces,
   n_chunks = excluded.n_chunks, text_hash = excluded.text_hash, run_id = excluded.run_id,
   scored_at = excluded.scored_at
-  WHERE EXISTS (SELECT 1 FROM sentiment.review r
-                WHERE r.review_id = excluded.review_id AND r.text_hash = excluded.text_hash)
 """
 _NOT_SCORED = """NOT EXISTS (
   SELECT 1 FROM sentiment.review_sentiment t
   WHERE t.review_id = s.review_id AND t.model_id = :model_id AND t.text_hash = s.text_hash)"""
 INSERT_SENTIMENT = _SCORED.format(of="s.novelty = 'new'")
 UPSERT_SENTIMENT = _SCORED.format(of=f"s.novelty <> 'new' AND {_NOT_SCORED}")
-UPSERT_ANY_SENTIMENT = _SCORED.format(of=_NOT_SCORED)
-"""A score of a text that is not the one shown (an older night, late) never replaces that of the one shown."""
+_SHOWN = """EXISTS (
+  SELECT 1 FROM sentiment.review r WHERE r.review_id = s.review_id AND r.text_hash = s.text_hash)"""
+UPSERT_SHOWN_SENTIMENT = _SCORED.format(of=f"{_NOT_SCORED} AND {_SHOWN}")
+"""A score of a text that is not the one shown (an older night, late) stays with its kept version."""
 
 INSERT_FILM_NIGHT = f"""
 INSERT INTO sentiment.film_night (night, source, item_id, model_id, n, n_positive, n_uncertain, n_fresh,
@@ -382,10 +383,12 @@ SELECT DISTINCT ON (file_no, record_no) :run_id, file_no, record_no, reasons, de
 ON CONFLICT (run_id, file_no, record_no) DO NOTHING
 """
 
-PUBLISHED = """
-SELECT count(*) FROM {staged} s
-JOIN sentiment.review_sentiment t ON t.review_id = s.review_id AND t.model_id = :model_id
+PUBLISHED = f"""
+SELECT count(*) FROM {{staged}} s
+WHERE EXISTS (SELECT 1 FROM sentiment.review_sentiment t WHERE t.review_id = s.review_id AND t.model_id = :model_id)
+  OR NOT {_SHOWN}
 """
+"""Reviews that have their score, or that a newer night has overtaken."""
 
 PROFILE_COLUMNS = (
     "slice_key, slice_value, column_name, data_type, n, n_null, avg, stddev, min, max, avg_length, edges_id, "

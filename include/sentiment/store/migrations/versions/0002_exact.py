@@ -205,7 +205,7 @@ SELECT r.review_id, r.source, r.item_id, r.item_type, r.item_title,
   s.model_id, r.first_night,
   (SELECT max(n.night) FROM sentiment.night_review n WHERE n.review_id = r.review_id) AS last_night, s.run_id
 FROM sentiment.review r
-JOIN sentiment.review_sentiment s ON s.review_id = r.review_id AND s.text_hash = r.text_hash
+JOIN sentiment.review_sentiment s USING (review_id)
 JOIN sentiment.model m ON m.model_id = s.model_id AND m.is_current
 CROSS JOIN sentiment.pseudonym_salt p""",
     ),
