@@ -180,6 +180,24 @@ def doctor() -> None:
 
 
 @app.command()
+def maintain(remove: Annotated[bool, typer.Option(help="remove it; without this it is only told")] = False) -> None:
+    """Tell what is kept longer than it must be, as the DAG maintain_store does; with --remove, remove it.
+
+    Examples: `sentiment maintain`, `sentiment maintain --remove`
+    """
+    from sentiment.orchestration import maintenance
+
+    found = maintenance.maintain(dry_run=not remove)
+    if not found:
+        OUT.print("Nothing is past its time.")
+        return
+    rows = [(f.kind, f.where, f"{f.amount:,} {f.unit}", f"{f.n_bytes / 1e6:,.1f} MB") for f in found]
+    _show(_table(["removed" if remove else "would be removed", "where", "how much", "size"], rows))
+    if not remove:
+        OUT.print("Next: sentiment maintain --remove")
+
+
+@app.command()
 def predict(
     text: Annotated[str, typer.Argument(help="a review, in French")],
     model: Annotated[str | None, typer.Option(help="a name of `sentiment model list`")] = None,
@@ -324,6 +342,22 @@ def model_list() -> None:
     found = [registry.find(name, config) for name in sorted(registry.known(config))]
     rows = [(m.model_id, ", ".join(m.labels), m.fingerprint[:12], m.folder) for m in found]
     _show(_table(["model", "labels", "fingerprint", "folder"], rows))
+
+
+@model_app.command("retire")
+def model_retire(
+    model_id: Annotated[str, typer.Argument(help="as `sentiment model list` names it")],
+    undo: Annotated[bool, typer.Option(help="take it back, while its scores are still there")] = False,
+) -> None:
+    """Mark a model as no longer used: some days later maintain_store removes its scores.
+
+    Example: `sentiment model retire demo-fr-int8`
+    """
+    from sentiment.scoring import registry
+
+    registry.retire(model_id, undo)
+    days = settings.load().keep_retired_days
+    OUT.print(f"{model_id} is in use again." if undo else f"{model_id} is retired; its scores go in {days} days.")
 
 
 @db_app.command("url")

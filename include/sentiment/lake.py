@@ -105,6 +105,24 @@ class Lake:
         with self._fs.open_input_stream(path) as stream:
             return Part(**json.loads(stream.read()))
 
+    def size(self, relative: str) -> tuple[int, int]:
+        """Files and bytes below a folder; zeros where there is none."""
+        selector = fs.FileSelector(self.local(relative), recursive=True, allow_not_found=True)
+        files = [info for info in self._fs.get_file_info(selector) if info.is_file]
+        return len(files), sum(info.size or 0 for info in files)
+
+    def remove(self, dataset: str, key: str) -> None:
+        """Remove all of a key: first its manifests, so that no reader finds one without its files."""
+        committed = [file for part in self.committed(dataset, key) for file in part.files]
+        for folder in (f"manifest/{dataset}/{key}", f"{dataset}/{key}"):
+            self._remove_folder(folder)
+        for elsewhere in {file.rsplit("/", 1)[0] for file in committed if not file.startswith(f"{dataset}/{key}/")}:
+            self._remove_folder(elsewhere)
+
+    def _remove_folder(self, relative: str) -> None:
+        if self._fs.get_file_info(self.local(relative)).type != fs.FileType.NotFound:
+            self._fs.delete_dir(self.local(relative))
+
     def read(self, spark: SparkSession, parts: list[Part]) -> DataFrame:
         """One frame over committed parts; InfrastructureError where a committed file has gone."""
         files = [f for part in parts for f in part.files]

@@ -29,6 +29,8 @@ from sentiment.settings import PROJECT_ROOT
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 10
+LIVE_MINUTES = 10
+"""A running step that has not beaten for longer is taken for dead."""
 STEPS = ("find_dump", "ingest", "validate", "score", "audit", "publish", "track_drift", "report")
 
 
@@ -398,3 +400,13 @@ def failure(run_id: str, name: str) -> tuple[str, str, str] | None:
     if row is None or row.state != "failed":
         return None
     return row.error_kind, row.error, row.try_next or ""
+
+
+def live_tokens() -> dict[int, str]:
+    """Fence token -> run of every step that works now, by its heartbeat."""
+    query = (
+        "SELECT token, run_id FROM sentiment.run_step WHERE state = 'running' "
+        f"AND heartbeat_at > now() - interval '{LIVE_MINUTES} minutes'"
+    )
+    with transaction() as c:
+        return {row.token: row.run_id for row in c.execute(sa.text(query))}

@@ -92,7 +92,8 @@ def test_staged_twice_is_published_once() -> None:
     after = ledger.get_run(run.run_id)
     assert (after.status, after.counts["published"]) == ("published", 2)
     with transaction() as c:
-        assert not c.execute(sa.text("SELECT 1 FROM pg_tables WHERE schemaname = 'staging'")).all()
+        query = "SELECT 1 FROM pg_tables WHERE schemaname = 'staging' AND strpos(tablename, :run) > 0"
+        assert not c.execute(sa.text(query), {"run": run.run_id.replace("-", "_")}).all()
 
 
 def test_publishing_again_changes_nothing() -> None:

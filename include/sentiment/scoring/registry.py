@@ -99,3 +99,21 @@ def register(model: Model) -> None:
             f"({registered[:12]} then, {model.fingerprint[:12]} now).",
             "add the changed network under another name",
         )
+
+
+def retire(model_id: str, undo: bool = False) -> None:
+    """Mark a registered model as retired now, or no longer; ParameterError for the current one and unknown ones."""
+    with transaction() as c:
+        row = c.execute(
+            sa.text("SELECT is_current FROM sentiment.model WHERE model_id = :id FOR UPDATE"), {"id": model_id}
+        ).one_or_none()
+        if row is None:
+            raise ParameterError(f"No model {model_id!r} has scored here.", "sentiment model list")
+        if row.is_current and not undo:
+            raise ParameterError(f"{model_id} is the current model; the views show it.", "sentiment model list")
+        c.execute(
+            sa.text(
+                "UPDATE sentiment.model SET retired_at = CASE WHEN :undo THEN NULL ELSE now() END WHERE model_id = :id"
+            ),
+            {"id": model_id, "undo": undo},
+        )

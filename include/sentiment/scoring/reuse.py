@@ -20,14 +20,15 @@ CHUNK_TEXTS = 20_000
 
 def cached(spark: SparkSession, lake: Lake, model: Model) -> DataFrame:
     """Every score this model has committed: `SCORED`, `scored_at`, `scored_in` (the run), one row a text."""
-    parts = lake.committed(DATASET, _key(model))
+    parts = lake.committed(DATASET, cache_key(model.fingerprint))
     if not parts:
         return spark.createDataFrame([], _schema())
     return lake.read(spark, parts).dropDuplicates(["text_hash"])
 
 
-def _key(model: Model) -> str:
-    return f"fingerprint={model.fingerprint}"
+def cache_key(fingerprint: str) -> str:
+    """The folder of one network's scores inside the dataset."""
+    return f"fingerprint={fingerprint}"
 
 
 def _schema() -> str:
@@ -51,10 +52,10 @@ def fill(accepted: DataFrame, lake: Lake, model: Model, step: Step, score: Calla
         scored = score(mine).select(
             *SCORED, F.current_timestamp().alias("scored_at"), F.lit(step.run_id).alias("scored_in")
         )
-        part = lake.write(scored, DATASET, _key(model), step.token, 0, "", chunk)
+        part = lake.write(scored, DATASET, cache_key(model.fingerprint), step.token, 0, "", chunk)
         rows = lake.read(spark, [part]).count()
         step.check_fence()
-        lake.commit(DATASET, _key(model), step.token, Part(part.files, rows, part.checksum), chunk)
+        lake.commit(DATASET, cache_key(model.fingerprint), step.token, Part(part.files, rows, part.checksum), chunk)
         ledger.phase("chunk scored")
         done += rows
         step.progress(done, total)

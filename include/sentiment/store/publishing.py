@@ -224,7 +224,15 @@ def _settle(c: sa.Connection, values: dict[str, object]) -> None:
     if c.exec_driver_sql("SELECT 1 FROM unsettled LIMIT 1").first() is None:
         return
     c.exec_driver_sql("ANALYZE unsettled")
-    for statement in SETTLE:
+    for statement in SETTLE[:CHOSEN]:
+        c.execute(sa.text(statement), values)
+    lost: int = c.exec_driver_sql(LOST_VERSIONS).scalar_one()
+    if lost:
+        raise DataError(
+            f"{lost:,} reviews would have to show a version that is not kept any more.",
+            "supersede within SENTIMENT_KEEP_SUPERSEDED_DAYS, or restore a backup",
+        )
+    for statement in SETTLE[CHOSEN:]:
         c.execute(sa.text(statement), values)
 
 
@@ -302,6 +310,12 @@ WHERE v.review_id = u.review_id AND r.review_id = u.review_id AND (v.content_has
 )
 """Gone from every night: deleted. Otherwise the version of the newest night is shown, and the other one kept
 for as long as some night says it."""
+
+CHOSEN = 3
+"""So many statements of SETTLE leave in `right_version` the reviews whose version changes, and what it is to be."""
+LOST_VERSIONS = """
+SELECT count(*) FROM right_version w WHERE w.content_hash IS NOT NULL AND NOT EXISTS (
+  SELECT 1 FROM sentiment.review_version v WHERE v.review_id = w.review_id AND v.content_hash = w.content_hash)"""
 
 RESTATE = (
     """

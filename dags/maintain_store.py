@@ -1,0 +1,62 @@
+"""
+# Maintain the store
+
+Finds what is kept longer than it must be, and removes it when asked to.
+
+**What.** Staging tables of dead attempts; refused records of superseded runs and versions that no review shows any
+more (`SENTIMENT_KEEP_SUPERSEDED_DAYS`); payloads of quarantined records (`SENTIMENT_KEEP_QUARANTINE_DAYS`; the rows
+with reasons, size and hash stay); Parquet of finished nights (`SENTIMENT_KEEP_LAKE_DAYS`); scores of retired models
+(`sentiment model retire`, `SENTIMENT_KEEP_RETIRED_DAYS`); months of `night_review` (`SENTIMENT_KEEP_NIGHT_MONTHS`).
+Never what a live attempt works on. The partitions of this month and the next two are made.
+
+**When.** Sundays at 12:00 Europe/Paris. It is a **dry run** unless `dry_run` is switched off: for scheduled runs by
+`SENTIMENT_MAINTAIN_REMOVES=true`, in the form by the switch. `sentiment maintain [--remove]` does the same.
+
+**The same again** finds nothing. Stopped anywhere, it is run again.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import CronDataIntervalTimetable, Param, dag, get_current_context, task
+from sentiment import settings
+from sentiment.orchestration.airflow_side import TASK_DEFAULTS, use_connections
+
+SETTINGS = settings.load()
+PARAMS = {
+    "dry_run": Param(
+        not SETTINGS.maintain_removes, type="boolean", description="only tell what would be removed; off: remove it"
+    )
+}
+
+
+@dag(
+    schedule=CronDataIntervalTimetable("0 12 * * 0", timezone="Europe/Paris"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Paris"),
+    catchup=False,
+    max_active_runs=1,
+    params=PARAMS,
+    default_args=TASK_DEFAULTS,
+    doc_md=__doc__,
+    tags=["sentiment"],
+)
+def maintain_store() -> None:
+    @task(execution_timeout=timedelta(hours=2))
+    def maintain() -> dict[str, int]:
+        """Counts by kind, of what was or would be removed."""
+        from collections import Counter
+
+        from sentiment.orchestration import maintenance
+
+        use_connections()
+        counts: Counter[str] = Counter()
+        for leftover in maintenance.maintain(bool(get_current_context()["params"]["dry_run"])):
+            counts[leftover.kind] += leftover.amount
+        return dict(counts)
+
+    maintain()
+
+
+maintain_store()
