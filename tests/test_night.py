@@ -88,7 +88,11 @@ def test_every_refused_record_says_why_with_its_bytes(night: date, dump: Path) -
     import gzip
 
     content = gzip.decompress(dump.read_bytes())
-    refused = rows("SELECT reasons, details, raw, raw_bytes, byte_offset FROM sentiment.quarantine")
+    refused = rows(
+        "SELECT reasons, details, raw, raw_bytes, byte_offset FROM sentiment.quarantine JOIN sentiment.run USING (run_id) "
+        "WHERE night = :night AND source = 'allocine' AND status = 'published'",
+        night=NIGHT,
+    )
     assert len(refused) == counts(NIGHT)["quarantined"]
     for row in refused:
         raw = bytes(row.raw)
