@@ -89,8 +89,8 @@ def test_every_refused_record_says_why_with_its_bytes(night: date, dump: Path) -
 
     content = gzip.decompress(dump.read_bytes())
     refused = rows(
-        "SELECT reasons, details, raw, raw_bytes, byte_offset FROM sentiment.quarantine JOIN sentiment.run USING (run_id) "
-        "WHERE night = :night AND source = 'allocine' AND status = 'published'",
+        "SELECT reasons, details, raw, raw_bytes, byte_offset FROM sentiment.quarantine "
+        "JOIN sentiment.run USING (run_id) WHERE night = :night AND source = 'allocine' AND status = 'published'",
         night=NIGHT,
     )
     assert len(refused) == counts(NIGHT)["quarantined"]
