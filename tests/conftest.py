@@ -60,8 +60,11 @@ def spark(home: Path) -> Iterator[SparkSession]:
     session = sessions.session("tests")
     del os.environ["SENTIMENT_SPARK_MASTER"]
     settings.load.cache_clear()
+    gateway = session.sparkContext._gateway
     yield session
     session.stop()
+    if gateway is not None:
+        gateway.shutdown()  # else py4j says goodbye to a closed log when Python ends
 
 
 @pytest.fixture(scope="session")

@@ -163,10 +163,9 @@ def test_down_leaves_no_process_even_after_a_kill(ui: Ui) -> None:
     config = settings.load()
     services = airflow.processes(config, services_only=True)
     assert len(services) > len(airflow.SERVICES)
-    for process in services:
-        if any(name in " ".join(process.cmdline()) for name in ("scheduler", "api-server")):
-            process.kill()
-            break
+    listed = [p for p in psutil.process_iter(["cmdline"]) if p in services]
+    next(p for p in listed if "scheduler" in " ".join(p.info["cmdline"] or [])).kill()
     airflow.down(config, services_only=True)
     assert airflow.processes(config, services_only=True) == []
-    assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in services)
+    listed = [p for p in psutil.process_iter(["status"]) if p in services]
+    assert [p for p in listed if p.info["status"] != psutil.STATUS_ZOMBIE] == []

@@ -241,7 +241,7 @@ def _sessions(config: Settings) -> dict[int, float]:
 
 def _is_ours(process: psutil.Process, config: Settings, sessions: dict[int, float], services_only: bool) -> bool:
     try:
-        if process.name() == "postgres":
+        if process.name() == "postgres" or process.status() == psutil.STATUS_ZOMBIE:
             return False
         started = sessions.get(os.getsid(process.pid))
         if started is not None and process.create_time() >= started:
