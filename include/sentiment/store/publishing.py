@@ -204,19 +204,20 @@ def _merge(c: sa.Connection, run: ledger.Run, staging: Staging, staged: str, rep
     newest = not replaced and is_newest_night(c, run.night, run.source)
     scope = {"staged": staged, "differing": "s.novelty = 'changed'" if newest else "s.text IS NOT NULL"}
     c.execute(sa.text("SELECT sentiment.ensure_month(:night)"), values)
-    for statement in (KEEP_VERSIONS, INSERT_REVIEW if newest else INSERT_MISSING_REVIEW, INSERT_NIGHT):
+    inserts = (INSERT_REVIEW, INSERT_NIGHT) if newest else (INSERT_MISSING_REVIEW, INSERT_MISSING_NIGHT)
+    for statement in (KEEP_VERSIONS, *inserts):
         c.execute(sa.text(statement.format(**scope)), values)
     _settle(c, values)
     for statement in RESTATE if replaced else ():
         c.execute(sa.text(statement), values)
-    for statement in (INSERT_SENTIMENT, UPSERT_SENTIMENT) if newest else (UPSERT_SHOWN_SENTIMENT, FIRST_NIGHT):
-        c.execute(sa.text(statement.format(**scope)), values)
-    for statement in (INSERT_FILM_NIGHT, ITEM_NEWEST if newest else ITEM_MISSING):
+    n_new = c.execute(sa.text(INSERT_SENTIMENT.format(**scope)), values).rowcount if newest else 0
+    scores = (UPSERT_SENTIMENT,) if newest else (UPSERT_SHOWN_SENTIMENT, FIRST_NIGHT)
+    for statement in (*scores, INSERT_FILM_NIGHT, ITEM_NEWEST if newest else ITEM_MISSING):
         c.execute(sa.text(statement.format(**scope)), values)
     c.execute(sa.text(INSERT_QUARANTINE.format(table=staging.table("quarantine"))), values)
     c.execute(sa.text(INSERT_PROFILE.format(table=staging.table("profile"))), values)
-    published: int = c.execute(sa.text(PUBLISHED.format(**scope)), values).scalar_one()
-    return published
+    n_others: int = c.execute(sa.text(PUBLISHED.format(**scope, newest=newest)), values).scalar_one()
+    return n_new + n_others
 
 
 def _settle(c: sa.Connection, values: dict[str, object]) -> None:
@@ -256,15 +257,16 @@ INSERT_REVIEW = f"""
 INSERT INTO sentiment.review (review_id, source, {VERSION_COLUMNS}, first_night, run_id)
 SELECT review_id, :source, {VERSION_COLUMNS}, :night, :run_id FROM {{staged}} WHERE novelty = 'new'
 """
-"""In the newest night what is new is in no other; ON CONFLICT would look every key up once more."""
+"""In the newest night what is new is in no table yet; ON CONFLICT would look every key up once more."""
 INSERT_MISSING_REVIEW = INSERT_REVIEW.replace("novelty = 'new'", "text IS NOT NULL") + "ON CONFLICT DO NOTHING"
 
 INSERT_NIGHT = """
 INSERT INTO sentiment.night_review (night, source, file_no, record_no, review_id, content_hash, novelty, run_id)
 SELECT :night, :source, file_no, record_no, review_id, content_hash, novelty, :run_id FROM {staged}
-ORDER BY file_no, record_no
-ON CONFLICT (night, source, file_no, record_no) DO NOTHING
+ORDER BY record_no, file_no
 """
+"""Each file's records in order, so that the primary key grows at its ends; numbers differ more often than files."""
+INSERT_MISSING_NIGHT = INSERT_NIGHT + "ON CONFLICT DO NOTHING"
 
 SETTLE = (
     """
@@ -343,25 +345,29 @@ UPDATE sentiment.review r SET first_night = :night FROM {staged} s
 WHERE r.review_id = s.review_id AND r.first_night > :night
 """
 
-_SCORED = """
+INSERT_SENTIMENT = """
 INSERT INTO sentiment.review_sentiment AS t (review_id, model_id, label, score, p_positive, probabilities,
   n_wordpieces, n_chunks, text_hash, run_id, scored_at)
 SELECT s.review_id, :model_id, s.label, s.score, s.p_positive, s.probabilities::jsonb, s.n_wordpieces, s.n_chunks,
   s.text_hash, :run_id, s.scored_at
-FROM {{staged}} s WHERE {of}
+FROM {staged} s WHERE s.novelty = 'new'
+"""
+_UPSERT = (
+    INSERT_SENTIMENT.replace("s.novelty = 'new'", "%s")
+    + """
 ON CONFLICT (review_id, model_id) DO UPDATE SET label = excluded.label, score = excluded.score,
   p_positive = excluded.p_positive, probabilities = excluded.probabilities, n_wordpieces = excluded.n_wordpieces,
   n_chunks = excluded.n_chunks, text_hash = excluded.text_hash, run_id = excluded.run_id,
   scored_at = excluded.scored_at
 """
+)
 _NOT_SCORED = """NOT EXISTS (
   SELECT 1 FROM sentiment.review_sentiment t
   WHERE t.review_id = s.review_id AND t.model_id = :model_id AND t.text_hash = s.text_hash)"""
-INSERT_SENTIMENT = _SCORED.format(of="s.novelty = 'new'")
-UPSERT_SENTIMENT = _SCORED.format(of=f"s.novelty <> 'new' AND {_NOT_SCORED}")
+UPSERT_SENTIMENT = _UPSERT % f"s.novelty <> 'new' AND {_NOT_SCORED}"
 _SHOWN = """EXISTS (
   SELECT 1 FROM sentiment.review r WHERE r.review_id = s.review_id AND r.text_hash = s.text_hash)"""
-UPSERT_SHOWN_SENTIMENT = _SCORED.format(of=f"{_NOT_SCORED} AND {_SHOWN}")
+UPSERT_SHOWN_SENTIMENT = _UPSERT % f"{_NOT_SCORED} AND {_SHOWN}"
 """A score of a text that is not the one shown (an older night, late) stays with its kept version."""
 
 INSERT_FILM_NIGHT = f"""
@@ -380,8 +386,9 @@ ON CONFLICT (night, source, item_id, model_id) DO NOTHING
 
 ITEM_MISSING = """
 INSERT INTO sentiment.item AS i (source, item_id, item_type, item_title, run_id)
-SELECT DISTINCT ON (item_id) :source, item_id, item_type, item_title, :run_id FROM {staged}
-WHERE item_id IS NOT NULL AND item_title IS NOT NULL ORDER BY item_id, file_no, record_no
+SELECT DISTINCT ON (item_id) :source, item_id, item_type, item_title, :run_id FROM (
+  SELECT item_id, item_type, item_title, min(ARRAY[file_no, record_no]) AS place FROM {staged}
+  WHERE item_id IS NOT NULL AND item_title IS NOT NULL GROUP BY 1, 2, 3) AS named ORDER BY item_id, place
 ON CONFLICT (source, item_id) DO NOTHING
 """
 ITEM_NEWEST = ITEM_MISSING.replace(
@@ -399,10 +406,10 @@ ON CONFLICT (run_id, file_no, record_no) DO NOTHING
 
 PUBLISHED = f"""
 SELECT count(*) FROM {{staged}} s
-WHERE EXISTS (SELECT 1 FROM sentiment.review_sentiment t WHERE t.review_id = s.review_id AND t.model_id = :model_id)
-  OR NOT {_SHOWN}
+WHERE NOT ({{newest}} AND s.novelty = 'new') AND (NOT {_SHOWN} OR EXISTS (
+  SELECT 1 FROM sentiment.review_sentiment t WHERE t.review_id = s.review_id AND t.model_id = :model_id))
 """
-"""Reviews that have their score, or that a newer night has overtaken."""
+"""Reviews, new ones of the newest night aside, that have their score, or that a newer night has overtaken."""
 
 PROFILE_COLUMNS = (
     "slice_key, slice_value, column_name, data_type, n, n_null, avg, stddev, min, max, avg_length, edges_id, "
