@@ -31,11 +31,13 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 run_app = typer.Typer(help="One run.", no_args_is_help=True)
+review_app = typer.Typer(help="Single reviews.", no_args_is_help=True)
 model_app = typer.Typer(help="Models that can score.", no_args_is_help=True)
 db_app = typer.Typer(help="The reviews database.", no_args_is_help=True)
 app.add_typer(run_app, name="run")
 app.add_typer(model_app, name="model")
 app.add_typer(db_app, name="db")
+app.add_typer(review_app, name="review")
 
 
 class Role(StrEnum):
@@ -358,6 +360,30 @@ def model_retire(
     registry.retire(model_id, undo)
     days = settings.load().keep_retired_days
     OUT.print(f"{model_id} is in use again." if undo else f"{model_id} is retired; its scores go in {days} days.")
+
+
+@review_app.command("forget")
+def review_forget(
+    review_id: Annotated[str, typer.Argument(help="as `sentiment.v_review_sentiment` names it")],
+    remove: Annotated[bool, typer.Option(help="remove it; without this it is only told")] = False,
+) -> None:
+    """Remove a review, and its author's name from all reviews, in tables and lake, and look again to prove it.
+
+    The next dump does not bring them back. Dump files, backups and logs are yours to clean: docs/operations.md.
+    Example: `sentiment review forget 5f0c7a1b9d2e4f60718293a4b5c6d7e8 --remove`
+    """
+    from sentiment.orchestration import forgetting
+    from sentiment.store.forgetting import find
+
+    target = find(review_id)
+    OUT.print(f"Review {review_id} of {target.source}, by {len(target.authors)} named authors. Searching …")
+    rows = [(place, f"{n:,}") for place, n in forgetting.found(target).items()]
+    _show(_table(["removed from" if remove else "would be removed from", "rows or files"], rows))
+    if not remove:
+        OUT.print(f"Next: sentiment review forget {review_id} --remove")
+        return
+    forgetting.forget(target, OUT.print)
+    OUT.print("Every table and every file of the lake was searched again: nothing is left.")
 
 
 @db_app.command("url")

@@ -5,6 +5,7 @@ Every expression here is Spark SQL; the one Arrow UDF is Unicode's NFC, which Sp
 
 from __future__ import annotations
 
+import hashlib
 import math
 import unicodedata
 from collections.abc import Iterator
@@ -67,6 +68,16 @@ def text_hash() -> Column:
 def content_hash() -> Column:
     """Hash over everything a later dump may change, 32 hex characters."""
     return F.substring(hashed(*(F.col(c) for c in CONTENT)), 1, ID_HEX_CHARS)
+
+
+def forgotten_key(kind: str, value: Column) -> Column:
+    """What `sentiment.forgotten` keeps of a review's id or an author's name; `kind` is review or author."""
+    return hashed(F.lit(kind), F.col("source"), value)
+
+
+def forgotten_hash(kind: str, source: str, value: str) -> str:
+    """`forgotten_key` of one value, without Spark."""
+    return hashlib.sha256(UNIT_SEPARATOR.join((kind, source, value)).encode()).hexdigest()
 
 
 def key_checksum(key: str = "review_id") -> Column:

@@ -8,6 +8,7 @@ disk (rename) and on an object store (put), so a killed step leaves only files t
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -74,7 +75,7 @@ class Lake:
 
     def list_files(self, folder: str) -> list[str]:
         """The Parquet files below a folder, relative to the lake, sorted."""
-        selector = fs.FileSelector(self.local(folder), recursive=True)
+        selector = fs.FileSelector(self.local(folder), recursive=True, allow_not_found=True)
         found = (info.path for info in self._fs.get_file_info(selector) if info.path.endswith(".parquet"))
         return sorted(path[len(self._base) + 1 :] for path in found)
 
@@ -118,6 +119,16 @@ class Lake:
             self._remove_folder(folder)
         for elsewhere in {file.rsplit("/", 1)[0] for file in committed if not file.startswith(f"{dataset}/{key}/")}:
             self._remove_folder(elsewhere)
+
+    def remove_files(self, dataset: str, files: Iterable[str]) -> None:
+        """Remove the parts these files belong to, committed or not, each with its whole folder; first the manifests."""
+        folders = {file.rsplit("/", 1)[0] for file in files}
+        selector = fs.FileSelector(self.local(f"manifest/{dataset}"), recursive=True, allow_not_found=True)
+        for info in self._fs.get_file_info(selector):
+            if info.path.endswith(".json") and folders & {f.rsplit("/", 1)[0] for f in self._load(info.path).files}:
+                self._fs.delete_file(info.path)
+        for folder in folders:
+            self._remove_folder(folder)
 
     def _remove_folder(self, relative: str) -> None:
         if self._fs.get_file_info(self.local(relative)).type != fs.FileType.NotFound:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 
 from pyspark.sql import Column, DataFrame
@@ -16,8 +17,12 @@ PLACE = ("source", "file_no", "record_no", "byte_offset", "raw", "raw_bytes", "r
 TYPED = ("own_id", *contract.CONTENT, "rating_text", "date_text", "polarity_text")
 
 
-def to_rows(received: DataFrame, source: str, layouts: list[Layout]) -> DataFrame:
-    """Decode and map every record; what can't be read keeps its raw bytes and a `problem`."""
+def to_rows(received: DataFrame, source: str, layouts: list[Layout], forgotten: Collection[str] = ()) -> DataFrame:
+    """Decode and map every record; what can't be read keeps its raw bytes and a `problem`.
+
+    `forgotten` holds the keys of reviews and authors not to be taken in: of such a review nothing is left but its
+    place and the problem `forgotten`, of such an author's reviews everything but name and raw bytes.
+    """
     decoded = F.decode(F.col("raw"), "UTF-8")
     rows = received.withColumn("source", F.lit(source)).withColumn("line", decoded)
     not_utf8 = F.encode(F.col("line"), "UTF-8") != F.col("raw")
@@ -29,7 +34,7 @@ def to_rows(received: DataFrame, source: str, layouts: list[Layout]) -> DataFram
     whole = frames[0]
     for frame in frames[1:]:
         whole = whole.unionByName(frame)
-    return _identified(whole)
+    return _identified(whole, list(forgotten))
 
 
 def _mapped(rows: DataFrame, layout: Layout) -> DataFrame:
@@ -74,10 +79,22 @@ def _typed(value: dict[str, Column]) -> dict[str, Column]:
     }
 
 
-def _identified(rows: DataFrame) -> DataFrame:
-    return (
-        rows.withColumn("review_id", contract.review_id(F.col("own_id")))
-        .withColumn("text_hash", contract.text_hash())
-        .withColumn("content_hash", contract.content_hash())
-        .drop("own_id")
+def _identified(rows: DataFrame, forgotten: list[str]) -> DataFrame:
+    rows = rows.withColumn("review_id", contract.review_id(F.col("own_id"))).drop("own_id")
+    if forgotten:
+        rows = _without(rows, forgotten)
+    return rows.withColumn("text_hash", contract.text_hash()).withColumn("content_hash", contract.content_hash())
+
+
+def _without(rows: DataFrame, forgotten: list[str]) -> DataFrame:
+    kept = ("source", "file_no", "record_no", "byte_offset", "raw_bytes")
+    is_review, is_author = (
+        F.coalesce(contract.forgotten_key(kind, F.col(column)).isin(forgotten), F.lit(False))
+        for kind, column in (("review", "review_id"), ("author", "author"))
     )
+    told = rows.withColumns({"is_review": is_review, "is_author": is_author})
+    emptied = {c: F.when(~F.col("is_review"), F.col(c)) for c in rows.columns if c not in kept}
+    emptied["author"] = F.when(~F.col("is_review") & ~F.col("is_author"), F.col("author"))
+    emptied["raw"] = F.when(F.col("is_review") | F.col("is_author"), F.lit(b"")).otherwise(F.col("raw"))
+    emptied["problem"] = F.when(F.col("is_review"), F.lit("forgotten")).otherwise(F.col("problem"))
+    return told.withColumns(emptied).drop("is_review", "is_author")

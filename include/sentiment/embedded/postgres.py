@@ -36,6 +36,7 @@ ELSEWHERE = Path("/var/lib/sentiment-embedded")
 TIMEOUT_S = 60
 LOCALE = ("--locale-provider=builtin", "--locale=C.UTF-8")
 NO_PROCESS = 2**31 - 1  # no system gives this number away
+# The merge is one process: bgwriter and walwriter, kept busy, write its pages and log on another core.
 SERVER_CONF = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''

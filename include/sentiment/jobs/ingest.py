@@ -10,6 +10,7 @@ from sentiment.dump.ingest import to_rows
 from sentiment.dump.receive import layouts_of
 from sentiment.jobs.entry import main
 from sentiment.lake import Lake, run_key
+from sentiment.store import forgetting
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) -> None:
     received = lake.committed("received", f"dump={run.dump_id}")
-    rows = to_rows(lake.read(spark, received), run.source, layouts_of(ledger.done(run.run_id, "find_dump").detail))
+    layouts = layouts_of(ledger.done(run.run_id, "find_dump").detail)
+    rows = to_rows(lake.read(spark, received), run.source, layouts, forgetting.keys())
     total = sum(part.rows for part in received)
     part = lake.write(rows, "ingested", run_key(run.night, run.run_id), step.token, total, "")
     lake.commit("ingested", run_key(run.night, run.run_id), step.token, part)

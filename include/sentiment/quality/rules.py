@@ -37,9 +37,15 @@ def table(config: Settings, night: date) -> tuple[Rule, ...]:
         Rule(
             "readable",
             "raw",
-            "problem IS NULL",
+            "problem IS NULL OR problem = 'forgotten'",
             "the record can't be read: {problem} (not_utf8: other encoding; not_jsonl, not_csv: broken record; "
             "too_long: past SENTIMENT_MAX_RECORD_BYTES)",
+        ),
+        Rule(
+            "not_forgotten",
+            "raw",
+            "problem IS NULL OR problem <> 'forgotten'",
+            "the review was removed at a person's request (sentiment review forget)",
         ),
         Rule(
             "text_present",
