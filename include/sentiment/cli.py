@@ -427,6 +427,22 @@ def db_roles(rotate: Annotated[bool, typer.Option(help="with new, generated pass
         OUT.print(f"What runs already still has the old passwords. Next: {restart}")
 
 
+@db_app.command("text-index")
+def db_text_index(drop: Annotated[bool, typer.Option(help="remove it again")] = False) -> None:
+    """Make `sentiment.search_reviews` fast by an index over all texts; loads get slower (docs/operations.md).
+
+    Examples: `sentiment db text-index`, `sentiment db text-index --drop`
+    """
+    from sentiment.store import text_index
+
+    if drop:
+        text_index.drop()
+        OUT.print("The index is gone.")
+        return
+    OUT.print("Building beside running nights …")
+    OUT.print(f"The index is there, {text_index.create() / 1e6:,.1f} MB.")
+
+
 @db_app.command("dictionary")
 def db_dictionary(
     output: Annotated[

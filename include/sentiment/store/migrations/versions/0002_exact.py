@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    for statement in (*TABLES, *FUNCTIONS, *_search(), *_views(), *GRANTS):
+    for statement in (*TABLES, *FUNCTIONS, *_search(), *_views(), *SEARCH_REVIEWS, *GRANTS):
         op.execute(statement)
     with op.get_context().autocommit_block():
         for statement in _indexes():
@@ -272,6 +272,19 @@ SELECT r.run_id, r.night, r.source, r.model_id, d.uri AS dump_uri, r.status, r.r
 FROM sentiment.run r JOIN sentiment.dump d USING (dump_id)""",
     ),
 }
+
+SEARCH_REVIEWS = [
+    r"""
+CREATE FUNCTION sentiment.search_reviews(wanted text)
+RETURNS TABLE (review_id text, source text, item_title text, review_date date, text text, label text,
+  p_positive double precision) LANGUAGE sql STABLE AS $$
+SELECT v.review_id, v.source, v.item_title, v.review_date, v.text, v.label, v.p_positive
+FROM sentiment.v_review_sentiment v
+WHERE sentiment.plain(v.text) LIKE '%' || regexp_replace(sentiment.plain(wanted), '([\\%_])', '\\\1', 'g') || '%'
+ORDER BY v.review_date DESC NULLS LAST, v.review_id LIMIT 50 $$""",
+    "COMMENT ON FUNCTION sentiment.search_reviews IS "
+    "'Newest reviews whose text holds the words, accents aside; fast after sentiment db text-index'",
+]
 
 GRANTS = [
     "GRANT SELECT, INSERT, UPDATE, DELETE ON sentiment.review_version, sentiment.item, sentiment.forgotten "
