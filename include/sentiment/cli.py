@@ -31,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 run_app = typer.Typer(help="One run.", no_args_is_help=True)
-review_app = typer.Typer(help="Single reviews.", no_args_is_help=True)
+review_app = typer.Typer(help="One review.", no_args_is_help=True)
 model_app = typer.Typer(help="Models that can score.", no_args_is_help=True)
 db_app = typer.Typer(help="The reviews database.", no_args_is_help=True)
 app.add_typer(run_app, name="run")
@@ -335,6 +335,29 @@ def run_show(run_id: Annotated[str, typer.Argument(help="as `sentiment runs` lis
     _show(_table(["step", "token", "state", "took", "rows", "error", "next"], [tuple(r) for r in rows]))
 
 
+@review_app.command("forget")
+def review_forget(
+    review_id: Annotated[str, typer.Argument(metavar="ID", help="as `review_id` in v_review_sentiment")],
+    remove: Annotated[bool, typer.Option(help="remove it; without this it is only told")] = False,
+) -> None:
+    """Tell where a review and its author's name are kept; with --remove, remove both everywhere, and prove it.
+
+    Later dumps don't bring them back. Dump files, backups and logs are yours to look after: docs/operations.md.
+
+    Examples: `sentiment review forget 0123456789abcdef0123456789abcdef`, the same with `--remove`
+    """
+    from sentiment.orchestration import forgetting
+
+    outcome = forgetting.forget(review_id, dry_run=not remove)
+    rows = [(what, f"{n:,}") for what, n in outcome.found.items() if n]
+    if rows:
+        _show(_table(["removed" if remove else "would be removed", "how many"], rows))
+    if remove:
+        OUT.print(f"Searched {outcome.n_tables} tables and {outcome.n_files:,} files of the lake: nothing is left.")
+    else:
+        OUT.print(f"Next: sentiment review forget {review_id} --remove" if rows else "Forgotten already.")
+
+
 @model_app.command("list")
 def model_list() -> None:
     """List the models that are here."""
@@ -360,30 +383,6 @@ def model_retire(
     registry.retire(model_id, undo)
     days = settings.load().keep_retired_days
     OUT.print(f"{model_id} is in use again." if undo else f"{model_id} is retired; its scores go in {days} days.")
-
-
-@review_app.command("forget")
-def review_forget(
-    review_id: Annotated[str, typer.Argument(help="as `sentiment.v_review_sentiment` names it")],
-    remove: Annotated[bool, typer.Option(help="remove it; without this it is only told")] = False,
-) -> None:
-    """Remove a review, and its author's name from all reviews, in tables and lake, and look again to prove it.
-
-    The next dump does not bring them back. Dump files, backups and logs are yours to clean: docs/operations.md.
-    Example: `sentiment review forget 5f0c7a1b9d2e4f60718293a4b5c6d7e8 --remove`
-    """
-    from sentiment.orchestration import forgetting
-    from sentiment.store.forgetting import find
-
-    target = find(review_id)
-    OUT.print(f"Review {review_id} of {target.source}, by {len(target.authors)} named authors. Searching …")
-    rows = [(place, f"{n:,}") for place, n in forgetting.found(target).items()]
-    _show(_table(["removed from" if remove else "would be removed from", "rows or files"], rows))
-    if not remove:
-        OUT.print(f"Next: sentiment review forget {review_id} --remove")
-        return
-    forgetting.forget(target, OUT.print)
-    OUT.print("Every table and every file of the lake was searched again: nothing is left.")
 
 
 @db_app.command("url")

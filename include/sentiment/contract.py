@@ -24,6 +24,8 @@ REVIEW = ("source", "file_no", "record_no", "review_id", *CONTENT, "text_hash", 
 UNIT_SEPARATOR = "\x1f"
 ID_HEX_CHARS = 32
 RAW_KEPT_BYTES = 64 * 1024
+FORGOTTEN = "forgotten"
+"""The problem of a record that a person asked to have removed, and the rule it fails; no fault of the batch."""
 
 
 def nfc(text: Column) -> Column:
@@ -70,14 +72,14 @@ def content_hash() -> Column:
     return F.substring(hashed(*(F.col(c) for c in CONTENT)), 1, ID_HEX_CHARS)
 
 
-def forgotten_key(kind: str, value: Column) -> Column:
-    """What `sentiment.forgotten` keeps of a review's id or an author's name; `kind` is review or author."""
-    return hashed(F.lit(kind), F.col("source"), value)
-
-
-def forgotten_hash(kind: str, source: str, value: str) -> str:
-    """`forgotten_key` of one value, without Spark."""
+def forgotten_key(kind: str, source: str, value: str) -> str:
+    """What `sentiment.forgotten` keeps of a review id or an author's name; `kind` is review or author."""
     return hashlib.sha256(UNIT_SEPARATOR.join((kind, source, value)).encode()).hexdigest()
+
+
+def forgotten_key_of(kind: str, value: Column) -> Column:
+    """`forgotten_key` of each row; never null."""
+    return hashed(F.lit(kind), F.col("source"), value)
 
 
 def key_checksum(key: str = "review_id") -> Column:

@@ -8,9 +8,8 @@ disk (rename) and on an object store (put), so a killed step leaves only files t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -75,7 +74,7 @@ class Lake:
 
     def list_files(self, folder: str) -> list[str]:
         """The Parquet files below a folder, relative to the lake, sorted."""
-        selector = fs.FileSelector(self.local(folder), recursive=True, allow_not_found=True)
+        selector = fs.FileSelector(self.local(folder), recursive=True)
         found = (info.path for info in self._fs.get_file_info(selector) if info.path.endswith(".parquet"))
         return sorted(path[len(self._base) + 1 :] for path in found)
 
@@ -120,25 +119,34 @@ class Lake:
         for elsewhere in {file.rsplit("/", 1)[0] for file in committed if not file.startswith(f"{dataset}/{key}/")}:
             self._remove_folder(elsewhere)
 
-    def remove_files(self, dataset: str, files: Iterable[str]) -> None:
-        """Remove the parts these files belong to, committed or not, each with its whole folder; first the manifests."""
-        folders = {file.rsplit("/", 1)[0] for file in files}
-        selector = fs.FileSelector(self.local(f"manifest/{dataset}"), recursive=True, allow_not_found=True)
-        for info in self._fs.get_file_info(selector):
-            if info.path.endswith(".json") and folders & {f.rsplit("/", 1)[0] for f in self._load(info.path).files}:
-                self._fs.delete_file(info.path)
-        for folder in folders:
-            self._remove_folder(folder)
-
     def _remove_folder(self, relative: str) -> None:
         if self._fs.get_file_info(self.local(relative)).type != fs.FileType.NotFound:
             self._fs.delete_dir(self.local(relative))
+
+    def parts(self) -> dict[str, Part]:
+        """Every committed part, by the folder it was written to."""
+        below = self.local("manifest")
+        found = self._fs.get_file_info(fs.FileSelector(below, recursive=True, allow_not_found=True))
+        paths = sorted(info.path for info in found if info.path.endswith(".json"))
+        return {path[len(below) + 1 :].removesuffix(".json"): self._load(path) for path in paths}
+
+    def files(self) -> dict[str, datetime]:
+        """Every Parquet file, committed or not, relative to the lake, and when it was written."""
+        found = self._fs.get_file_info(fs.FileSelector(self._base, recursive=True, allow_not_found=True))
+        return {info.path[len(self._base) + 1 :]: info.mtime for info in found if info.path.endswith(".parquet")}
+
+    def discard(self, folder: str) -> None:
+        """Remove one part, committed or not: first its manifest."""
+        manifest = self.local(f"manifest/{folder}.json")
+        if self._fs.get_file_info(manifest).is_file:
+            self._fs.delete_file(manifest)
+        self._fs.delete_dir(self.local(folder))
 
     def read(self, spark: SparkSession, parts: list[Part]) -> DataFrame:
         """One frame over committed parts; InfrastructureError where a committed file has gone."""
         files = [f for part in parts for f in part.files]
         if not files:
-            raise InfrastructureError(f"The lake at {self.root} holds no committed part to read.", "sentiment runs")
+            raise InfrastructureError(f"The lake at {self.root} holds no committed part to read.", "make nightly")
         missing = [i.path for i in self._fs.get_file_info([self.local(f) for f in files]) if not i.is_file]
         if missing:
             raise InfrastructureError(f"{missing[0]} is committed but gone from the lake.", "make nightly")

@@ -1,169 +1,374 @@
-"""A forgotten review, and its author's name, are nowhere left, stay away, and no one else's words go with them."""
+"""A forgotten review and its author's name are nowhere, nobody else loses anything, and no dump brings them back."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-import subprocess
 import sys
-from datetime import timedelta
+import unicodedata
+from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
-from sentiment import contract, ledger, settings
-from sentiment.bench import nights
-from sentiment.bench.nights import Attempt
+from sentiment import cli, contract, ledger, settings
+from sentiment.bench.nights import Attempt, publish_without_spark, run_whole
 from sentiment.database import transaction
-from sentiment.errors import InfrastructureError, ParameterError
-from sentiment.lake import Lake
-from sentiment.orchestration import forgetting as everywhere
+from sentiment.dump.ingest import to_rows
+from sentiment.dump.receive import receive
+from sentiment.errors import InfrastructureError
+from sentiment.lake import Lake, Part, run_key
+from sentiment.orchestration import forgetting
+from sentiment.orchestration.maintenance import RUN_DATASETS
+from sentiment.quality import rules, split
 from sentiment.scoring import registry
-from sentiment.store import forgetting
+from sentiment.settings import Settings
+from sentiment.store import forgetting as store
 from sentiment.store.forgetting import Target
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-SOURCE = "forgetful"
-TEXT = 'Je, « Zoé », dis\tn\'importe quoi "/" et voilà, œuvre pénible.'
-REFUSED = f'{{"id": "x9", "author": "Zoé Unique/Née", "review": {json.dumps(TEXT)}, "rating": "onze"}}'
+NIGHT = date(2026, 6, 8)
+AUTHOR = "Zoé Ångström"
+TEXT = "Un « grand » film, \"immense\" même :\nl'été à Sète / la mer, des visages 😀 qu'on n'oublie pas."
+QUOTED = f"Comme le dit {AUTHOR}, un chef-d'œuvre."
 
 
-def records() -> list[dict[str, object]]:
-    """Zoé's review, another of hers, someone's with her very words, and one that names her."""
-    named: dict[str, object] = {"film_id": "f1", "film": "Zoé", "date": "2026-02-20", "rating": "2"}
-    return [
-        {"id": "r1", "author": "Zoé Unique/Née", "review": TEXT, **named},
-        {"id": "r2", "author": "Zoé Unique/Née", "review": "Une merveille, sans réserve.", **named},
-        {"id": "r3", "author": "Paul", "review": "D'accord avec tout le monde, quel beau film.", **named},
-        {"id": "r4", "author": "Zoé", "review": "Très bien.", **named},
-        *({"id": f"o{n}", "author": "Paul", "review": f"Vu {n} fois.", **named} for n in range(8)),
-    ]
+def record(own_id: str, author: str, text: str, rating: float = 4.0) -> dict[str, Any]:
+    film = {"film_id": "f1", "type": "film", "film": "Le Lac", "title": "Bravo", "polarity": 1}
+    return {"id": own_id, "author": author, "date": "2026-06-01", "review": text, "rating": rating, **film}
 
 
-@pytest.fixture(scope="module")
-def attempt(ready: object, home: Path, spark: SparkSession) -> Attempt:
-    """One night for all tests here; only the last one takes the review out of the tables."""
+RECORDS = [
+    record("mine", AUTHOR, TEXT),
+    record("also", AUTHOR, "Un autre avis de la même plume."),
+    record("other", "Paul", QUOTED),
+    record("bad", AUTHOR, "Ceci est refusé.", rating=11.0),
+    record("worse", "Paul", QUOTED, rating=11.0),
+]
+
+
+def run_sql(query: str, **values: object) -> None:
+    with transaction("owner") as c:
+        c.execute(sa.text(query), values)
+
+
+def rows(query: str, **values: object) -> list[tuple[Any, ...]]:
+    with transaction("owner") as c:
+        return [tuple(row) for row in c.execute(sa.text(query), values)]
+
+
+def hash_of(text: str) -> str:
+    return hashlib.sha256(unicodedata.normalize("NFC", text).encode()).hexdigest()
+
+
+class Scene:
+    """Two published nights of a source of its own, the second with another text, and all they left in the lake."""
+
+    def __init__(self, folder: Path) -> None:
+        self.source, self.lake, self.folder = f"forgetting_{uuid4().hex[:8]}", Lake(), folder
+        for n, text in enumerate((TEXT, f"{TEXT} Revu depuis.")):
+            changed = [{**RECORDS[0], "review": text}, *RECORDS[1:]]
+            self.publish(NIGHT + timedelta(days=n), [json.dumps(r, ensure_ascii=n == 0) for r in changed])
+        self.put("score_cache", "fingerprint=f", {"text_hash": [hash_of(TEXT), "x"]})
+        self.put("score_cache", "fingerprint=f", {"text_hash": ["y"]}, chunk=1)
+
+    def id_of(self, own_id: str) -> str:
+        return hashlib.sha256("\x1f".join(("id", self.source, own_id)).encode()).hexdigest()[:32]
+
+    def publish(self, night: date, lines: list[str]) -> None:
+        dump = self.folder / f"{night}.jsonl"
+        dump.write_text("\n".join(lines), "utf-8")
+        publish_without_spark(Attempt(self.source, night, dump))
+        receive(str(dump), settings.load(), self.lake)
+        run_id = rows("SELECT run_id FROM sentiment.run WHERE source = :s AND night = :n", s=self.source, n=night)[0][0]
+        ids = [self.id_of(json.loads(line)["id"]) for line in lines]
+        for dataset in RUN_DATASETS:
+            columns: dict[str, list[Any]] = (
+                {"n": [1]} if dataset == "profile" else {"review_id": ids, "raw": [x.encode() for x in lines]}
+            )
+            self.put(dataset, run_key(night, run_id), columns)
+
+    def put(self, dataset: str, key: str, columns: dict[str, list[Any]], chunk: int = 0) -> str:
+        file = f"{self.lake.folder(dataset, key, 1, chunk)}/part-0.parquet"
+        Path(self.lake.local(file)).parent.mkdir(parents=True)
+        pq.write_table(pa.table(columns), self.lake.local(file), use_deprecated_int96_timestamps=True)
+        self.lake.commit(dataset, key, 1, Part([file], 1, ""), chunk)
+        return file
+
+    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
+        of_runs = "WHERE run_id IN (SELECT run_id FROM sentiment.run WHERE source = :s)"
+        names = ("review", "review_version", "review_sentiment", "night_review", "film_night", "quarantine")
+        return {
+            name: rows(f"SELECT * FROM sentiment.{name} {of_runs} ORDER BY 1, 2, 3", s=self.source) for name in names
+        }
+
+    def remove(self) -> None:
+        ours = "(SELECT run_id FROM sentiment.run WHERE source = :s)"
+        tables = ("review_sentiment", "night_review", "film_night", "review", "review_version", "quarantine")
+        for table in (*tables, "run_step", "run"):
+            run_sql(f"DELETE FROM sentiment.{table} WHERE run_id IN {ours}", s=self.source)
+        run_sql("DELETE FROM sentiment.forgotten")
+
+
+@pytest.fixture
+def scene(ready: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    monkeypatch.setenv("SENTIMENT_LAKE", str(tmp_path / "lake"))
+    settings.load.cache_clear()
     registry.register(registry.find("demo-fr", settings.load()))
-    dump = home / "dumps" / "forgetful.jsonl"
-    dump.parent.mkdir(exist_ok=True)
-    dump.write_text("\n".join([*map(json.dumps, records()), REFUSED]) + "\n", "utf-8")
-    first = Attempt(SOURCE, nights.FIRST, dump)
-    nights.run_whole(spark, first)
-    return first
+    made = Scene(tmp_path)
+    run_sql("UPDATE sentiment.run_step SET heartbeat_at = now() - interval '1 hour'")  # other tests' too
+    yield made
+    made.remove()
+    monkeypatch.undo()
+    settings.load.cache_clear()
 
 
-def scalar(query: str) -> object:
-    with transaction("owner") as c:
-        return c.execute(sa.text(query)).scalar_one()
+def assert_forgotten(scene: Scene, mine: str, before: dict[str, list[tuple[Any, ...]]]) -> None:
+    """Nothing of it is in any row or file; of the others, everything is but the name."""
+    after = scene.tables()
+    said = repr({name: after[name] for name in after if name != "quarantine"})
+    assert mine not in said
+    assert TEXT[:40] not in said
+    assert after["film_night"] == before["film_night"]
+    assert [len(before[t]) - len(after[t]) for t in ("review", "review_sentiment", "night_review")] == [1, 1, 2]
+    authors = rows("SELECT text, author FROM sentiment.review WHERE source = :s ORDER BY 1", s=scene.source)
+    assert authors == [(QUOTED, "Paul"), ("Un autre avis de la même plume.", None)]
+    payloads = rows(
+        "SELECT record_no, raw FROM sentiment.quarantine JOIN sentiment.run USING (run_id) WHERE source = :s "
+        "ORDER BY night, record_no",
+        s=scene.source,
+    )
+    assert [(n, json.loads(bytes(raw))["id"] if raw else None) for n, raw in payloads] == [(4, None), (5, "worse")] * 2
+    assert [f.split("/")[3] for f in scene.lake.files()] == ["chunk=1"]
+    assert list(scene.lake.parts()) == ["score_cache/fingerprint=f/token=1/chunk=1"]
 
 
-def zoe() -> Target:
-    query = f"SELECT review_id FROM sentiment.review WHERE source = '{SOURCE}' AND text LIKE 'Je, %'"
-    return forgetting.find(str(scalar(query)))
+def test_a_dry_run_tells_and_leaves_all(scene: Scene) -> None:
+    before, files = scene.tables(), scene.lake.files()
+    told = forgetting.forget(scene.id_of("mine"), dry_run=True).found
+    assert told["rows of sentiment.night_review"] == 2
+    assert told["rows of sentiment.review_version"] == 1
+    assert told["names in sentiment.review"] == 1
+    assert told["payloads in sentiment.quarantine"] == 2
+    lake = [what.split("/")[0].split()[-1] for what in told if what.startswith("files")]
+    assert lake == ["received", "received", "score_cache", *(d for d in RUN_DATASETS[::-1] for _ in range(2))]
+    assert (scene.tables(), scene.lake.files(), store.tombstones()) == (before, files, set())
 
 
-def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "sentiment"), "review", "forget", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def test_nothing_is_left_and_nobody_else_loses_anything(scene: Scene) -> None:
+    mine, before = scene.id_of("mine"), scene.tables()
+    told = forgetting.forget(mine, dry_run=True).found
+    outcome = forgetting.forget(mine, dry_run=False)
+    assert outcome.found == told
+    assert (outcome.n_tables > 15, outcome.n_files) == (True, 1)
+    assert_forgotten(scene, mine, before)
+    again = forgetting.forget(mine, dry_run=False)
+    assert not any(again.found.values())
 
 
-def test_the_command_tells_first(attempt: Attempt) -> None:
-    target = zoe()
-    places = everywhere.found(target)
-    wanted = {"sentiment.review", "sentiment.night_review", "sentiment.review_sentiment", "refused records"}
-    wanted |= {"lake received", "lake accepted", "lake scored", "lake quarantined", "lake score_cache"}
-    assert wanted <= set(places)
-    assert places["sentiment.review.author"] == 2
-    told = cli(target.review_id)
-    assert told.returncode == 0
-    assert "would be removed from" in told.stdout
-    assert everywhere.found(target) == places
+@pytest.mark.parametrize("at", range(1, 18, 4))
+def test_a_killed_one_is_typed_again(scene: Scene, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, before, left = scene.id_of("mine"), scene.tables(), iter(range(at))
+    sound = forgetting._remove
+
+    def dies(lake: Lake, folder: str) -> None:
+        next(left)
+        sound(lake, folder)
+
+    with monkeypatch.context() as m:
+        m.setattr(forgetting, "_remove", dies)
+        m.setattr(store, "_search", lambda *_: next(iter(())))
+        with pytest.raises(StopIteration):
+            forgetting.forget(mine, dry_run=False)
+    assert scene.tables() == before
+    forgetting.forget(mine, dry_run=False)
+    assert_forgotten(scene, mine, before)
 
 
-def test_words_shared_with_someone_else_keep_their_score(attempt: Attempt) -> None:
-    target = zoe()
-    with transaction("owner") as c:
-        c.exec_driver_sql(
-            f"UPDATE sentiment.review SET text_hash = '{target.text_hashes[0]}' WHERE source = '{SOURCE}' "
-            "AND author = 'Paul'"
-        )
-    assert zoe().text_hashes == ()
-    assert "lake score_cache" not in everywhere.found(zoe())
-    with transaction("owner") as c:
-        c.exec_driver_sql(
-            f"UPDATE sentiment.review SET text_hash = 'paul' WHERE source = '{SOURCE}' AND author = 'Paul'"
-        )
+def test_the_proof_finds_what_is_left_in_the_lake(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = scene.tables()
+    monkeypatch.setattr(Lake, "remove", lambda *_: None)
+    with pytest.raises(InfrastructureError, match=r"still holds it: .*received/dump="):
+        forgetting.forget(scene.id_of("mine"), dry_run=False)
+    assert scene.tables() == before
 
 
-def test_not_while_a_step_is_at_work(attempt: Attempt) -> None:
-    run_id = str(scalar(f"SELECT run_id FROM sentiment.run WHERE source = '{SOURCE}'"))
-    with ledger.step(run_id, "report"), pytest.raises(InfrastructureError, match=f"Run {run_id} is at work"):
-        everywhere.forget(zoe())
-    assert scalar("SELECT count(*) FROM sentiment.forgotten") == 0
+@pytest.mark.parametrize("words", ["{id}", "voilà : {text}"])
+def test_the_proof_finds_what_is_left_in_any_table(scene: Scene, words: str) -> None:
+    mine, before = scene.id_of("mine"), scene.tables()
+    said = json.dumps({"said": words.format(id=mine, text=TEXT)})
+    run_sql("UPDATE sentiment.run_step SET detail = cast(:said AS jsonb) WHERE run_id IN "
+            "(SELECT run_id FROM sentiment.run WHERE source = :s)", said=said, s=scene.source)  # fmt: skip
+    with pytest.raises(InfrastructureError, match=r"as before, .* 2 rows of sentiment\.run_step") as caught:
+        forgetting.forget(mine, dry_run=False)
+    assert caught.value.try_next == f"sentiment review forget {mine} --remove"
+    assert scene.tables() == before
 
 
-def test_what_is_left_is_named(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Lake, "remove_files", lambda *_: None)
-    monkeypatch.setattr(forgetting, "remove", lambda _: None)
-    wanted = r"sentiment\.review \(1\).*sentiment\.review\.author \(2\).*lake accepted \(\d\).*lake score_cache \(1\)"
-    with pytest.raises(InfrastructureError, match=wanted):
-        everywhere.forget(zoe())
+def test_errors_and_verdicts_that_name_it_are_emptied(scene: Scene) -> None:
+    error = f"Batch entry 0 INSERT INTO staging.review VALUES ('{AUTHOR}', ...) was aborted"
+    of_source = "WHERE run_id IN (SELECT run_id FROM sentiment.run WHERE source = :s)"
+    run_sql(f"UPDATE sentiment.run_step SET error = :e {of_source}", e=error, s=scene.source)
+    run_sql("UPDATE sentiment.run SET verdict = :e WHERE source = :s", e=error, s=scene.source)
+    found = forgetting.forget(scene.id_of("mine"), dry_run=False).found
+    assert (found["errors in sentiment.run_step"], found["verdicts in sentiment.run"]) == (2, 2)
 
 
-def test_killed_and_typed_again_nothing_is_left_and_the_next_night_brings_nothing_back(
-    attempt: Attempt, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = zoe()
-
-    def killed(_: Target) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(forgetting, "remove", killed)
-        with pytest.raises(KeyboardInterrupt):
-            everywhere.forget(target)
-    assert {p for p in everywhere.found(target) if p.startswith("lake")} == set()
-
-    done = cli(target.review_id, "--remove")
-    assert "nothing is left" in done.stdout, done.stderr
-    assert everywhere.found(target) == {}
-    gone = cli(target.review_id)
-    assert gone.returncode == ParameterError.exit_code
-    assert "There is no review" in gone.stderr
-    kept = f"""SELECT string_agg(coalesce(author, '-'), ' ' ORDER BY text) FROM sentiment.review
-      WHERE source = '{SOURCE}' AND text NOT LIKE 'Vu %'"""
-    assert scalar(kept) == "Paul Zoé -"
-
-    again = Attempt(SOURCE, attempt.night + timedelta(days=1), attempt.dump)
-    nights.run_whole(spark, again)
-    assert scalar(kept) == "Paul Zoé -"
-    assert set(everywhere.found(target)) == {"lake received"}
-    refused = f"""SELECT string_agg(reasons[1] || ' ' || length(raw), ', ' ORDER BY record_no) FROM sentiment.quarantine
-      JOIN sentiment.run USING (run_id) WHERE source = '{SOURCE}' AND night = '{again.night}'"""
-    assert scalar(refused) == "not_forgotten 0, rating_in_range 0"
-    counts = f"SELECT rows_read - rows_accepted - rows_quarantined FROM sentiment.run WHERE night = '{again.night}' "
-    assert scalar(counts + f"AND source = '{SOURCE}'") == 0
+def test_a_text_that_another_review_has_too_keeps_its_score(scene: Scene) -> None:
+    scene.publish(NIGHT + timedelta(days=2), [json.dumps(record("twin", "Paul", TEXT))])
+    run_sql("UPDATE sentiment.run_step SET heartbeat_at = now() - interval '1 hour'")
+    forgetting.forget(scene.id_of("mine"), dry_run=False)
+    assert sorted(f.split("/")[3] for f in scene.lake.files()) == ["chunk=0", "chunk=1"]
+    assert rows("SELECT author FROM sentiment.review WHERE review_id = :id", id=scene.id_of("twin")) == [("Paul",)]
 
 
-def test_both_sides_hash_the_same_key(spark: SparkSession) -> None:
-    frame = spark.createDataFrame([("allociné", "Zoé")], "source string, author string")
-    from pyspark.sql import functions as F
+def test_not_while_a_night_works(scene: Scene) -> None:
+    mine, before = scene.id_of("mine"), scene.tables()
+    dump_id = rows("SELECT dump_id FROM sentiment.run WHERE source = :s LIMIT 1", s=scene.source)[0][0]
+    run = ledger.open_run(NIGHT + timedelta(days=9), scene.source, dump_id, "demo-fr")
+    with ledger.step(run.run_id, "ingest"):
+        with pytest.raises(InfrastructureError, match=run.run_id):
+            forgetting.forget(mine, dry_run=False)
+    with pytest.raises(InfrastructureError, match="is not over"):  # between two steps
+        forgetting.forget(mine, dry_run=False)
+    run_sql("UPDATE sentiment.run_step SET heartbeat_at = now() - interval '1 hour'")
+    coming = Path(scene.lake.local("received/attempt=1/file-00000.parquet"))
+    coming.parent.mkdir()
+    coming.write_bytes(b"PAR1")
+    with pytest.raises(InfrastructureError, match="A dump is being taken in"):
+        forgetting.forget(mine, dry_run=False)
+    assert (scene.tables(), store.tombstones()) == (before, set())
 
-    key = frame.select(contract.forgotten_key("author", F.col("author"))).collect()[0][0]
-    assert key == contract.forgotten_hash("author", "allociné", "Zoé")
+
+def test_a_file_that_a_killed_step_left_unreadable_goes_too(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    torn = Path(scene.lake.local("scored/night=2026-06-01/run=r/token=1/chunk=0/_temporary/part-0.parquet"))
+    torn.parent.mkdir(parents=True)
+    torn.write_bytes(b"PAR1")
+    forgetting.forget(scene.id_of("mine"), dry_run=False)
+    assert not torn.exists()
 
 
-def test_needles_are_spelt_as_files_spell_them() -> None:
-    needles = Target("id", SOURCE, ("Zoé/É",), ('dit "œ"',), (), ()).needles
-    for spelt in (
-        b"Zo\xc3\xa9/",
-        b"Zo\xe9/\xc9",
-        rb"Zo\u00e9\/\u00c9",
-        rb"Zo\u00E9/\u00C9",
-        b'dit ""\x9c""',
-        rb"\"\u0153\"",
-    ):
-        assert any(spelt in needle for needle in needles), spelt
-    assert b"" not in Target("id", SOURCE, (), ("🎬",), (), ()).needles
+def test_the_command(scene: Scene, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def typed(*words: str) -> tuple[object, str]:
+        monkeypatch.setattr(sys, "argv", ["sentiment", "review", "forget", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out + captured.err
+
+    mine = scene.id_of("mine")
+    code, said = typed(mine)
+    assert (code, said.splitlines()[-1]) == (0, f"Next: sentiment review forget {mine} --remove")
+    code, said = typed(mine, "--remove")
+    assert (code, "nothing is left" in said, "rows of sentiment.night_review" in said) == (0, True, True)
+    assert typed(mine) == (0, "Forgotten already.\n")
+    code, said = typed("nobody")
+    assert (code, "There is no review 'nobody'" in said, "Next:" in said) == (2, True, True)
+
+
+TARGET = Target("0" * 32, "s", (AUTHOR,), (TEXT, "Bof."))
+ESCAPED = json.dumps({"review": TEXT})
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        ESCAPED.encode(),
+        ESCAPED.replace("\\u00e9", "\\u00E9").replace("/", "\\/").encode(),
+        json.dumps({"review": TEXT}, ensure_ascii=False).encode(),
+        ESCAPED.encode()[: ESCAPED.index("visages")] + b"... " + b'"author": "Zo\\u00e9 \\u00c5ngstr\\u00f6m"',
+        ('1;"' + TEXT.replace('"', '""') + '";4').encode(),
+        unicodedata.normalize("NFD", f'{{"author": "{AUTHOR}"}}').encode(),
+        f"1;{AUTHOR};4".encode("cp1252"),
+        f"1;{AUTHOR};4".encode("latin-1"),
+        f'{{"author": "{AUTHOR}'.encode(),
+        f'{{"author": "{AUTHOR}", "review": "é"}}'.encode()[:-3],
+        b'{"review": "Bof."}',
+        b"x\n" + f"{AUTHOR};Bien".encode() + b"\nx",
+    ],
+)
+def test_said_in_whatever_way(raw: bytes) -> None:
+    assert TARGET.said_in(raw)
+
+
+@pytest.mark.parametrize(
+    "raw", [json.dumps({"review": QUOTED}), f'{{"author": "{AUTHOR}e"}}', '{"review": "Bof. Bof."}', ESCAPED[:30]]
+)
+def test_not_said(raw: str) -> None:
+    assert not TARGET.said_in(raw.encode())
+
+
+def test_bytes_and_names_are_kept_where_they_are_looked_for(ready: object) -> None:
+    query = (
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema IN ('sentiment', 'drift') "
+        "AND (data_type = 'bytea' OR column_name = 'author') ORDER BY 1"
+    )
+    kept = [("quarantine", "raw"), ("review", "author"), ("review_version", "author")]
+    assert rows(query) == kept, "store/forgetting.py must go through the new column too"
+
+
+def test_no_dump_brings_it_back(spark: SparkSession, tmp_path: Path) -> None:
+    lines = [json.dumps(r) for r in RECORDS]
+    path, lake = tmp_path / "a.jsonl", Lake(str(tmp_path / "lake"))
+    path.write_text("\n".join(lines), "utf-8")
+    dump, config = receive(str(path), Settings(home=tmp_path), lake), Settings(home=tmp_path)
+    received = lake.read(spark, lake.committed("received", f"dump={dump.dump_id}"))
+    ids = [hashlib.sha256(f"id\x1fs\x1f{r['id']}".encode()).hexdigest()[:32] for r in RECORDS]
+    stones = {
+        contract.forgotten_key("review", "s", ids[0]),
+        contract.forgotten_key("author", "s", AUTHOR),
+    }
+    ingested = to_rows(received, "s", dump.layouts, stones).persist()
+    judged = rules.judged(ingested, rules.table(config, NIGHT))
+    accepted = {r["record_no"]: r for r in split.accepted(split.told_apart(judged)).collect()}
+    refused = {r["record_no"]: r for r in split.quarantined(judged).collect()}
+    assert (sorted(accepted), sorted(refused)) == ([2, 3], [1, 4, 5])
+    assert [accepted[n]["review_id"] for n in (2, 3)] == ids[1:3]
+    assert (accepted[2]["author"], accepted[3]["author"]) == (None, "Paul")
+    assert [(r["reasons"], bytes(r["raw"])) for _, r in sorted(refused.items())] == [
+        (["forgotten"], b""),
+        (["rating_in_range"], b""),
+        (["rating_in_range"], lines[4].encode()),
+    ]
+    assert refused[1]["raw_sha256"] == hashlib.sha256(lines[0].encode()).hexdigest()
+    whole = repr(
+        [row.asDict() for row in ingested.drop("raw_sha256").where("record_no <> 3 AND record_no <> 5").collect()]
+    )
+    assert not any(word in whole for word in (ids[0], AUTHOR, TEXT[:20], "Ceci est refus\\"))
+    ingested.unpersist()
+
+
+def test_no_whole_night_brings_it_back(ready: object, spark: SparkSession, tmp_path: Path) -> None:
+    """By the jobs themselves: ingested, refused without its bytes, its score gone, all else published as before."""
+    registry.register(registry.find("demo-fr", settings.load()))
+    dump = tmp_path / "dump.jsonl"
+    others = [record(f"o{n}", "Paul", f"Vu {n} fois.") for n in range(10)]
+    dump.write_text("\n".join(json.dumps(r) for r in [*RECORDS, *others]), "utf-8")
+    first = Attempt("whole_forgetting", NIGHT, dump)
+    run_whole(spark, first)
+    run_sql("UPDATE sentiment.run_step SET heartbeat_at = now() - interval '1 hour'")
+    shown = "SELECT review_id FROM sentiment.v_review_sentiment WHERE source = :s AND text = :t"
+    ((mine,),) = rows(shown, s=first.source, t=TEXT)
+    places = set(forgetting.forget(mine, dry_run=True).found)
+    assert {place.split("/")[0] for place in places} >= {
+        f"files of the lake's {d}" for d in ("received", "accepted", "quarantined", "scored", "score_cache")
+    }
+    forgetting.forget(mine, dry_run=False)
+    run_whole(spark, Attempt(first.source, NIGHT + timedelta(days=1), dump))
+    authors = rows("SELECT author FROM sentiment.review WHERE source = :s AND text NOT LIKE 'Vu%'", s=first.source)
+    assert sorted(map(str, authors)) == ["('Paul',)", "(None,)"]
+    refused = rows(
+        "SELECT reasons[1], length(raw) > 0 FROM sentiment.quarantine JOIN sentiment.run USING (run_id) "
+        "WHERE source = :s AND night > :n ORDER BY record_no",
+        s=first.source,
+        n=NIGHT,
+    )
+    assert refused == [("forgotten", False), ("rating_in_range", False), ("rating_in_range", True)]
+    run_sql("DELETE FROM sentiment.forgotten")

@@ -38,6 +38,7 @@ GOOD: dict[str, Any] = {
 }
 FAILS: dict[str, dict[str, Any]] = {
     "readable": {"problem": "not_utf8", "text": None, "raw": b"caf\xe9"},
+    "forgotten": {"problem": "forgotten", "text": None, "raw": b""},
     "text_present": {"text": " \u00a0\u200b\t"},
     "text_not_too_long": {"text": "a" * 20_001},
     "text_not_markup": {"text": "<b></b> https://example.org/x &nbsp;"},

@@ -20,8 +20,8 @@ TYPED = ("own_id", *contract.CONTENT, "rating_text", "date_text", "polarity_text
 def to_rows(received: DataFrame, source: str, layouts: list[Layout], forgotten: Collection[str] = ()) -> DataFrame:
     """Decode and map every record; what can't be read keeps its raw bytes and a `problem`.
 
-    `forgotten` holds the keys of reviews and authors not to be taken in: of such a review nothing is left but its
-    place and the problem `forgotten`, of such an author's reviews everything but name and raw bytes.
+    `forgotten` are tombstones: of such a review its place is left, of other reviews of such an author all but
+    the name, and of neither the bytes. Identities are those from before.
     """
     decoded = F.decode(F.col("raw"), "UTF-8")
     rows = received.withColumn("source", F.lit(source)).withColumn("line", decoded)
@@ -34,7 +34,7 @@ def to_rows(received: DataFrame, source: str, layouts: list[Layout], forgotten: 
     whole = frames[0]
     for frame in frames[1:]:
         whole = whole.unionByName(frame)
-    return _identified(whole, list(forgotten))
+    return _identified(_without_forgotten(whole, forgotten))
 
 
 def _mapped(rows: DataFrame, layout: Layout) -> DataFrame:
@@ -79,22 +79,27 @@ def _typed(value: dict[str, Column]) -> dict[str, Column]:
     }
 
 
-def _identified(rows: DataFrame, forgotten: list[str]) -> DataFrame:
-    rows = rows.withColumn("review_id", contract.review_id(F.col("own_id"))).drop("own_id")
-    if forgotten:
-        rows = _without(rows, forgotten)
-    return rows.withColumn("text_hash", contract.text_hash()).withColumn("content_hash", contract.content_hash())
+def _without_forgotten(rows: DataFrame, forgotten: Collection[str]) -> DataFrame:
+    rows = rows.withColumn("review_id", contract.review_id(F.col("own_id")))
+    if not forgotten:
+        return rows
+    gone = contract.forgotten_key_of("review", F.col("review_id")).isin(*forgotten)
+    by_gone = contract.forgotten_key_of("author", F.col("author")).isin(*forgotten)
+    rows = rows.withColumn("gone", gone).withColumn("by_gone", by_gone)
+    rows = rows.withColumns({name: F.when(~F.col("gone"), F.col(name)) for name in ("review_id", *TYPED)})
+    return rows.withColumns(
+        {
+            "author": F.when(~F.col("by_gone"), F.col("author")),
+            "problem": F.when(F.col("gone"), F.lit(contract.FORGOTTEN)).otherwise(F.col("problem")),
+            "raw_sha256": F.coalesce("raw_sha256", F.sha2("raw", 256)),
+            "raw": F.when(F.col("gone") | F.col("by_gone"), F.lit(b"")).otherwise(F.col("raw")),
+        }
+    ).drop("gone", "by_gone")
 
 
-def _without(rows: DataFrame, forgotten: list[str]) -> DataFrame:
-    kept = ("source", "file_no", "record_no", "byte_offset", "raw_bytes")
-    is_review, is_author = (
-        F.coalesce(contract.forgotten_key(kind, F.col(column)).isin(forgotten), F.lit(False))
-        for kind, column in (("review", "review_id"), ("author", "author"))
+def _identified(rows: DataFrame) -> DataFrame:
+    return (
+        rows.withColumn("text_hash", contract.text_hash())
+        .withColumn("content_hash", contract.content_hash())
+        .drop("own_id")
     )
-    told = rows.withColumns({"is_review": is_review, "is_author": is_author})
-    emptied = {c: F.when(~F.col("is_review"), F.col(c)) for c in rows.columns if c not in kept}
-    emptied["author"] = F.when(~F.col("is_review") & ~F.col("is_author"), F.col("author"))
-    emptied["raw"] = F.when(F.col("is_review") | F.col("is_author"), F.lit(b"")).otherwise(F.col("raw"))
-    emptied["problem"] = F.when(F.col("is_review"), F.lit("forgotten")).otherwise(F.col("problem"))
-    return told.withColumns(emptied).drop("is_review", "is_author")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) -> None:
     received = lake.committed("received", f"dump={run.dump_id}")
     layouts = layouts_of(ledger.done(run.run_id, "find_dump").detail)
-    rows = to_rows(lake.read(spark, received), run.source, layouts, forgetting.keys())
+    rows = to_rows(lake.read(spark, received), run.source, layouts, forgetting.tombstones())
     total = sum(part.rows for part in received)
     part = lake.write(rows, "ingested", run_key(run.night, run.run_id), step.token, total, "")
     lake.commit("ingested", run_key(run.night, run.run_id), step.token, part)

@@ -1,70 +1,151 @@
-"""Forget a review and its author's name everywhere, and prove it: tables, refused records, lake, score cache."""
+"""`sentiment review forget`: out of the lake, the score cache and the tables, and proof that nothing is left.
+
+Tombstones come first, so that no night brings it back. The tables, which alone know name and text, come last, in
+one transaction that searches them before it commits. So what was killed is finished by typing it again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import sqlalchemy as sa
 
+from sentiment import settings
+from sentiment.database import transaction
 from sentiment.errors import InfrastructureError
 from sentiment.lake import Lake
+from sentiment.ledger import LIVE_MINUTES
 from sentiment.orchestration.maintenance import RUN_DATASETS
 from sentiment.scoring import reuse
 from sentiment.store import forgetting
 from sentiment.store.forgetting import Target
 
+ORDER = ("received", reuse.DATASET, *reversed(RUN_DATASETS))
+"""`ingested` goes last: it alone leads from the review to its run, and so to its dump."""
 
-def found(target: Target) -> dict[str, int]:
-    """Place -> rows (tables) or files (lake) that hold it."""
-    lake = Lake()
-    files = {f"lake {dataset}": len(list(_holding(lake, dataset, target))) for dataset in _datasets()}
-    return {place: n for place, n in {**forgetting.found(target), **files}.items() if n}
+BATCH_ROWS = 1000
 
 
-def forget(target: Target, tell: Callable[[str], None] = lambda _: None) -> None:
-    """Remove it and look again; stopped anywhere, it is typed again.
+@dataclass(frozen=True)
+class Outcome:
+    """What went, or would go, by what it is; and how much was searched for what is left."""
 
-    The tables come last: until then they say what is to be forgotten. Raises InfrastructureError while a step is at
-    work, or if something is left.
+    found: dict[str, int]
+    n_tables: int = 0
+    n_files: int = 0
+
+
+def forget(review_id: str, dry_run: bool) -> Outcome:
+    """Remove the review and its author's name everywhere, and prove it; a dry run only counts.
+
+    Raises ParameterError for an unknown id, InfrastructureError while a night works or where something is left.
     """
-    forgetting.refuse_while_live()
+    target, lake = forgetting.find(review_id), Lake(settings.load().lake)
+    if dry_run:
+        return Outcome(_doomed(lake, target) | forgetting.count(target))
+    _refuse_while_live(lake, target)
     forgetting.remember(target)
-    lake = Lake()
-    for dataset in _datasets():
-        files = list(_holding(lake, dataset, target))
-        lake.remove_files(dataset, files)
-        tell(f"lake {dataset}: {len(files):,} files removed")
-    forgetting.remove(target)
-    left = found(target)
+    _refuse_while_live(lake, target)  # what began before the tombstones were there has not read them
+    gone = _doomed(lake, target)
+    for what in gone:
+        _remove(lake, what.removeprefix(FILES))
+    folders = _folders(lake)
+    left = _holding(lake, folders, target)
     if left:
-        places = ", ".join(f"{place} ({n:,})" for place, n in left.items())
+        raise InfrastructureError(f"The lake at {lake.root} still holds it: {', '.join(left)}.", target.try_next)
+    from_tables, n_tables = forgetting.remove(target)
+    return Outcome(gone | from_tables, n_tables, sum(len(files) for files in folders.values()))
+
+
+WORKING = f"""
+SELECT run_id FROM sentiment.run_step s JOIN sentiment.run r USING (run_id)
+WHERE heartbeat_at > now() - interval '{LIVE_MINUTES} minutes' AND (s.state = 'running'
+  OR r.status IN ('running', 'audited')) LIMIT 1"""
+"""A run that works, or that is between two steps."""
+
+
+def _refuse_while_live(lake: Lake, target: Target) -> None:
+    with transaction() as c:
+        run_id = c.execute(sa.text(WORKING)).scalar()
+    if run_id:
         raise InfrastructureError(
-            f"Review {target.review_id} is still in {places}.", "sentiment maintain, then find who writes there"
+            f"Run {run_id} worked less than {LIVE_MINUTES} minutes ago and is not over: nothing was removed.",
+            f"sentiment run show {run_id}; when it is over: {target.try_next}",
         )
+    committed = {file for part in lake.parts().values() for file in part.files}
+    just_now = datetime.now(UTC) - timedelta(minutes=LIVE_MINUTES)
+    fresh = [f for f, at in lake.files().items() if f.startswith("received/") and at > just_now and f not in committed]
+    if fresh:
+        raise InfrastructureError(f"A dump is being taken in ({fresh[0]}): nothing was removed.", target.try_next)
 
 
-def _datasets() -> tuple[str, ...]:
-    return ("received", *RUN_DATASETS, reuse.DATASET)
+FILES = "files of the lake's "
 
 
-def _holding(lake: Lake, dataset: str, target: Target) -> Iterator[str]:
-    """The dataset's files that hold it, committed or not: of the source's runs, of any dump, of any network."""
-    needles = [h.encode() for h in target.text_hashes] if dataset == reuse.DATASET else target.needles
-    for file in lake.list_files(dataset):
-        if dataset in RUN_DATASETS and not any(f"/run={run_id}/" in file for run_id in target.run_ids):
-            continue
-        if _holds(lake, file, needles):
-            yield file
+def _doomed(lake: Lake, target: Target) -> dict[str, int]:
+    """Folders to remove, in that order, with their files: all of each run that holds it, its dump, cached scores.
+
+    A run that is over needs none of them; one that is not begins again from its dump.
+    """
+    folders = _folders(lake)
+    held = set(_holding(lake, folders, target))
+    keys = {key for dataset, _, key in (folder.partition("/") for folder in held) if dataset in RUN_DATASETS}
+    with transaction() as c:
+        dumps = {row.run_id: row.dump_id for row in c.execute(sa.text("SELECT run_id, dump_id FROM sentiment.run"))}
+    held |= {f"received/dump={dumps.get(key.rpartition('run=')[2])}" for key in keys}
+    held |= {f"{dataset}/{key}" for key in keys for dataset in RUN_DATASETS}
+    there = [f for dataset in ORDER for f in sorted(held & folders.keys()) if f.startswith(f"{dataset}/")]
+    return {f"{FILES}{folder}": len(folders[folder]) for folder in there}
 
 
-def _holds(lake: Lake, file: str, needles: list[bytes]) -> bool:
-    with lake.filesystem.open_input_file(lake.local(file)) as opened:
-        for batch in pq.ParquetFile(opened).iter_batches():
-            for column in batch.columns:
-                if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
-                    values = column.cast(pa.binary())
-                    if any(pc.any(pc.match_substring(values, needle)).as_py() for needle in needles):
-                        return True
+def _folders(lake: Lake) -> dict[str, list[str]]:
+    """Every Parquet file, committed or not, by the folder that is removed with it."""
+    owner = {file: folder for folder, part in lake.parts().items() for file in part.files}
+    found = defaultdict(list)
+    for file in lake.files():
+        folder = owner.get(file, file)
+        whole = folder.startswith(f"{reuse.DATASET}/")
+        found["/".join(folder.split("/")[:4]) if whole else re.split("/token=|/[^/=]*$", folder)[0]].append(file)
+    return found
+
+
+def _holding(lake: Lake, folders: dict[str, list[str]], target: Target) -> list[str]:
+    return [folder for folder, files in folders.items() if any(_holds(lake, file, target) for file in files)]
+
+
+def _holds(lake: Lake, file: str, target: Target) -> bool:
+    """Whether a file says any of it. One that a killed step left unreadable may, so it counts."""
+    try:
+        batches = pq.ParquetFile(lake.local(file), filesystem=lake.filesystem).iter_batches(BATCH_ROWS)
+        return any(_batch_holds(batch, target) for batch in batches)
+    except pa.ArrowInvalid:
+        return True
+    except OSError as error:
+        raise InfrastructureError(f"{file} of the lake can't be read: {error}", target.try_next) from error
+
+
+def _batch_holds(batch: pa.RecordBatch, target: Target) -> bool:
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if pa.types.is_binary(column.type) and target.said_in(b"\n".join(column.drop_null().to_pylist())):
+            return True
+        if pa.types.is_string(column.type):
+            wanted = {"author": target.authors, "text_hash": target.own_hashes}.get(name, (target.review_id,))
+            if name == "details" and target.said_in("\n".join(column.drop_null().to_pylist()).encode()):
+                return True
+            if pc.any(pc.is_in(column, value_set=pa.array(wanted, pa.string()))).as_py():
+                return True
     return False
+
+
+def _remove(lake: Lake, folder: str) -> None:
+    dataset, _, key = folder.partition("/")
+    if dataset == reuse.DATASET:
+        lake.discard(folder)  # its other texts are scored again
+    else:
+        lake.remove(dataset, key)

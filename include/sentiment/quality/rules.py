@@ -9,6 +9,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from sentiment.contract import FORGOTTEN
 from sentiment.settings import Settings
 
 VISIBLE = r"r'[^\s\p{Z}\p{Cc}\p{Cf}\x{FFFD}]'"
@@ -37,15 +38,15 @@ def table(config: Settings, night: date) -> tuple[Rule, ...]:
         Rule(
             "readable",
             "raw",
-            "problem IS NULL OR problem = 'forgotten'",
+            f"problem IS NULL OR problem = '{FORGOTTEN}'",
             "the record can't be read: {problem} (not_utf8: other encoding; not_jsonl, not_csv: broken record; "
             "too_long: past SENTIMENT_MAX_RECORD_BYTES)",
         ),
         Rule(
-            "not_forgotten",
-            "raw",
-            "problem IS NULL OR problem <> 'forgotten'",
-            "the review was removed at a person's request (sentiment review forget)",
+            FORGOTTEN,
+            "review_id",
+            f"problem <> '{FORGOTTEN}'",
+            "a person asked to have this review removed",
         ),
         Rule(
             "text_present",

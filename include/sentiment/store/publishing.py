@@ -80,7 +80,7 @@ def merge(run: ledger.Run, step: ledger.Step, expected: Expected) -> None:
     ledger.phase("staged")
     try:
         with transaction() as c:
-            _lock(c)
+            lock(c)
             ledger.phase("locked")
             status = c.execute(
                 sa.text("SELECT status FROM sentiment.run WHERE run_id = :run_id FOR UPDATE"), {"run_id": run.run_id}
@@ -116,7 +116,8 @@ def _publish(c: sa.Connection, run: ledger.Run, step: ledger.Step, staging: Stag
     ledger.finish_in(c, step)
 
 
-def _lock(c: sa.Connection) -> None:
+def lock(c: sa.Connection) -> None:
+    """Let nobody else publish until the transaction ends."""
     c.exec_driver_sql(f"SET LOCAL statement_timeout = '{settings.load().statement_timeout_s}s'")
     c.exec_driver_sql(f"SET LOCAL work_mem = '{WORK_MEMORY}'")
     c.exec_driver_sql("SET LOCAL client_connection_check_interval = '2s'")  # a killed publisher lets go of the lock

@@ -38,11 +38,10 @@ def find(config: Settings) -> list[Leftover]:
         "retired": config.keep_retired_days,
     }
     rows = [found for rule in RULES if (found := _rows(rule, days[rule.keep])) is not None]
-    return [*staging(), *rows, *_months(config.keep_night_months)]
+    return [*_staging(), *rows, *_months(config.keep_night_months)]
 
 
-def staging() -> list[Leftover]:
-    """Staging tables of attempts that live no more."""
+def _staging() -> list[Leftover]:
     query = (
         "SELECT c.relname, pg_total_relation_size(c.oid) AS n_bytes FROM pg_class c "
         "WHERE c.relnamespace = 'staging'::regnamespace AND c.relkind = 'r' ORDER BY 1"
