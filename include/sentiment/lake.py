@@ -8,6 +8,8 @@ disk (rename) and on an object store (put), so a killed step leaves only files t
 from __future__ import annotations
 
 import json
+import re
+from collections import defaultdict
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -29,6 +31,15 @@ class Part:
     files: list[str]
     rows: int
     checksum: str
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What lies below a folder of the lake."""
+
+    n_files: int
+    n_bytes: int
+    newest: datetime
 
 
 def run_key(night: date, run_id: str) -> str:
@@ -111,16 +122,33 @@ class Lake:
         files = [info for info in self._fs.get_file_info(selector) if info.is_file]
         return len(files), sum(info.size or 0 for info in files)
 
+    def folders(self, pattern: str) -> dict[str, Folder]:
+        """Folders by path, relative to the lake: what `pattern` matches at the start of the files' paths."""
+        selector = fs.FileSelector(self._base, recursive=True, allow_not_found=True)
+        found: dict[str, list[fs.FileInfo]] = defaultdict(list)
+        for info in self._fs.get_file_info(selector):
+            if info.is_file and (match := re.match(pattern, info.path[len(self._base) + 1 :])):
+                found[match[0]].append(info)
+        return {
+            path: Folder(len(files), sum(f.size or 0 for f in files), max(f.mtime for f in files))
+            for path, files in sorted(found.items())
+        }
+
+    def exists(self, relative: str) -> bool:
+        """Whether there is a file or folder of this name."""
+        return bool(self._fs.get_file_info(self.local(relative)).type != fs.FileType.NotFound)
+
     def remove(self, dataset: str, key: str) -> None:
         """Remove all of a key: first its manifests, so that no reader finds one without its files."""
         committed = [file for part in self.committed(dataset, key) for file in part.files]
         for folder in (f"manifest/{dataset}/{key}", f"{dataset}/{key}"):
-            self._remove_folder(folder)
+            self.remove_folder(folder)
         for elsewhere in {file.rsplit("/", 1)[0] for file in committed if not file.startswith(f"{dataset}/{key}/")}:
-            self._remove_folder(elsewhere)
+            self.remove_folder(elsewhere)
 
-    def _remove_folder(self, relative: str) -> None:
-        if self._fs.get_file_info(self.local(relative)).type != fs.FileType.NotFound:
+    def remove_folder(self, relative: str) -> None:
+        """Remove a folder that no manifest names, if it is there."""
+        if self.exists(relative):
             self._fs.delete_dir(self.local(relative))
 
     def parts(self) -> dict[str, Part]:

@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 HEARTBEAT_S = 10
 LIVE_MINUTES = 10
 """A running step that has not beaten for longer is taken for dead."""
+LIVE = f"state = 'running' AND heartbeat_at > now() - interval '{LIVE_MINUTES} minutes'"
+"""SQL: which rows of `sentiment.run_step` work now."""
+LOCK_OPENING = "SELECT pg_advisory_xact_lock(hashtext('sentiment.open_run'))"
 STEPS = ("find_dump", "ingest", "validate", "score", "audit", "publish", "track_drift", "report")
 
 
@@ -144,7 +147,7 @@ def open_run(
     for with a reason.
     """
     with transaction() as c:
-        c.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('sentiment.open_run'))"))
+        c.exec_driver_sql(LOCK_OPENING)
         existing = _find_run(c, night, source, dump_id, model_id)
         if existing and existing.status == "published":
             return existing
@@ -268,12 +271,16 @@ class Step:
 
 @contextmanager
 def step(run_id: str, name: str) -> Iterator[Step]:
-    """Start a step: draw its token, beat while it works, and write down how it ended."""
+    """Start a step: draw its token, beat while it works, and write down how it ended.
+
+    Raises ParameterError where the run's model was retired meanwhile.
+    """
     current = _start(run_id, name)
     stop = threading.Event()
     beat = threading.Thread(target=_beat, args=(current, stop), daemon=True)
     beat.start()
     try:
+        _refuse_retired(current)
         yield current
     except BaseException as error:
         _fail(current, error)
@@ -302,6 +309,20 @@ def _start(run_id: str, name: str) -> Step:
         )
     log.info("%s of run %s starts with token %s", name, run_id, token)
     return Step(run_id, name, token)
+
+
+def _refuse_retired(current: Step) -> None:
+    query = (
+        "SELECT model_id FROM sentiment.model WHERE retired_at IS NOT NULL "
+        "AND model_id = (SELECT model_id FROM sentiment.run WHERE run_id = :run_id)"
+    )
+    with transaction() as c:
+        retired = c.execute(sa.text(query), {"run_id": current.run_id}).scalar()
+    if retired:
+        raise ParameterError(
+            f"Model {retired!r} of run {current.run_id} is retired: its scores are being removed.",
+            f"sentiment model retire --undo {retired}",
+        )
 
 
 def _beat(current: Step, stop: threading.Event) -> None:
@@ -404,9 +425,8 @@ def failure(run_id: str, name: str) -> tuple[str, str, str] | None:
 
 def live_tokens() -> dict[int, str]:
     """Fence token -> run of every step that works now, by its heartbeat."""
-    query = (
-        "SELECT token, run_id FROM sentiment.run_step WHERE state = 'running' "
-        f"AND heartbeat_at > now() - interval '{LIVE_MINUTES} minutes'"
-    )
     with transaction() as c:
-        return {row.token: row.run_id for row in c.execute(sa.text(query))}
+        return {
+            row.token: row.run_id
+            for row in c.exec_driver_sql(f"SELECT token, run_id FROM sentiment.run_step WHERE {LIVE}")
+        }

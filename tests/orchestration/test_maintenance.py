@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,10 +20,11 @@ from sentiment.bench import nights
 from sentiment.bench.nights import Attempt, publish_without_spark
 from sentiment.database import transaction
 from sentiment.embedded.machine import Machine
-from sentiment.errors import DataError, ParameterError
+from sentiment.errors import DataError, InfrastructureError, ParameterError
 from sentiment.lake import Lake, Part, run_key
 from sentiment.orchestration import maintenance
 from sentiment.scoring import registry
+from sentiment.store import retention
 from sentiment.store.retention import Leftover
 from sentiment.store.staging import Staging
 
@@ -55,6 +60,39 @@ def published() -> Iterator[ledger.Run]:
         run_sql(f"DELETE FROM sentiment.{table} WHERE run_id IN {ours}", s=SOURCE)
 
 
+@pytest.fixture
+def old_model() -> Iterator[str]:
+    """Another model, with one score."""
+    run_sql(copied("model", model_id="old", fingerprint="f", is_current=False) + " WHERE model_id = 'demo-fr'")
+    run_sql("INSERT INTO sentiment.review_sentiment (review_id, model_id, label, score, probabilities, n_wordpieces, "
+            "n_chunks, text_hash, run_id) VALUES ('r', 'old', 'pos', 1, '{}', 1, 1, 't', 'r')")  # fmt: skip
+    yield "old"
+    for table in ("review_sentiment", "run", "model"):
+        run_sql(f"DELETE FROM sentiment.{table} WHERE model_id = 'old'")
+
+
+def copied(table: str, **other: object) -> str:
+    """SQL: a row of `sentiment.<table>` once more, with other values in some columns."""
+    values = json.dumps(other)
+    return f"INSERT INTO sentiment.{table} SELECT (jsonb_populate_record(t, '{values}')).* FROM sentiment.{table} t"
+
+
+def age(run_id: str) -> None:
+    """Nothing has happened to the run for years."""
+    run_sql(f"UPDATE sentiment.run SET started_at = {LONG_AGO}, finished_at = {LONG_AGO} WHERE run_id = :r", r=run_id)
+    run_sql(f"UPDATE sentiment.run_step SET heartbeat_at = {LONG_AGO} WHERE run_id = :r", r=run_id)
+
+
+def put(lake: Lake, folder: str, old: bool = False) -> Path:
+    """A file there, as a killed attempt leaves it."""
+    path = Path(lake.local(f"{folder}/part.parquet"))
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+    if old:
+        os.utime(path, (0, 0))
+    return path
+
+
 def kinds(found: list[Leftover] | None = None) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for leftover in maintenance.find() if found is None else found:
@@ -80,12 +118,16 @@ def test_staging_of_a_dead_attempt_goes_and_of_a_live_one_stays(published: ledge
         assert maintained_twice("staging table of a dead attempt") == 3
 
 
-def test_refused_records_of_a_superseded_run(published: ledger.Run) -> None:
-    assert "refused records of a superseded run" not in kinds()
+def test_refused_records_of_every_superseded_run_of_the_night(published: ledger.Run, old_model: str) -> None:
+    kind, other = "refused records of a superseded run", "20260504-0000beef"
+    run_sql(copied("run", run_id=other, model_id=old_model) + " WHERE run_id = :r", r=published.run_id)
+    run_sql(copied("quarantine", run_id=other) + " WHERE run_id = :r", r=published.run_id)
+    refused = scalar("SELECT count(*) FROM sentiment.quarantine WHERE run_id = :r", r=published.run_id)
+    assert kind not in kinds()
     run_sql(f"UPDATE sentiment.run SET published_at = {LONG_AGO} WHERE supersedes = :r", r=published.run_id)
-    count = "SELECT count(*) FROM sentiment.quarantine WHERE run_id = :r"
-    assert maintained_twice("refused records of a superseded run") > 0
-    assert scalar(count, r=published.run_id) == 0
+    count = "SELECT count(*) FROM sentiment.quarantine WHERE run_id IN (:r, :other)"
+    assert maintained_twice(kind) == 2 * int(str(refused))
+    assert scalar(count, r=published.run_id, other=other) == 0
     assert scalar("SELECT count(*) FROM sentiment.run WHERE run_id = :r", r=published.run_id) == 1
 
 
@@ -100,40 +142,185 @@ def test_payloads_of_refused_records_keep_reason_size_and_hash(published: ledger
     assert scalar(query, r=published.run_id) is True
 
 
-def test_lake_nights_of_finished_runs(published: ledger.Run) -> None:
+@pytest.mark.parametrize("status", ["published", "superseded", "failed", "audited", "running"])
+def test_lake_nights_of_runs_that_are_over(published: ledger.Run, status: str) -> None:
     lake, key = Lake(settings.load().lake), run_key(published.night, published.run_id)
-    kind = "lake night of a finished run"
+    kind, run_id = "lake night of a finished run", published.run_id
     for name, where in (("scored", key), ("received", f"dump={published.dump_id}")):
-        file = f"{name}/{where}/token=1/chunk=0/part.parquet"
-        path = Path(lake.local(file))
-        path.parent.mkdir(parents=True)
-        path.write_bytes(b"x")
-        lake.commit(name, where, 1, Part([file], 1, ""))
-    run_sql("UPDATE sentiment.run SET finished_at = now() WHERE run_id = :r", r=published.run_id)
+        put(lake, lake.folder(name, where, 1))
+        lake.commit(name, where, 1, Part([f"{lake.folder(name, where, 1)}/part.parquet"], 1, ""))
+    run_sql("UPDATE sentiment.run SET status = 'failed' WHERE source = :s AND run_id <> :r", s=SOURCE, r=run_id)
+    run_sql("UPDATE sentiment.run SET status = :status WHERE run_id = :r", status=status, r=run_id)
     assert kind not in kinds()
-    run_sql(f"UPDATE sentiment.run SET finished_at = {LONG_AGO} WHERE run_id = :r", r=published.run_id)
-    with ledger.step(published.run_id, "score"):
+    age(run_id)
+    with ledger.step(run_id, "score"):
         assert kind not in kinds()
-    run_sql(f"UPDATE sentiment.run SET finished_at = {LONG_AGO} WHERE run_id = :r", r=published.run_id)
+    age(run_id)
     assert kinds()["records of a dump no run needs"] == 1
     assert maintained_twice(kind) == 1
     assert lake.committed("scored", key) == lake.committed("received", f"dump={published.dump_id}") == []
 
 
-def test_scores_of_a_retired_model() -> None:
-    copy = (
-        "INSERT INTO sentiment.model SELECT 'old', name, language, engine, 'f', labels, source_uri, spark_nlp_version"
-    )
-    run_sql(f"{copy}, false FROM sentiment.model WHERE model_id = 'demo-fr'")
-    run_sql("INSERT INTO sentiment.review_sentiment (review_id, model_id, label, score, probabilities, n_wordpieces, "
-            "n_chunks, text_hash, run_id) VALUES ('r', 'old', 'pos', 1, '{}', 1, 1, 't', 'r')")  # fmt: skip
-    registry.retire("old")
-    assert "scores of a retired model" not in kinds()
+def test_what_is_needed_again_meanwhile_stays(published: ledger.Run) -> None:
+    lake, key, run_id = Lake(settings.load().lake), run_key(published.night, published.run_id), published.run_id
+    put(lake, lake.folder("scored", key, 1))
+    put(lake, lake.folder("received", f"dump={published.dump_id}", 0))
+    file = f"{lake.folder('received', f'dump={published.dump_id}', 0)}/part.parquet"
+    lake.commit("received", f"dump={published.dump_id}", 0, Part([file], 1, ""))
+    age(run_id)
+    found = [leftover for leftover in maintenance.find() if leftover.kind in NIGHTLY]
+    assert set(kinds(found)) == NIGHTLY
+    with ledger.step(run_id, "score"):
+        assert [leftover.remove() for leftover in found] == [False] * len(found)
+    assert lake.committed("received", f"dump={published.dump_id}")
+    assert lake.exists(f"scored/{key}")
+    assert scalar("SELECT bool_and(raw <> '') FROM sentiment.quarantine WHERE run_id = :r", r=run_id) is True
+    age(run_id)
+    assert set(kinds(maintenance.maintain(dry_run=False))) >= NIGHTLY
+
+
+NIGHTLY = {"lake night of a finished run", "records of a dump no run needs", "payloads of refused records"}
+
+
+def test_no_step_starts_while_its_night_is_removed(published: ledger.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake, key = Lake(settings.load().lake), run_key(published.night, published.run_id)
+    put(lake, lake.folder("scored", key, 1))
+    age(published.run_id)
+    remove, waited = Lake.remove, []
+
+    def removing(self: Lake, dataset: str, key: str) -> None:
+        with pytest.raises(InfrastructureError, match="lock"), transaction() as c:
+            c.exec_driver_sql("SET LOCAL lock_timeout = '50ms'")
+            query = "INSERT INTO sentiment.run_step (run_id, step, token, state) VALUES (:r, 'score', 0, 'running')"
+            c.execute(sa.text(query), {"r": published.run_id})
+        waited.append(key)
+        remove(self, dataset, key)
+
+    monkeypatch.setattr(Lake, "remove", removing)
+    maintenance.maintain(dry_run=False)
+    assert waited == [key]
+
+
+def test_what_killed_attempts_left_in_the_lake(published: ledger.Run) -> None:
+    lake, live = Lake(settings.load().lake), "scored/night=2026-05-04/run=20260504-0000feed"
+    key = run_key(published.night, published.run_id)
+    kinds_of = {
+        "records of a killed find_dump": "received/attempt=0a",
+        "lake night of a run the ledger does not know": "scored/night=2020-01-01/run=20200101-00000000",
+        "lake part of a killed step": f"scored/{key}/token=1/chunk=0",
+    }
+    put(lake, "received/attempt=0b")
+    put(lake, "received/attempt=0c", old=True)
+    lake.commit("received", f"dump={published.dump_id}", 0, Part(["received/attempt=0c/part.parquet"], 1, ""))
+    put(lake, f"{live}/token=1/chunk=0")
+    put(lake, "score_cache/fingerprint=f/token=1/chunk=0", old=True)
+    lake.commit("score_cache", "fingerprint=f", 1, Part([], 1, ""))
+    for folder in kinds_of.values():
+        put(lake, folder)
+    assert not kinds_of.keys() & kinds().keys()
+    for folder in kinds_of.values():
+        os.utime(lake.local(f"{folder}/part.parquet"), (0, 0))
+    with ledger.step(published.run_id, "score") as step:
+        mine = put(lake, lake.folder("scored", key, step.token), old=True)
+        found = [leftover for leftover in maintenance.find() if leftover.kind in kinds_of]
+        assert {leftover.kind: leftover.where for leftover in found} == kinds_of
+        maintenance.maintain(dry_run=False)
+        assert mine.exists()
+    assert [folder for folder in kinds_of.values() if lake.exists(folder)] == []
+    kept = ("received/attempt=0b", "received/attempt=0c", live, "score_cache/fingerprint=f/token=1/chunk=0")
+    assert [folder for folder in kept if not lake.exists(folder)] == []
+    shutil.rmtree(lake.root)
+
+
+def test_scores_of_a_retired_model(old_model: str) -> None:
+    kind = "scores of a retired model"
+    registry.retire(old_model)
+    assert kind not in kinds()
     run_sql(f"UPDATE sentiment.model SET retired_at = {LONG_AGO} WHERE model_id = 'old'")
-    assert maintained_twice("scores of a retired model") == 1
-    registry.retire("old", undo=True)
+    assert maintained_twice(kind) == 1
+    registry.retire(old_model, undo=True)
     assert scalar("SELECT retired_at FROM sentiment.model WHERE model_id = 'old'") is None
-    run_sql("DELETE FROM sentiment.model WHERE model_id = 'old'")
+
+
+def test_a_model_taken_back_meanwhile_keeps_its_scores(old_model: str) -> None:
+    lake, cache = Lake(settings.load().lake), "score_cache/fingerprint=f/token=1/chunk=0"
+    put(lake, cache)
+    lake.commit("score_cache", "fingerprint=f", 1, Part([f"{cache}/part.parquet"], 1, ""))
+    run_sql(f"UPDATE sentiment.model SET retired_at = {LONG_AGO} WHERE model_id = 'old'")
+    found = [leftover for leftover in maintenance.find() if "retired" in leftover.kind]
+    assert set(kinds(found)) == {"scores of a retired model", "score cache of a retired model"}
+    registry.retire(old_model, undo=True)
+    assert [leftover.remove() for leftover in found] == [False, False]
+    assert scalar("SELECT count(*) FROM sentiment.review_sentiment WHERE model_id = 'old'") == 1
+    run_sql(f"UPDATE sentiment.model SET retired_at = {LONG_AGO} WHERE model_id = 'old'")
+    assert [leftover.remove() for leftover in found] == [True, True]
+    assert not lake.exists(cache)
+
+
+def test_no_model_is_taken_back_while_its_scores_are_removed(old_model: str) -> None:
+    run_sql(f"UPDATE sentiment.model SET retired_at = {LONG_AGO} WHERE model_id = 'old'")
+    refused = []
+
+    def after(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("DELETE FROM sentiment.review_sentiment"):
+            with pytest.raises(InfrastructureError, match="lock"), transaction("owner") as c:
+                c.exec_driver_sql("SELECT 1 FROM sentiment.model WHERE model_id = 'old' FOR UPDATE NOWAIT")
+            refused.append(statement)
+
+    sa.event.listen(sa.Engine, "after_cursor_execute", after)
+    try:
+        maintenance.maintain(dry_run=False)
+    finally:
+        sa.event.remove(sa.Engine, "after_cursor_execute", after)
+    assert refused
+
+
+def test_a_retired_model_scores_no_more(published: ledger.Run, old_model: str) -> None:
+    run = ledger.open_run(published.night, SOURCE + "_old", published.dump_id, old_model)
+    registry.retire(old_model)
+    for _ in range(2):
+        with pytest.raises(ParameterError, match="is retired") as refused, ledger.step(run.run_id, "score"):
+            pytest.fail("the step has begun")
+        assert refused.value.try_next == "sentiment model retire --undo old"
+    kind, message, try_next = ledger.failure(run.run_id, "score") or ("", "", "")
+    assert (kind, try_next) == ("ParameterError", "sentiment model retire --undo old")
+    assert "retired" in message
+    run_sql("DELETE FROM sentiment.run_step WHERE run_id = :r", r=run.run_id)
+
+
+def test_a_retired_model_is_not_registered_again(old_model: str) -> None:
+    model = registry.Model(old_model, Path("/nowhere"), ("neg", "pos"), "f")
+    registry.register(model)
+    registry.retire(old_model)
+    with pytest.raises(ParameterError, match="'old' is retired since") as refused:
+        registry.register(model)
+    assert refused.value.try_next == "sentiment model retire --undo old"
+
+
+def test_a_table_is_gone_through_once(published: ledger.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = """
+INSERT INTO sentiment.quarantine (run_id, file_no, record_no, reasons, details, raw, raw_bytes, raw_sha256, byte_offset)
+SELECT :r, 9, n, '{x}', 'x', 'x', 1, 'x', 0 FROM generate_series(1, 5000) n"""
+    run_sql(many, r=published.run_id)
+    run_sql(f"UPDATE sentiment.run SET finished_at = {LONG_AGO} WHERE run_id = :r", r=published.run_id)
+    monkeypatch.setattr(retention, "BATCH_BLOCKS", 2)
+    (found,) = (leftover for leftover in maintenance.find() if leftover.kind == "payloads of refused records")
+    read = Counter[str]()
+
+    def after(_c: object, cursor: Any, statement: str, *_: object) -> None:
+        if statement.startswith("UPDATE sentiment.quarantine"):
+            probe = cursor.connection.cursor()
+            probe.execute("SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'quarantine'")
+            read["transactions"] += 1
+            read["rows"] += probe.fetchone()[0]
+
+    sa.event.listen(sa.Engine, "after_cursor_execute", after)
+    try:
+        assert found.remove()
+    finally:
+        sa.event.remove(sa.Engine, "after_cursor_execute", after)
+    assert read["transactions"] > 10
+    assert read["rows"] <= 3 * found.amount
 
 
 @pytest.mark.parametrize(("model_id", "words"), [("demo-fr", "is the current model"), ("none", "has scored here")])

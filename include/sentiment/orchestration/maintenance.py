@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
 
 from sentiment import ledger, settings
 from sentiment.database import transaction
-from sentiment.lake import Lake, run_key
+from sentiment.lake import Lake
 from sentiment.orchestration.steps import PARIS
-from sentiment.scoring import reuse
+from sentiment.scoring import registry, reuse
 from sentiment.settings import Settings
 from sentiment.store import retention
 from sentiment.store.retention import Leftover
@@ -28,14 +32,19 @@ def find() -> list[Leftover]:
 
 
 def maintain(dry_run: bool) -> list[Leftover]:
-    """Find, tell, and unless it is a dry run remove; months ahead are always made."""
+    """Find, tell, and unless it is a dry run remove; returns what goes or went. Months ahead are always made."""
     retention.months_ahead()
     found = find()
     for leftover in found:
         log.info("%s %s", "would remove" if dry_run else "removes", words(leftover))
-        if not dry_run:
-            leftover.remove()
-    return found
+    return [leftover for leftover in found if dry_run or _remove(leftover)]
+
+
+def _remove(leftover: Leftover) -> bool:
+    if leftover.remove():
+        return True
+    log.info("needed again meanwhile: %s", leftover.where)
+    return False
 
 
 def words(leftover: Leftover) -> str:
@@ -44,52 +53,121 @@ def words(leftover: Leftover) -> str:
     return f"{leftover.amount:,} {leftover.unit}{size} of {leftover.kind}: {leftover.where}"
 
 
+PAST = """(night < :oldest AND greatest(started_at, finished_at,
+  (SELECT max(heartbeat_at) FROM sentiment.run_step s WHERE s.run_id = r.run_id)) < :oldest)"""
+"""SQL: whether a run `r` is over, however it ended, and so long ago that nobody goes on with it."""
+
+
 def _lake(config: Settings) -> list[Leftover]:
-    """Nights of finished runs, dumps that no other run needs, and runs that the ledger does not know."""
+    """Nights of runs that are over, dumps that no other run needs, and what killed attempts left."""
     lake = Lake(config.lake)
-    live = set(ledger.live_tokens().values())
-    oldest = datetime.now(PARIS).date() - timedelta(days=config.keep_lake_days)
+    before = datetime.now(PARIS) - timedelta(days=config.keep_lake_days)
     with transaction() as c:
-        rows = c.execute(sa.text("SELECT run_id, night, dump_id, status, finished_at FROM sentiment.run")).all()
-    done = {
-        row.run_id
-        for row in rows
-        if row.run_id not in live
-        and row.status in {"published", "superseded", "failed"}
-        and row.night < oldest
-        and row.finished_at is not None
-        and row.finished_at.astimezone(PARIS).date() < oldest
-    }
-    needed = {row.dump_id for row in rows if row.run_id not in done}
-    found = [
-        _folder(lake, dataset, run_key(row.night, row.run_id), "lake night of a finished run")
-        for row in rows
-        if row.run_id in done
-        for dataset in RUN_DATASETS
-    ]
-    dumps = {row.dump_id for row in rows} - needed
-    found += [_folder(lake, "received", f"dump={dump}", "records of a dump no run needs") for dump in sorted(dumps)]
-    return [leftover for leftover in found if leftover is not None]
+        query = sa.text(f"SELECT run_id, dump_id, {PAST} AS past FROM sentiment.run r")
+        runs = c.execute(query, {"oldest": before.date()}).all()
+    nights = list(_nights(lake, runs, before))
+    told = tuple(f"{night.where}/" for night in nights)
+    parts = [part for part in _parts(lake, before) if not part.where.startswith(told)]
+    return [*nights, *_dumps(lake, runs, before), *_attempts(lake, before), *parts]
 
 
-def _folder(lake: Lake, dataset: str, key: str, kind: str) -> Leftover | None:
+def _nights(lake: Lake, runs: Sequence[sa.Row[Any]], before: datetime) -> Iterator[Leftover]:
+    past = {row.run_id: row.past for row in runs}
+    for path, folder in lake.folders(rf"({'|'.join(RUN_DATASETS)})/night=[^/]+/run=[^/]+").items():
+        dataset, _, key = path.partition("/")
+        run_id = key.rpartition("run=")[2]
+        if past.get(run_id, folder.newest < before):
+            kind = "lake night of a finished run" if run_id in past else "lake night of a run the ledger does not know"
+            remove = partial(_remove_unneeded, lake, dataset, key, ("run_id", run_id), before)
+            yield Leftover(kind, path, folder.n_files, "files", folder.n_bytes, remove)
+
+
+def _dumps(lake: Lake, runs: Sequence[sa.Row[Any]], before: datetime) -> Iterator[Leftover]:
+    known, needed = {row.dump_id for row in runs}, {row.dump_id for row in runs if not row.past}
+    for path, manifest in lake.folders(r"manifest/received/dump=[^/]+").items():
+        dump_id = path.rpartition("dump=")[2]
+        if dump_id not in needed and (dump_id in known or manifest.newest < before):
+            remove = partial(_remove_unneeded, lake, "received", f"dump={dump_id}", ("dump_id", dump_id), before)
+            yield from _folder(lake, "received", f"dump={dump_id}", "records of a dump no run needs", remove)
+
+
+def _remove_unneeded(lake: Lake, dataset: str, key: str, which: tuple[str, str], before: datetime) -> bool:
+    """Unless a run needs it by now; until it is gone, no run that might is opened and none of its steps starts."""
+    column, value = which
+    values = {"value": value, "oldest": before.date()}
+    with transaction() as c:
+        c.exec_driver_sql(ledger.LOCK_OPENING)
+        c.execute(sa.text(f"SELECT 1 FROM sentiment.run WHERE {column} = :value ORDER BY run_id FOR UPDATE"), values)
+        query = f"SELECT 1 FROM sentiment.run r WHERE {column} = :value AND NOT {PAST}"
+        if c.execute(sa.text(query), values).first() is not None:
+            return False
+        lake.remove(dataset, key)
+    return True
+
+
+def _attempts(lake: Lake, before: datetime) -> Iterator[Leftover]:
+    """What find_dump took in and never committed."""
+    for path, folder in lake.folders(r"received/attempt=[^/]+").items():
+        if folder.newest < before and _is_unnamed(lake, path):
+            remove = partial(_remove_if, lake, path, partial(_is_unnamed, lake, path))
+            yield Leftover("records of a killed find_dump", path, folder.n_files, "files", folder.n_bytes, remove)
+
+
+def _is_unnamed(lake: Lake, attempt: str) -> bool:
+    return not any(file.startswith(f"{attempt}/") for part in lake.committed("received", "") for file in part.files)
+
+
+def _parts(lake: Lake, before: datetime) -> Iterator[Leftover]:
+    """What a step that was killed wrote and never committed."""
+
+    def is_dead(path: str) -> bool:
+        token = int(re.findall(r"/token=(\d+)/", path)[0])
+        return not lake.exists(f"manifest/{path}.json") and token not in ledger.live_tokens()
+
+    for path, folder in lake.folders(r"(?!manifest/).+/token=\d+/chunk=\d+").items():
+        if folder.newest < before and is_dead(path):
+            remove = partial(_remove_if, lake, path, partial(is_dead, path))
+            yield Leftover("lake part of a killed step", path, folder.n_files, "files", folder.n_bytes, remove)
+
+
+def _remove_if(lake: Lake, path: str, still: Callable[[], bool]) -> bool:
+    if not still():
+        return False
+    lake.remove_folder(path)
+    return True
+
+
+def _folder(lake: Lake, dataset: str, key: str, kind: str, remove: Callable[[], bool]) -> Iterator[Leftover]:
+    """What the key's manifests name, wherever it lies; nothing where they name nothing."""
     parts = lake.committed(dataset, key)
     folders = {f"{dataset}/{key}", *(file.rsplit("/", 1)[0] for part in parts for file in part.files)}
     outermost = {f for f in folders if not any(f != other and f.startswith(f"{other}/") for other in folders)}
     sizes = [lake.size(folder) for folder in outermost]
     n_files, n_bytes = sum(n for n, _ in sizes), sum(n for _, n in sizes)
-    if not n_files:
-        return None
-    return Leftover(kind, f"{dataset}/{key}", n_files, "files", n_bytes, lambda: lake.remove(dataset, key))
+    if n_files:
+        yield Leftover(kind, f"{dataset}/{key}", n_files, "files", n_bytes, remove)
 
 
-def _score_caches(config: Settings) -> list[Leftover]:
+RETIRED_NETWORKS = f"""
+SELECT fingerprint FROM sentiment.model GROUP BY fingerprint HAVING bool_and(coalesce({retention.RETIRED}, false))"""
+
+
+def _score_caches(config: Settings) -> Iterator[Leftover]:
     """Score caches of networks that only models retired long ago have."""
-    query = """
-SELECT fingerprint FROM sentiment.model GROUP BY fingerprint
-HAVING bool_and(NOT is_current AND coalesce(retired_at < now() - make_interval(days => :days), false)) ORDER BY 1"""
+    lake, days = Lake(config.lake), config.keep_retired_days
     with transaction() as c:
-        retired = c.execute(sa.text(query), {"days": config.keep_retired_days}).scalars().all()
-    lake, kind = Lake(config.lake), "score cache of a retired model"
-    found = [_folder(lake, reuse.DATASET, reuse.cache_key(fingerprint), kind) for fingerprint in retired]
-    return [leftover for leftover in found if leftover is not None]
+        retired = c.execute(sa.text(f"{RETIRED_NETWORKS} ORDER BY 1"), {"days": days}).scalars().all()
+    for fingerprint in retired:
+        key, remove = reuse.cache_key(fingerprint), partial(_remove_cache, lake, fingerprint, days)
+        yield from _folder(lake, reuse.DATASET, key, "score cache of a retired model", remove)
+
+
+def _remove_cache(lake: Lake, fingerprint: str, days: int) -> bool:
+    """Unless a model was taken back, or another registered with the same network."""
+    with transaction() as c:
+        c.exec_driver_sql(registry.LOCK_REGISTERING)
+        c.execute(sa.text("SELECT 1 FROM sentiment.model WHERE fingerprint = :f FOR SHARE"), {"f": fingerprint})
+        if fingerprint not in c.execute(sa.text(RETIRED_NETWORKS), {"days": days}).scalars().all():
+            return False
+        lake.remove(reuse.DATASET, reuse.cache_key(fingerprint))
+    return True

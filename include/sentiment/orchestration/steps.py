@@ -77,11 +77,18 @@ def find_dump(request: Request) -> Found:
         log.info("nothing new: run %s has published this dump", run.run_id)
         return Found(run.run_id, nothing_new=True)
     with ledger.step(run.run_id, "find_dump") as step:
+        _check_received(dump.dump_id)
         step.detail = {"layouts": [asdict(layout) for layout in dump.layouts]}
         step.counts["read"] = sum(f.n_records for f in dump.files)
         step.progress(step.counts["read"], step.counts["read"])
         ledger.phase("dump found")
     return Found(run.run_id, nothing_new=False)
+
+
+def _check_received(dump_id: str) -> None:
+    """From here on the run is live, so maintain_store leaves its records; up to here it might have taken them."""
+    if not Lake(settings.load().lake).committed("received", f"dump={dump_id}"):
+        raise InfrastructureError(f"The records of dump {dump_id} were just removed from the lake.", "make nightly")
 
 
 def _check_schema() -> None:

@@ -18,6 +18,7 @@ BUNDLED = Path(__file__).parent / "bundled"
 CANARY = BUNDLED / "canary.jsonl"
 MAX_WORDPIECES = 512
 CHUNK_RULE = "cut-at-512"
+LOCK_REGISTERING = "SELECT pg_advisory_xact_lock(hashtext('sentiment.register_model'))"
 POSITIVE_LABELS = ("pos", "positive", "positif")
 
 
@@ -72,10 +73,10 @@ def canary_fingerprint(model: Model) -> str:
 def register(model: Model) -> None:
     """Write the model down; the first one ever becomes current.
 
-    Raises ParameterError where another network is registered under the same name.
+    Raises ParameterError where another network is registered under the same name, or the model is retired.
     """
     with transaction() as c:
-        c.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('sentiment.register_model'))"))
+        c.exec_driver_sql(LOCK_REGISTERING)
         c.execute(
             sa.text(
                 "INSERT INTO sentiment.model (model_id, name, language, engine, fingerprint, labels, source_uri, "
@@ -91,12 +92,18 @@ def register(model: Model) -> None:
             },
         )
         registered = c.execute(
-            sa.text("SELECT fingerprint FROM sentiment.model WHERE model_id = :model_id"), {"model_id": model.model_id}
-        ).scalar_one()
-    if registered != model.fingerprint:
+            sa.text("SELECT fingerprint, retired_at FROM sentiment.model WHERE model_id = :model_id"),
+            {"model_id": model.model_id},
+        ).one()
+    if registered.retired_at is not None:
+        raise ParameterError(
+            f"Model {model.model_id!r} is retired since {registered.retired_at:%Y-%m-%d}.",
+            f"sentiment model retire --undo {model.model_id}",
+        )
+    if registered.fingerprint != model.fingerprint:
         raise ParameterError(
             f"The files of model {model.model_id!r} changed since it was registered "
-            f"({registered[:12]} then, {model.fingerprint[:12]} now).",
+            f"({registered.fingerprint[:12]} then, {model.fingerprint[:12]} now).",
             "add the changed network under another name",
         )
 

@@ -1,4 +1,8 @@
-"""What the database keeps longer than it must: found first, then told or removed."""
+"""What the database keeps longer than it must: found first, then told or removed.
+
+Between the two a model may be taken back or a new attempt begin. So a removal first locks what it goes by, then
+looks again, in one transaction.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +16,23 @@ import sqlalchemy as sa
 from sentiment import ledger
 from sentiment.database import transaction
 from sentiment.settings import Settings
+from sentiment.store import publishing
 
-BATCH_ROWS = 10_000
-"""Rows removed in one transaction, so that no lock is held for long."""
+BATCH_BLOCKS = 128
+"""Blocks of a table that one transaction goes through, some 10,000 rows, so that no lock is held for long."""
 MONTHS_AHEAD = 2
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something past its time: what kind, where, how much of it, and how it is removed."""
+    """Something past its time: what kind, where, how much of it, and how it is removed, if it still is."""
 
     kind: str
     where: str
     amount: int
     unit: str
     n_bytes: int
-    remove: Callable[[], None]
+    remove: Callable[[], bool]
 
 
 def find(config: Settings) -> list[Leftover]:
@@ -56,49 +61,73 @@ def _staging() -> list[Leftover]:
     ]
 
 
-def _drop(name: str) -> None:
+def _drop(name: str) -> bool:
     with transaction() as c:
         c.exec_driver_sql(f"DROP TABLE IF EXISTS staging.{name}")
+    return True
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Rows past their time: `which` picks them, `keep` names the setting that is `:days`, `bytes_of` their payload."""
+    """Rows past their time: `which` picks them, `keep` names the setting that is `:days`, `bytes_of` their payload.
+
+    `owner` is the column whose run or model `which` goes by; without one it is what publishing goes by.
+    """
 
     kind: str
     table: str
     which: str
     keep: str
+    owner: str = ""
     bytes_of: str = "0"
     empties: str = ""
 
 
-_DEAD = """run_id IN (SELECT o.run_id FROM sentiment.run o JOIN sentiment.run n ON n.supersedes = o.run_id
-  WHERE o.status = 'superseded' AND n.published_at < now() - make_interval(days => :days))"""
-_RETIRED = """model_id IN (SELECT model_id FROM sentiment.model
-  WHERE NOT is_current AND retired_at < now() - make_interval(days => :days))"""
+LOCKS = {
+    "": f"SELECT pg_advisory_xact_lock({publishing.LOCK_KEY})",
+    "run_id": "SELECT run_id FROM sentiment.run WHERE run_id IN ({theirs}) ORDER BY 1 FOR UPDATE",
+    "model_id": "SELECT model_id FROM sentiment.model WHERE model_id IN ({theirs}) ORDER BY 1 FOR SHARE",
+}
+"""Owner -> what holds it as it is: no step of a locked run starts, no locked model is taken back."""
+
+_LIVE_RUNS = f"SELECT run_id FROM sentiment.run_step WHERE {ledger.LIVE}"
+_AGO = "now() - make_interval(days => :days)"
+_DEAD = f"""run_id IN (SELECT o.run_id FROM sentiment.run o WHERE o.status = 'superseded'
+  AND o.run_id NOT IN ({_LIVE_RUNS}) AND (SELECT max(n.published_at) FROM sentiment.run n
+    WHERE n.night = o.night AND n.source = o.source AND n.status = 'published') < {_AGO})"""
+RETIRED = f"""NOT is_current AND retired_at < {_AGO}
+  AND model_id NOT IN (SELECT model_id FROM sentiment.run WHERE run_id IN ({_LIVE_RUNS}))"""
+_RETIRED = f"model_id IN (SELECT model_id FROM sentiment.model WHERE {RETIRED})"
 
 RULES = (
-    Rule("refused records of a superseded run", "sentiment.quarantine", _DEAD, "superseded", "octet_length(raw)"),
+    Rule(
+        "refused records of a superseded run",
+        "sentiment.quarantine",
+        _DEAD,
+        "superseded",
+        "run_id",
+        "octet_length(raw)",
+    ),
     Rule(
         "versions no longer shown",
         "sentiment.review_version",
-        "kept_at < now() - make_interval(days => :days)",
+        f"kept_at < {_AGO}",
         "superseded",
-        "octet_length(text)",
+        bytes_of="octet_length(text)",
     ),
     Rule(
         "payloads of refused records",
         "sentiment.quarantine",
         "raw <> ''::bytea AND run_id IN (SELECT run_id FROM sentiment.run "
-        "WHERE finished_at < now() - make_interval(days => :days))",
+        f"WHERE finished_at < {_AGO} AND run_id NOT IN ({_LIVE_RUNS}))",
         "quarantine",
+        "run_id",
         "octet_length(raw)",
         empties="raw = ''",
     ),
-    Rule("scores of a retired model", "sentiment.review_sentiment", _RETIRED, "retired"),
-    Rule("film sums of a retired model", "sentiment.film_night", _RETIRED, "retired"),
-    Rule("profiles of a retired model", "drift.profile_metrics", _RETIRED, "retired"),
+    Rule("scores of a retired model", "sentiment.review_sentiment", _RETIRED, "retired", "model_id"),
+    Rule("film sums of a retired model", "sentiment.film_night", _RETIRED, "retired", "model_id"),
+    Rule("profiles of a retired model", "drift.profile_metrics", _RETIRED, "retired", "model_id"),
 )
 
 
@@ -111,13 +140,23 @@ def _rows(rule: Rule, days: int) -> Leftover | None:
     return Leftover(rule.kind, rule.table, found.n, "rows", int(found.n_bytes), lambda: _remove_rows(rule, days))
 
 
-def _remove_rows(rule: Rule, days: int) -> None:
+def _remove_rows(rule: Rule, days: int) -> bool:
+    """Once through the table, whose blocks are read in order, each range of them in its own transaction."""
+    query = f"SELECT pg_relation_size('{rule.table}') / current_setting('block_size')::int"
+    with transaction() as c:
+        blocks: int = c.exec_driver_sql(query).scalar_one()
+    return sum(_remove_batch(rule, days, first) for first in range(0, blocks, BATCH_BLOCKS)) > 0
+
+
+def _remove_batch(rule: Rule, days: int, first: int) -> int:
     verb = f"UPDATE {rule.table} SET {rule.empties}" if rule.empties else f"DELETE FROM {rule.table}"
-    some = f"SELECT ctid FROM {rule.table} WHERE {rule.which} LIMIT {BATCH_ROWS}"
-    while True:
-        with transaction() as c:
-            if c.execute(sa.text(f"{verb} WHERE ctid = ANY(ARRAY({some}))"), {"days": days}).rowcount == 0:
-                return
+    these = f"ctid >= '({first},0)'::tid AND ctid < '({first + BATCH_BLOCKS},0)'::tid AND {rule.which}"
+    theirs = f"SELECT {rule.owner} FROM {rule.table} WHERE {these}"
+    with transaction() as c:
+        locked = list(c.execute(sa.text(LOCKS[rule.owner].format(theirs=theirs)), {"days": days}).scalars())
+        if rule.owner:
+            these += f" AND {rule.owner} = ANY(:locked)"
+        return c.execute(sa.text(f"{verb} WHERE {these}"), {"days": days, "locked": locked}).rowcount if locked else 0
 
 
 def _months(keep: int) -> list[Leftover]:
@@ -141,9 +180,10 @@ ORDER BY 1"""
     ]
 
 
-def _drop_month(month: date) -> None:
+def _drop_month(month: date) -> bool:
     with transaction() as c:
         c.execute(sa.text("SELECT sentiment.drop_month(:month)"), {"month": month})
+    return True
 
 
 def months_ahead() -> None:
