@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 import pyarrow as pa
@@ -21,11 +21,12 @@ from sentiment.bench.nights import Attempt, publish_without_spark, run_whole
 from sentiment.database import transaction
 from sentiment.dump.ingest import to_rows
 from sentiment.dump.receive import receive
-from sentiment.errors import InfrastructureError
+from sentiment.errors import DumpRefusedError, InfrastructureError
+from sentiment.jobs import validate
 from sentiment.lake import Lake, Part, run_key
 from sentiment.orchestration import forgetting
 from sentiment.orchestration.maintenance import RUN_DATASETS
-from sentiment.quality import rules, split
+from sentiment.quality import expectations, rules, split
 from sentiment.scoring import registry
 from sentiment.settings import Settings
 from sentiment.store import forgetting as store
@@ -372,3 +373,13 @@ def test_no_whole_night_brings_it_back(ready: object, spark: SparkSession, tmp_p
     )
     assert refused == [("forgotten", False), ("rating_in_range", False), ("rating_in_range", True)]
     run_sql("DELETE FROM sentiment.forgotten")
+
+
+def test_forgotten_records_are_no_fault_of_the_batch(config: Settings) -> None:
+    step = ledger.Step("r", "validate", 1, counts={"accepted": 1, "quarantined": 9, "duplicate": 0})
+    run, fine = cast("ledger.Run", step), expectations.Verdict(True, [], Path("page"))
+    step.detail = {"reasons": {contract.FORGOTTEN: 9}}
+    validate._refuse_bad_batch(run, step, config, fine)
+    step.detail = {"reasons": {contract.FORGOTTEN: 8, "readable": 1}}
+    with pytest.raises(DumpRefusedError, match="1 of 2 records"):
+        validate._refuse_bad_batch(run, step, config, fine)

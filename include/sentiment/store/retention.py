@@ -85,19 +85,20 @@ class Rule:
 
 LOCKS = {
     "": f"SELECT pg_advisory_xact_lock({publishing.LOCK_KEY})",
-    "run_id": "SELECT run_id FROM sentiment.run WHERE run_id IN ({theirs}) ORDER BY 1 FOR UPDATE",
-    "model_id": "SELECT model_id FROM sentiment.model WHERE model_id IN ({theirs}) ORDER BY 1 FOR SHARE",
+    "run_id": "SELECT run_id FROM sentiment.run WHERE run_id = ANY(ARRAY({theirs})) ORDER BY 1 FOR UPDATE",
+    "model_id": "SELECT model_id FROM sentiment.model WHERE model_id = ANY(ARRAY({theirs})) ORDER BY 1 FOR SHARE",
 }
 """Owner -> what holds it as it is: no step of a locked run starts, no locked model is taken back."""
 
+# ANY(ARRAY(...)) rather than IN: asked once, whatever the planner thinks of joining.
 _LIVE_RUNS = f"SELECT run_id FROM sentiment.run_step WHERE {ledger.LIVE}"
 _AGO = "now() - make_interval(days => :days)"
-_DEAD = f"""run_id IN (SELECT o.run_id FROM sentiment.run o WHERE o.status = 'superseded'
+_DEAD = f"""run_id = ANY(ARRAY(SELECT o.run_id FROM sentiment.run o WHERE o.status = 'superseded'
   AND o.run_id NOT IN ({_LIVE_RUNS}) AND (SELECT max(n.published_at) FROM sentiment.run n
-    WHERE n.night = o.night AND n.source = o.source AND n.status = 'published') < {_AGO})"""
+    WHERE n.night = o.night AND n.source = o.source AND n.status = 'published') < {_AGO}))"""
 RETIRED = f"""NOT is_current AND retired_at < {_AGO}
   AND model_id NOT IN (SELECT model_id FROM sentiment.run WHERE run_id IN ({_LIVE_RUNS}))"""
-_RETIRED = f"model_id IN (SELECT model_id FROM sentiment.model WHERE {RETIRED})"
+_RETIRED = f"model_id = ANY(ARRAY(SELECT model_id FROM sentiment.model WHERE {RETIRED}))"
 
 RULES = (
     Rule(
@@ -118,8 +119,8 @@ RULES = (
     Rule(
         "payloads of refused records",
         "sentiment.quarantine",
-        "raw <> ''::bytea AND run_id IN (SELECT run_id FROM sentiment.run "
-        f"WHERE finished_at < {_AGO} AND run_id NOT IN ({_LIVE_RUNS}))",
+        "raw <> ''::bytea AND run_id = ANY(ARRAY(SELECT run_id FROM sentiment.run "
+        f"WHERE finished_at < {_AGO} AND run_id NOT IN ({_LIVE_RUNS})))",
         "quarantine",
         "run_id",
         "octet_length(raw)",
