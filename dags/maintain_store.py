@@ -5,7 +5,8 @@ Finds what is kept longer than it must be, and removes it when asked to.
 
 **What.** Staging tables of dead attempts; refused records of superseded runs and versions that no review shows any
 more (`SENTIMENT_KEEP_SUPERSEDED_DAYS`); payloads of quarantined records (`SENTIMENT_KEEP_QUARANTINE_DAYS`; the rows
-with reasons, size and hash stay); Parquet of finished nights (`SENTIMENT_KEEP_LAKE_DAYS`); scores of retired models
+with reasons, size and hash stay); Parquet of nights that are over, published or not, of killed attempts and of runs
+the ledger does not know (`SENTIMENT_KEEP_LAKE_DAYS`); scores of retired models
 (`sentiment model retire`, `SENTIMENT_KEEP_RETIRED_DAYS`); months of `night_review` (`SENTIMENT_KEEP_NIGHT_MONTHS`).
 Never what a live attempt works on. The partitions of this month and the next two are made.
 

@@ -70,7 +70,7 @@ class Settings(BaseSettings):
 
     keep_superseded_days: int = Field(90, ge=1, description="versions and refused records of superseded runs are kept")
     keep_quarantine_days: int = Field(30, ge=1, description="payloads of quarantined records are kept, in days")
-    keep_lake_days: int = Field(14, ge=1, description="a finished night's Parquet is kept in the lake, in days")
+    keep_lake_days: int = Field(14, ge=1, description="Parquet of a night that is over is kept in the lake, in days")
     keep_retired_days: int = Field(30, ge=1, description="scores of a retired model are kept, in days")
     keep_night_months: int = Field(24, ge=1, description="what each night said is kept (`night_review`), in months")
     maintain_removes: bool = Field(False, description="whether scheduled runs of maintain_store remove, or only tell")
