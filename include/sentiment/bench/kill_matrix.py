@@ -16,6 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 SPARK_PHASES = ("dump found", "ingested", "validated", "chunk scored", "audited", "staged")
 MERGE_PHASES = ("staged", "locked", "merged", "before commit", "after commit", "cleaned")
+TRIED_AGAIN = "task tried again"
+SEEDS_A_SESSION = 9
 BROKEN = 70
 LOOK_EVERY_S = 0.02
 Words = list[str]
@@ -478,15 +481,33 @@ def without_spark(seeds: range, tell: Callable[[str], None] = lambda _: None) ->
     return len(points), found
 
 
-def with_spark(spark: SparkSession, seeds: range, tell: Callable[[str], None] = lambda _: None) -> tuple[int, Words]:
-    """Every phase before the merge x seeds, on the real jobs, and a Spark task tried again."""
+def with_spark(n_seeds: int, tell: Callable[[str], None] = lambda _: None) -> tuple[int, Words]:
+    """Every phase before the merge x seeds, on the real jobs, and a Spark task tried again.
+
+    A killed process gives nothing back to the Java machine that it left, so a few seeds share one, then it ends.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    points = [*SPARK_PHASES, TRIED_AGAIN]
+    blocks = [
+        (point, range(first, min(first + SEEDS_A_SESSION, n_seeds)))
+        for point in points
+        for first in range(0, n_seeds, SEEDS_A_SESSION)
+    ]
     found: Words = []
-    for number, phase in enumerate(SPARK_PHASES, 1):
-        found += kill_whole(spark, phase, seeds)
-        tell(f"  {number} of {len(SPARK_PHASES) + 1} points, {len(found)} violations")
-    for seed in seeds:
-        found += task_tried_again(spark, seed)
-    return len(SPARK_PHASES) + 1, found
+    with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as process:
+        for (point, seeds), words in zip(blocks, process.map(_in_own_session, *zip(*blocks, strict=True)), strict=True):
+            found += words
+            tell(f"  {point}, seeds to {seeds.stop}: {len(found)} violations")
+    return len(points), found
+
+
+def _in_own_session(point: str, seeds: range) -> Words:
+    from sentiment import spark
+
+    session = spark.session("kill matrix")
+    if point != TRIED_AGAIN:
+        return kill_whole(session, point, seeds)
+    return [words for seed in seeds for words in task_tried_again(session, seed)]
 
 
 @contextmanager
@@ -504,14 +525,10 @@ def _tasks_tried_again() -> Iterator[None]:
 
 def measure(n_seeds: int, tell: Callable[[str], None]) -> int:
     """The whole matrix, in a home of its own; prints points, seeds, violations and looks; returns the violations."""
-    from sentiment import spark
-
     with own_home(), _tasks_tried_again(), Watcher() as watcher:
         points, found = without_spark(range(n_seeds), tell)
         tell(f"{points} points x {n_seeds} seeds, {len(found)} violations (merge, interleavings, faults; no Spark)")
-        session = spark.session("kill matrix")
-        more_points, more = with_spark(session, range(n_seeds), tell)
-        session.stop()
+        more_points, more = with_spark(n_seeds, tell)
     for words in [*found, *more][:20]:
         tell(f"  violation: {words}")
     total = len(found) + len(more)
