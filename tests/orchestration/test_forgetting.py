@@ -320,13 +320,13 @@ def test_no_dump_brings_it_back(spark: SparkSession, tmp_path: Path) -> None:
     path, lake = tmp_path / "a.jsonl", Lake(str(tmp_path / "lake"))
     path.write_text("\n".join(lines), "utf-8")
     dump, config = receive(str(path), Settings(home=tmp_path), lake), Settings(home=tmp_path)
-    received = lake.read(spark, lake.committed("received", f"dump={dump.dump_id}"))
+    received = lake.read(spark, lake.committed("received", dump.key))
     ids = [hashlib.sha256(f"id\x1fs\x1f{r['id']}".encode()).hexdigest()[:32] for r in RECORDS]
     stones = {
         contract.forgotten_key("review", "s", ids[0]),
         contract.forgotten_key("author", "s", AUTHOR),
     }
-    ingested = to_rows(received, "s", dump.layouts, stones).persist()
+    ingested = to_rows(received, "s", dump.layouts, dump.profile, stones).persist()
     judged = rules.judged(ingested, rules.table(config, NIGHT))
     accepted = {r["record_no"]: r for r in split.accepted(split.told_apart(judged)).collect()}
     refused = {r["record_no"]: r for r in split.quarantined(judged).collect()}

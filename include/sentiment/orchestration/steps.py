@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import statistics
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -33,6 +33,8 @@ class Request:
     supersede: bool = False
     reason: str | None = None
     airflow_run_id: str | None = None
+    profile: str | None = None
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
         today = datetime.now(PARIS).date()
@@ -55,13 +57,14 @@ def find_dump(request: Request) -> Found:
 
     Raises DumpNotFoundError, DumpUnreadableError, DumpRefusedError or ParameterError before any Spark starts.
     """
-    from sentiment.dump.receive import receive
+    from sentiment.dump.receive import Reading, receive
     from sentiment.scoring import registry
 
     config = settings.load()
     _check_schema()
     model = registry.find(request.model, config)
-    dump = receive(request.dump, config, Lake(config.lake))
+    reading = Reading(request.source, request.profile, request.encoding)
+    dump = receive(request.dump, config, Lake(config.lake), reading)
     registry.register(model)
     ledger.record_dump(dump.dump_id, request.source, request.dump, dump.files)
     run = ledger.open_run(
@@ -77,17 +80,18 @@ def find_dump(request: Request) -> Found:
         log.info("nothing new: run %s has published this dump", run.run_id)
         return Found(run.run_id, nothing_new=True)
     with ledger.step(run.run_id, "find_dump") as step:
-        _check_received(dump.dump_id)
-        step.detail = {"layouts": [asdict(layout) for layout in dump.layouts]}
+        _check_received(dump.dump_id, dump.key)
+        step.detail = dump.detail()
+        log.info("read by the source profile %s: %s", dump.profile.name, dump.mapping_words())
         step.counts["read"] = sum(f.n_records for f in dump.files)
         step.progress(step.counts["read"], step.counts["read"])
         ledger.phase("dump found")
     return Found(run.run_id, nothing_new=False)
 
 
-def _check_received(dump_id: str) -> None:
+def _check_received(dump_id: str, key: str) -> None:
     """From here on the run is live, so maintain_store leaves its records; up to here it might have taken them."""
-    if not Lake(settings.load().lake).committed("received", f"dump={dump_id}"):
+    if not Lake(settings.load().lake).committed("received", key):
         raise InfrastructureError(f"The records of dump {dump_id} were just removed from the lake.", "make nightly")
 
 
