@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError
+from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError
 
 FORMATS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 COMPRESSIONS = ("", ".gz", ".bz2", ".zst")
@@ -27,12 +27,7 @@ def locate(uri: str) -> list[Path]:
     Raises DumpNotFoundError naming what was looked for and what was there instead, DumpRefusedError for a link that
     leads out of the folder, InfrastructureError where the object store doesn't answer.
     """
-    if "://" not in uri:
-        return _local(uri)
-    try:
-        return _remote(uri)
-    except OSError as error:
-        raise InfrastructureError(f"{uri} can't be listed: {error}", "airflow connections get aws_default") from error
+    return _remote(uri) if "://" in uri else _local(uri)
 
 
 def _local(uri: str) -> list[Path]:
@@ -48,24 +43,38 @@ def _local(uri: str) -> list[Path]:
 
 def _remote(uri: str) -> list[Path]:
     """Through Airflow's object storage, whose paths work like local ones and whose credentials are its connections."""
-    from airflow.sdk import ObjectStoragePath
+    from botocore.exceptions import BotoCoreError
 
     start = min((at for c in "*?[" if (at := uri.find(c)) > 0), default=len(uri))
-    if start < len(uri):
-        parent, _, pattern = uri[:start].rpartition("/")
-        return _matching(_object(ObjectStoragePath, parent), pattern + uri[start:], uri)
-    path = _object(ObjectStoragePath, uri)
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        return _in_folder(path, uri)
+    try:
+        if start < len(uri):
+            parent, _, pattern = uri[:start].rpartition("/")
+            return _matching(_object(parent), pattern + uri[start:], uri)
+        path = _object(uri)
+        if path.is_file():
+            return [path]
+        if path.is_dir():
+            return _in_folder(path, uri)
+    except (OSError, BotoCoreError) as error:
+        raise InfrastructureError(f"{uri} can't be looked at: {error}", f"airflow connections get {S3}") from error
     raise DumpNotFoundError(
         f"No dump at {uri}: there is no such object or prefix.", "make nightly DUMP=s3://bucket/key"
     )
 
 
-def _object(kind: Any, uri: str) -> Path:
-    return cast(Path, kind(uri))
+S3 = "aws_default"
+"""Airflow's connection for `s3://bucket/key`; another one: `s3://connection@bucket/key`."""
+
+
+def _object(uri: str) -> Path:
+    from airflow.sdk import ObjectStoragePath
+
+    try:
+        return cast(Path, ObjectStoragePath(uri, conn_id=S3 if uri.startswith("s3://") and "@" not in uri else None))
+    except ValueError as error:
+        raise ParameterError(
+            f"{uri} can't be read: {error}; expected a path, file://… or s3://….", "make nightly DUMP=s3://bucket/key"
+        ) from error
 
 
 def _in_folder(folder: Path, uri: str) -> list[Path]:

@@ -73,8 +73,22 @@ class Profile(BaseModel):
 
 def known(folder: Path | None) -> dict[str, Profile]:
     """Every profile by name; ParameterError naming the file of one that can't be used, and what is wrong there."""
+    return {name: _load(path) for name, path in _files(folder).items()}
+
+
+def _files(folder: Path | None) -> dict[str, Path]:
     paths = [*sorted(BUNDLED.glob("*.toml")), *(sorted(folder.glob("*.toml")) if folder else [])]
-    return {path.stem: _load(path) for path in paths}
+    return {path.stem: path for path in paths}
+
+
+def file_of(name: str, folder: Path | None) -> Path:
+    """The file of a profile; ParameterError, listing those there are, where there is none."""
+    files = _files(folder)
+    if name not in files:
+        raise ParameterError(
+            f"There is no source profile {name!r}; there are: {', '.join(files)}.", "sentiment source list"
+        )
+    return files[name]
 
 
 def _load(path: Path) -> Profile:
@@ -100,12 +114,7 @@ def _unusable(path: Path, why: str) -> ParameterError:
 
 def named_profile(name: str, folder: Path | None) -> Profile:
     """The profile of that name; ParameterError, listing those there are, where there is none."""
-    profiles = known(folder)
-    if name not in profiles:
-        raise ParameterError(
-            f"There is no source profile {name!r}; there are: {', '.join(profiles)}.", "sentiment source list"
-        )
-    return profiles[name]
+    return _load(file_of(name, folder))
 
 
 def best_fitting(found: Collection[str], profiles: Collection[Profile], source: str, where: str) -> Profile:

@@ -111,8 +111,7 @@ def receive(uri: str, config: Settings, lake: Lake, reading: Reading = Reading()
 
     Raises ParameterError, DumpNotFoundError, DumpUnreadableError or DumpRefusedError; then nothing is committed.
     """
-    candidates = _candidates(reading, config)
-    encoding = named(reading.encoding) if reading.encoding else _said(candidates)
+    candidates, encoding = readable_as(reading, config)
     attempt = f"received/attempt={uuid4().hex}"
     paths = locate(uri)
     taking = _Taking(config, lake, attempt, encoding, candidates)
@@ -128,15 +127,13 @@ def receive(uri: str, config: Settings, lake: Lake, reading: Reading = Reading()
     return Dump(dump_id, uri, files, layouts, profile, key, manifest_night(paths))
 
 
-def _candidates(reading: Reading, config: Settings) -> list[Profile]:
+def readable_as(reading: Reading, config: Settings) -> tuple[list[Profile], Encoding]:
+    """The profiles that may fit, and the encoding: what was asked for, else what a profile asked for by name says,
+    else UTF-8. Raises ParameterError for names that there are none of."""
     if reading.profile:
-        return [profiles.named_profile(reading.profile, config.sources)]
-    return list(profiles.known(config.sources).values())
-
-
-def _said(candidates: list[Profile]) -> Encoding:
-    """A profile's encoding counts where it was asked for by name; the others are found by column names, in UTF-8."""
-    return candidates[0].read_as() if len(candidates) == 1 else UTF8
+        profile = profiles.named_profile(reading.profile, config.sources)
+        return [profile], named(reading.encoding or profile.encoding)
+    return list(profiles.known(config.sources).values()), named(reading.encoding or UTF8.name)
 
 
 def _one_profile(layouts: list[Layout], candidates: list[Profile], source: str, uri: str) -> Profile:
