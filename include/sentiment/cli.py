@@ -274,6 +274,7 @@ class Bench(StrEnum):
     """What can be measured."""
 
     night = "night"
+    intake = "intake"
     publishing = "publishing"
     matrix = "matrix"
 
@@ -283,18 +284,22 @@ def bench(
     only: Annotated[list[Bench] | None, typer.Option(help="leave out the rest; may be repeated")] = None,
     rounds: Annotated[int, typer.Option(help="how often each is measured", min=1)] = 3,
     cold: Annotated[bool, typer.Option(help="also from a bare clone, network included")] = True,
-    reviews: Annotated[int, typer.Option(help="reviews that publishing publishes", min=1000)] = 500_000,
+    reviews: Annotated[
+        int, typer.Option(help="reviews that publishing publishes; intake takes in twice as many", min=1000)
+    ] = 500_000,
     seeds: Annotated[int, typer.Option(help="seeds of the kill matrix", min=1)] = 25,
 ) -> None:
-    """Measure on this machine and print beside the budgets: whole nights, publishing, the kill matrix.
+    """Measure on this machine and print beside the budgets: nights, intake, publishing, the kill matrix.
 
     Examples: `sentiment bench --only night --rounds 5 --no-cold`, `sentiment bench --only matrix --seeds 5`
     """
-    from sentiment.bench import kill_matrix, night, publishing
+    from sentiment.bench import intake, kill_matrix, night, publishing
 
     asked = set(only or Bench)
     OUT.print(f"On {night.machine()}")
     found = night.measure(rounds, cold, OUT.print) if Bench.night in asked else []
+    if Bench.intake in asked:
+        found += intake.measure(rounds, 2 * reviews, OUT.print)
     if Bench.publishing in asked:
         found += publishing.measure(rounds, reviews, OUT.print)
     if found:
