@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 from pyspark.sql import Column
@@ -33,9 +33,14 @@ def nfc(text: Column) -> Column:
 
     def normalize(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         for texts in batches:
-            yield texts.map(lambda t: unicodedata.normalize("NFC", t), na_action="ignore")
+            yield mapped(texts, lambda t: unicodedata.normalize("NFC", t))
 
     return pandas_udf(normalize, "string")(text)  # type: ignore[call-overload, no-any-return]
+
+
+def mapped(texts: pd.Series, function: Callable[[str], str]) -> pd.Series:
+    """`function` of each text, null of null; as objects, because Arrow can't take back pandas' strings, all null."""
+    return pd.Series([function(t) if isinstance(t, str) else None for t in texts], dtype="object")
 
 
 def hashed(*parts: Column) -> Column:

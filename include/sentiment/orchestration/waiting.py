@@ -32,6 +32,7 @@ def find_or_wait(context: Context, night: date) -> dict[str, Any] | None:
         supersede=params["supersede"],
         reason=params["reason"],
         airflow_run_id=context["dag_run"].run_id,
+        allow=tuple(params["allow"]),
     )
     try:
         return asdict(steps.find_dump(request))
