@@ -56,6 +56,18 @@ PARAMS = {
         pattern=r"^[^\u0000-\u001f]+$",
         description="file, folder or glob; empty: the place in SENTIMENT_DUMPS",
     ),
+    "profile": Param(
+        None,
+        type=["null", "string"],
+        pattern=r"^[a-z][a-z0-9_-]{0,30}$",
+        description="`sentiment source list`; empty: the source profile that fits best",
+    ),
+    "encoding": Param(
+        None,
+        type=["null", "string"],
+        pattern=r"^[a-z0-9-]{3,20}$",
+        description="the dump's encoding, like windows-1252, where it is not UTF-8",
+    ),
     "model": Param(
         SETTINGS.model, type="string", pattern=r"^[A-Za-z0-9][\w.-]{0,99}$", description="`sentiment model list`"
     ),

@@ -34,11 +34,13 @@ app = typer.Typer(
 run_app = typer.Typer(help="One run.", no_args_is_help=True)
 review_app = typer.Typer(help="One review.", no_args_is_help=True)
 model_app = typer.Typer(help="Models that can score.", no_args_is_help=True)
+source_app = typer.Typer(help="Source profiles: how dumps are read.", no_args_is_help=True)
 db_app = typer.Typer(help="The reviews database.", no_args_is_help=True)
 app.add_typer(run_app, name="run")
 app.add_typer(model_app, name="model")
 app.add_typer(db_app, name="db")
 app.add_typer(review_app, name="review")
+app.add_typer(source_app, name="source")
 
 
 class Role(StrEnum):
@@ -77,6 +79,8 @@ def nightly(
     night: Annotated[str | None, typer.Option("--date", help="Paris date of the night, like 2026-11-22")] = None,
     model: Annotated[str | None, typer.Option(help="a name of `sentiment model list`")] = None,
     source: Annotated[str | None, typer.Option(help="where the reviews come from")] = None,
+    profile: Annotated[str | None, typer.Option(help="a name of `sentiment source list`")] = None,
+    encoding: Annotated[str | None, typer.Option(help="the dump's encoding, where it is not UTF-8")] = None,
     supersede: Annotated[str | None, typer.Option(help="replace a published night; the reason, in words")] = None,
     allow: Annotated[list[BatchRule] | None, typer.Option(help="let it break this rule for batches")] = None,
     reason: Annotated[str | None, typer.Option(help="why that is allowed, in words")] = None,
@@ -90,6 +94,7 @@ def nightly(
 
     began = time.monotonic()
     given = {"dump": dump, "night": _day(night), "model": model, "source": source}
+    given |= {"profile": profile, "encoding": encoding}
     params: dict[str, Any] = {k: v for k, v in given.items() if v}
     params |= {"dry_run": dry_run} | ({"supersede": True} if supersede else {})
     reasons = "; ".join(filter(None, (supersede, reason)))
@@ -338,6 +343,56 @@ def run_show(run_id: Annotated[str, typer.Argument(help="as `sentiment runs` lis
             {"run_id": run_id},
         ).all()
     _show(_table(["step", "token", "state", "took", "rows", "error", "next"], [tuple(r) for r in rows]))
+
+
+@source_app.command("list")
+def source_list() -> None:
+    """List the source profiles, those of your own folder (SENTIMENT_SOURCES) included."""
+    from sentiment.dump import profiles
+
+    rows = [
+        (p.name, p.encoding, p.listing, len(p.columns), p.about)
+        for p in profiles.known(settings.load().sources).values()
+    ]
+    _show(_table(["profile", "encoding", "listing", "columns", "about"], rows))
+
+
+@source_app.command("show")
+def source_show(name: Annotated[str, typer.Argument(help="a name of `sentiment source list`")]) -> None:
+    """Print a profile's file, to begin one of your own with.
+
+    Example: `sentiment source show usual > my-profiles/mine.toml`
+    """
+    from sentiment.dump import profiles
+
+    sys.stdout.write(profiles.file_of(name, settings.load().sources).read_text("utf-8"))
+
+
+@source_app.command("look")
+def source_look(
+    dump: Annotated[str, typer.Argument(help="file, folder or glob, or like s3://bucket/key")],
+    profile: Annotated[str | None, typer.Option(help="a name of `sentiment source list`; else what fits best")] = None,
+    encoding: Annotated[str | None, typer.Option(help="the dump's encoding, where it is not UTF-8")] = None,
+) -> None:
+    """Tell what a dump's first records look like to the pipeline: format, columns, profile, what can't be read.
+
+    Nothing is written. Example: `sentiment source look /data/reviews.csv --encoding windows-1252`
+    """
+    from sentiment.dump.look import look
+    from sentiment.dump.receive import Reading
+
+    config = settings.load()
+    for found in look(dump, config, Reading(config.source, profile, encoding)):
+        layout = found.layout
+        OUT.print(f"[bold]{escape(str(found.path))}[/]  {layout.format}, {found.compression}, {layout.encoding}")
+        OUT.print(f"profile {found.profile.name}: {escape(found.profile.about)}")
+        chosen = {theirs: ours for ours, theirs in found.profile.chosen(layout.columns).items()}
+        _show(_table(["column", "read as"], [(name, chosen.get(name, "(not read)")) for name in layout.columns]))
+        OUT.print(f"{len(found.problems)} of the first {found.n_looked_at} records can't be read")
+        if found.problems:
+            _show(_table(["record", "problem", "detail"], found.problems[:5]))
+        if found.suggested_encoding:
+            OUT.print(f"Next: sentiment source look {escape(dump)} --encoding {found.suggested_encoding}")
 
 
 @review_app.command("forget")

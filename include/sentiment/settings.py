@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     dumps: str = Field("", description="where scheduled nights look, `{night}` is the date; `<home>/dumps/*{night}*`")
     dump_wait_minutes: int = Field(180, ge=0, description="how long a scheduled night waits for its dump")
     source: str = Field("allocine", pattern=r"^[a-z][a-z0-9_]{0,30}$", description="default source")
+    sources: Path | None = Field(None, description="folder of your own source profiles, `<name>.toml`")
     model: str = Field("demo-fr", pattern=r"^[A-Za-z0-9][\w.-]{0,99}$", description="default model")
 
     spark_master: str = Field("local[*]", description="`local[*]`, `spark://host:7077`, `yarn`, `k8s://…`")

@@ -9,70 +9,100 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sentiment import contract
-from sentiment.dump import columns
-from sentiment.dump.receive import Layout
+from sentiment.dump import values
+from sentiment.dump.encoding import named
+from sentiment.dump.profiles import COLUMNS, Profile
+from sentiment.dump.receive import JSON_FORMATS, Layout
 
 CORRUPT = "_corrupt"
-PLACE = ("source", "file_no", "record_no", "byte_offset", "raw", "raw_bytes", "raw_sha256", "problem")
+PLACE = (
+    "source", "file_no", "record_no", "byte_offset", "raw", "raw_bytes", "raw_sha256", "problem", "problem_detail"
+)  # fmt: skip
 TYPED = ("own_id", *contract.CONTENT, "rating_text", "date_text", "polarity_text")
 
 
-def to_rows(received: DataFrame, source: str, layouts: list[Layout], forgotten: Collection[str] = ()) -> DataFrame:
-    """Decode and map every record; what can't be read keeps its raw bytes and a `problem`.
+def to_rows(
+    received: DataFrame, source: str, layouts: list[Layout], profile: Profile, forgotten: Collection[str] = ()
+) -> DataFrame:
+    """Decode and map every record by the profile; what can't be read keeps its raw bytes and a `problem`.
 
     `forgotten` are tombstones: of such a review its place is left, of other reviews of such an author all but
     the name, and of neither the bytes. Identities are those from before.
     """
-    decoded = F.decode(F.col("raw"), "UTF-8")
-    rows = received.withColumn("source", F.lit(source)).withColumn("line", decoded)
-    not_utf8 = F.encode(F.col("line"), "UTF-8") != F.col("raw")
-    rows = rows.withColumn("problem", F.coalesce("problem", F.when(not_utf8, F.lit("not_utf8"))))
+    rows = received.withColumn("source", F.lit(source))
     groups: dict[str, tuple[Layout, list[int]]] = {}
     for file_no, layout in enumerate(layouts):
         groups.setdefault(str(asdict(layout)), (layout, []))[1].append(file_no)
-    frames = [_mapped(rows.where(F.col("file_no").isin(numbers)), layout) for layout, numbers in groups.values()]
+    frames = [_mapped(rows.where(F.col("file_no").isin(files)), layout, profile) for layout, files in groups.values()]
     whole = frames[0]
     for frame in frames[1:]:
         whole = whole.unionByName(frame)
     return _identified(_without_forgotten(whole, forgotten))
 
 
-def _mapped(rows: DataFrame, layout: Layout) -> DataFrame:
-    chosen = columns.mapping(layout.columns, "the dump")
-    readable = F.when(F.col("problem").isNull(), F.col("line"))
-    if layout.format == "csv":
-        names = ", ".join(f"`c{i}` string" for i in range(len(layout.columns)))
-        options = {"sep": layout.delimiter, "escape": '"', "columnNameOfCorruptRecord": CORRUPT}
-        rows = rows.withColumn("fields", F.from_csv(readable, f"{names}, `{CORRUPT}` string", options))
-        bad = F.col(f"fields.{CORRUPT}").isNotNull()
-        value = {ours: F.col(f"fields.c{layout.columns.index(theirs)}") for ours, theirs in chosen.items()}
-    else:
-        rows = rows.withColumn("fields", F.from_json(readable, "map<string,string>"))
-        bad = F.col("fields").isNull()
-        value = {ours: _first_of(chosen.get(ours), names) for ours, names in columns.ALIASES.items()}
-    problem = F.coalesce("problem", F.when(bad, F.lit(f"not_{layout.format}")))
-    rows = rows.withColumn("problem", problem)
-    return rows.select(*PLACE, *(c.alias(n) for n, c in _typed(value).items()))
+def _mapped(rows: DataFrame, layout: Layout, profile: Profile) -> DataFrame:
+    line = F.decode(F.col("raw"), named(layout.encoding).java)
+    readable = F.when(F.col("problem").isNull(), line)
+    fields, value, name = (
+        _json_fields(readable, profile, layout)
+        if layout.format in JSON_FORMATS
+        else _csv_fields(readable, profile, layout)
+    )
+    rows = rows.withColumn("fields", fields)
+    bad = F.col("problem").isNull() & F.col(f"fields.{CORRUPT}").isNotNull()
+    rows = rows.withColumns({
+        "problem": F.when(bad, F.lit(f"not_{name}")).otherwise(F.col("problem")),
+        "problem_detail": F.when(bad, F.lit(f"expected {len(layout.columns):,} columns"))
+        .when(F.col("problem").isin("not_utf8", "not_in_encoding"), _with_suggestion(layout))
+        .otherwise(F.col("problem_detail")),
+    })  # fmt: skip
+    return rows.select(*PLACE, *(c.alias(n) for n, c in _typed(value, profile).items()))
 
 
-def _first_of(seen: str | None, names: tuple[str, ...]) -> Column:
-    ordered = dict.fromkeys([seen, *names] if seen else names)
-    return F.coalesce(*(F.col("fields").getItem(name) for name in ordered))
+def _with_suggestion(layout: Layout) -> Column:
+    suggested = layout.suggested_encoding
+    return F.concat("problem_detail", F.lit(f"; it may be {suggested}" if suggested else ""))
 
 
-def _typed(value: dict[str, Column]) -> dict[str, Column]:
+def _json_fields(line: Column, profile: Profile, layout: Layout) -> tuple[Column, dict[str, Column], str]:
+    """Every name that the profile knows, as the dump writes it; what it doesn't know is not read."""
+    seen = {name.strip().lower(): name for name in reversed(layout.columns)}
+    fields = {n.lower(): seen.get(n.lower(), n) for names in profile.columns.values() for n in names}
+    schema = ", ".join(f"`{name.replace('`', '``')}` string" for name in [*fields.values(), CORRUPT])
+    parsed = F.from_json(line, schema, {"columnNameOfCorruptRecord": CORRUPT})
+    chosen = profile.chosen(layout.columns)
+    value = {}
+    for ours, names in profile.columns.items():
+        ordered = dict.fromkeys([chosen.get(ours, names[0]), *(fields[n.lower()] for n in names)])
+        value[ours] = F.coalesce(*(_field(name) for name in ordered))
+    return parsed, value, "json"
+
+
+def _field(name: str) -> Column:
+    return F.col("fields").getField(name)
+
+
+def _csv_fields(line: Column, profile: Profile, layout: Layout) -> tuple[Column, dict[str, Column], str]:
+    names = ", ".join(f"`c{i}` string" for i in range(len(layout.columns)))
+    options = {"sep": layout.delimiter, "escape": '"', "columnNameOfCorruptRecord": CORRUPT}
+    parsed = F.from_csv(line, f"{names}, `{CORRUPT}` string", options)
+    chosen = profile.chosen(layout.columns).items()
+    return parsed, {ours: _field(f"c{layout.columns.index(theirs)}") for ours, theirs in chosen}, "csv"
+
+
+def _typed(value: dict[str, Column], profile: Profile) -> dict[str, Column]:
     null = F.lit(None).cast("string")
     readable = F.col("problem").isNull()
-    text = {ours: F.when(readable, value.get(ours, null)) for ours in columns.ALIASES}
-    short = {ours: F.nullif(F.trim(text[ours]), F.lit("")) for ours in columns.ALIASES if ours != "text"}
-    rating = F.regexp_replace(short["rating"], ",", ".")
-    day = F.regexp_extract(short["review_date"], r"^(\d{4}-\d{2}-\d{2})(?:[T ].*)?$", 1)
+    said = {ours: F.when(readable, value.get(ours, null)) for ours in COLUMNS}
+    short = {ours: F.nullif(F.trim(said[ours]), F.lit("")) for ours in COLUMNS if ours != "text"}
     return {
         **short,
-        "text": text["text"],
-        "rating": rating.cast("double"),
-        "review_date": F.to_date(F.nullif(day, F.lit("")), "yyyy-MM-dd"),
-        "polarity": short["polarity"].cast("int"),
+        **{name: values.text(short[name], profile) for name in ("item_title", "author", "title")},
+        "item_type": values.item_type(short["item_type"], short["item_id"], profile),
+        "text": values.text(said["text"], profile),
+        "rating": values.rating(short["rating"], profile),
+        "review_date": values.date(short["review_date"], profile),
+        "polarity": values.polarity(short["polarity"], profile),
         "rating_text": short["rating"],
         "date_text": short["review_date"],
         "polarity_text": short["polarity"],

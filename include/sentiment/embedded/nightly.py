@@ -61,7 +61,7 @@ def run(params: dict[str, Any], tell: Tell) -> Outcome:
 
 
 def _absolute(dump: str) -> str:
-    return str(Path(dump).expanduser().absolute())
+    return dump if "://" in dump else str(Path(dump).expanduser().absolute())
 
 
 def psql_line(config: Settings, ready: Machine) -> str:

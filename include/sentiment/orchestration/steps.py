@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -35,6 +35,8 @@ class Request:
     supersede: bool = False
     reason: str | None = None
     airflow_run_id: str | None = None
+    profile: str | None = None
+    encoding: str | None = None
     allow: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -59,13 +61,14 @@ def find_dump(request: Request) -> Found:
 
     Raises DumpNotFoundError, DumpUnreadableError, DumpRefusedError or ParameterError before any Spark starts.
     """
-    from sentiment.dump.receive import receive
+    from sentiment.dump.receive import Reading, receive
     from sentiment.scoring import registry
 
     config = settings.load()
     _check_schema()
     model = registry.find(request.model, config)
-    dump = receive(request.dump, config, Lake(config.lake))
+    reading = Reading(request.source, request.profile, request.encoding)
+    dump = receive(request.dump, config, Lake(config.lake), reading)
     registry.register(model)
     ledger.record_dump(dump.dump_id, request.source, request.dump, dump.files)
     run = ledger.open_run(
@@ -81,8 +84,9 @@ def find_dump(request: Request) -> Found:
         log.info("nothing new: run %s has published this dump", run.run_id)
         return Found(run.run_id, nothing_new=True)
     with ledger.step(run.run_id, "find_dump") as step:
-        _check_received(dump.dump_id)
-        step.detail = {"layouts": [asdict(layout) for layout in dump.layouts], "allow": sorted(request.allow)}
+        _check_received(dump.dump_id, dump.key)
+        step.detail = dump.detail() | {"allow": sorted(request.allow)}
+        log.info("read by the source profile %s: %s", dump.profile.name, dump.mapping_words())
         step.counts["read"] = sum(f.n_records for f in dump.files)
         broken, kept = batch.on_arrival(run, _arrival(dump), config)
         step.detail |= kept
@@ -93,17 +97,15 @@ def find_dump(request: Request) -> Found:
 
 
 def _arrival(dump: Dump) -> batch.Arrival:
-    from sentiment.dump import columns
-
     found = tuple(dict.fromkeys(name for layout in dump.layouts for name in layout.columns))
-    mapped = {ours: theirs for each in dump.layouts for ours, theirs in columns.mapping(each.columns, dump.uri).items()}
     names = (dump.uri, *(file.uri for file in dump.files))
-    return batch.Arrival(names, sum(f.n_records for f in dump.files), batch.Schema(found, mapped))
+    n_records = sum(file.n_records for file in dump.files)
+    return batch.Arrival(names, n_records, batch.Schema(found, dump.profile.chosen(found)), dump.manifest_night)
 
 
-def _check_received(dump_id: str) -> None:
+def _check_received(dump_id: str, key: str) -> None:
     """From here on the run is live, so maintain_store leaves its records; up to here it might have taken them."""
-    if not Lake(settings.load().lake).committed("received", f"dump={dump_id}"):
+    if not Lake(settings.load().lake).committed("received", key):
         raise InfrastructureError(f"The records of dump {dump_id} were just removed from the lake.", "make nightly")
 
 

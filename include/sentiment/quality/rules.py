@@ -49,18 +49,17 @@ HALF_PAIR = r"r'\\u[dD][89a-fA-F][0-9a-fA-F]{2}'"
 
 _SAID = "coalesce(concat(' (', nullif(problem_detail, ''), ')'), '')"
 PROBLEMS = {
-    "not_utf8": "concat('its bytes are not UTF-8', coalesce(concat(' but look like ', nullif(problem_detail, ''), "
-    "': if the whole dump is, name that as its encoding'), ': name the dump''s encoding'), "
-    "', in the source profile or as the Param encoding')",
-    "not_jsonl": f"concat('the line is not one whole JSON object', {_SAID})",
-    "not_json": f"concat('the element of the JSON array is not one whole object', {_SAID})",
-    "not_csv": f"concat('the row has not the header''s fields, or leaves a quote open', {_SAID})",
-    "not_parquet": f"concat('the row of the Parquet file can''t be turned into a record', {_SAID})",
-    "too_long": f"concat('it is longer than SENTIMENT_MAX_RECORD_BYTES, of which the start is kept', {_SAID})",
-    "too_deep": f"concat('it is nested deeper than is read', {_SAID})",
-    "too_many_columns": f"concat('it has more columns than are read', {_SAID})",
+    "not_utf8": "its bytes are not UTF-8; name the dump's encoding in the source profile or as the Param encoding",
+    "not_in_encoding": "its bytes are not in the encoding given for the dump",
+    "not_jsonl": "the line is not one whole JSON object",
+    "not_json": "it is not one whole JSON object",
+    "not_csv": "it has not the header's fields, or leaves a quote open",
+    "not_parquet": "the row of the Parquet file can't be turned into a record",
+    "too_long": "it is longer than SENTIMENT_MAX_RECORD_BYTES, and only its start is kept",
+    "too_deep": "it is nested deeper than is read",
+    "too_many_columns": "it has more columns than are read",
 }
-"""Problem of a record that can't be read -> Spark SQL of the words for it."""
+"""Problem of a record that can't be read -> the words for it; what `ingest` adds is `problem_detail`."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +87,15 @@ def table(config: Settings, night: date) -> tuple[Rule, ...]:
 
 
 def _readable() -> tuple[Rule, ...]:
-    cases = " ".join(f"WHEN '{problem}' THEN {words}" for problem, words in PROBLEMS.items())
+    quoted = {problem: words.replace("'", r"\'") for problem, words in PROBLEMS.items()}
+    cases = " ".join(f"WHEN '{problem}' THEN ': {words}'" for problem, words in quoted.items())
     return (
         Rule(
             "readable",
             "raw",
             f"problem IS NULL OR problem = '{FORGOTTEN}'",
-            "the record can't be read, {problem}: {found}",
-            f"CASE problem {cases} ELSE {_SAID} END",
+            "the record can't be read, {problem}{found}",
+            f"concat(CASE problem {cases} ELSE '' END, {_SAID})",
         ),
         Rule(
             FORGOTTEN,
@@ -195,13 +195,13 @@ def _values(night: date) -> tuple[Rule, ...]:
             "rating_in_range",
             "rating",
             "rating_text IS NULL OR coalesce(rating BETWEEN 0.5 AND 5.0, false)",
-            "the rating {rating_text} is not a number from 0.5 to 5",
+            "the rating {rating_text} is not, out of five, a number from 0.5 to 5",
         ),
         Rule(
             "date_readable",
             "review_date",
             "date_text IS NULL OR review_date IS NOT NULL",
-            "the date {date_text} is not an ISO date like 2026-11-22",
+            "the date {date_text} is none that the source profile reads, like 2026-11-22 or 22 novembre 2026",
         ),
         Rule(
             "date_not_future",
