@@ -152,7 +152,7 @@ def test_messages_name_what_was_found(spark: SparkSession, config: Settings) -> 
         "the rating 11 is not, out of five": FAILS["rating_in_range"][0],
         "'Ã§' is UTF-8": FAILS["not_mojibake"][0],
         r"holds \ud83d, half": FAILS["no_lone_surrogate"][2],
-        "11 of 50 of its visible": FAILS["text_not_markup"][1],
+        "11 of 49 of its visible": FAILS["text_not_markup"][1],
         "1000 bytes: author, title": FAILS["fields_not_too_long"][1],
         "reads as 'en'": FAILS["text_french"][0],
         "name the dump's encoding in": {"problem": "not_utf8", "text": None},

@@ -204,11 +204,11 @@ def quarantine_share(counts: Mapping[str, int], reasons: Mapping[str, int], most
 def _recent(run: ledger.Run, column: str) -> list[int]:
     query = (
         f"SELECT max({column}) FROM sentiment.run WHERE source = :source AND status = 'published' AND night <> :night "
-        "GROUP BY night ORDER BY night DESC LIMIT :n"
+        f"AND {column} > 0 GROUP BY night ORDER BY night DESC LIMIT :n"
     )
     with transaction() as c:
         values = {"source": run.source, "night": run.night, "n": RECENT_NIGHTS}
-        return [n for n in c.execute(sa.text(query), values).scalars() if n is not None]
+        return list(c.execute(sa.text(query), values).scalars())
 
 
 def _published_before(run: ledger.Run) -> str:
