@@ -93,7 +93,7 @@ def generated(n: int) -> list[bytes]:
 
 
 def test_records_in_are_accepted_quarantined_or_duplicate(spark: SparkSession, tmp_path: Path) -> None:
-    whole = [*(json.dumps(r).encode() for r in (*SOUND, TWICE)), *generated(600)]
+    whole = [*(json.dumps(r).encode() for r in (*SOUND, TWICE)), *generated(1000)]
     accepted, refused, again = through(spark, tmp_path, whole)
     places = [row["record_no"] for row in (*accepted, *refused, *again)]
     assert sorted(places) == list(range(1, len(whole) + 1))
