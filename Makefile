@@ -4,6 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv pip --quiet
+COMMA := ,
 SECONDS_SINCE = $$(( $$(date +%s) - began ))
 
 export PYTHONWARNINGS := ignore
@@ -19,7 +20,8 @@ nightly: $(VENV)/.run  ## run one night on this machine, from nothing to a summa
 	@$(BIN)/sentiment nightly $(if $(DUMP),--dump '$(DUMP)') $(if $(DATE),--date '$(DATE)') \
 	  $(if $(MODEL),--model '$(MODEL)') $(if $(SOURCE),--source '$(SOURCE)') \
 	  $(if $(PROFILE),--profile '$(PROFILE)') $(if $(ENCODING),--encoding '$(ENCODING)') \
-	  $(if $(SUPERSEDE),--supersede '$(SUPERSEDE)') $(if $(DRY_RUN),--dry-run)
+	  $(if $(SUPERSEDE),--supersede '$(SUPERSEDE)') $(if $(DRY_RUN),--dry-run) \
+	  $(patsubst %,--allow %,$(subst $(COMMA), ,$(ALLOW))) $(if $(REASON),--reason '$(REASON)')
 
 test: lint  ## lint, types, unit and integration tests
 	@$(BIN)/python -m pytest $(PYTEST)

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from sentiment import database, settings
 from sentiment.errors import SentimentError
+from sentiment.quality.batch import BatchRule
 
 OUT, ERR = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
 UNCUT_WIDTH = 1000
@@ -81,6 +82,8 @@ def nightly(
     profile: Annotated[str | None, typer.Option(help="a name of `sentiment source list`")] = None,
     encoding: Annotated[str | None, typer.Option(help="the dump's encoding, where it is not UTF-8")] = None,
     supersede: Annotated[str | None, typer.Option(help="replace a published night; the reason, in words")] = None,
+    allow: Annotated[list[BatchRule] | None, typer.Option(help="let it break this rule for batches")] = None,
+    reason: Annotated[str | None, typer.Option(help="why that is allowed, in words")] = None,
     dry_run: Annotated[bool, typer.Option(help="do everything but publish")] = False,
 ) -> None:
     """Run one night on this machine, from nothing to a summary.
@@ -93,7 +96,9 @@ def nightly(
     given = {"dump": dump, "night": _day(night), "model": model, "source": source}
     given |= {"profile": profile, "encoding": encoding}
     params: dict[str, Any] = {k: v for k, v in given.items() if v}
-    params |= {"dry_run": dry_run} | ({"supersede": True, "reason": supersede} if supersede else {})
+    params |= {"dry_run": dry_run} | ({"supersede": True} if supersede else {})
+    reasons = "; ".join(filter(None, (supersede, reason)))
+    params |= ({"allow": [*map(str, allow)]} if allow else {}) | ({"reason": reasons} if reasons else {})
     outcome = one_night.run(params, OUT.print)
     _print_summary(outcome.run_id, outcome.nothing_new, dry_run)
     OUT.print(f"[bold]Data Docs[/]     {_data_docs()}")

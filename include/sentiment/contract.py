@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 from pyspark.sql import Column
@@ -57,9 +57,14 @@ def text_hash() -> Column:
 
     def hash_nfc(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         for texts in batches:
-            yield texts.map(_nfc_sha256, na_action="ignore")
+            yield mapped(texts, _nfc_sha256)
 
     return pandas_udf(hash_nfc, "string")(F.col("text"))  # type: ignore[call-overload, no-any-return]
+
+
+def mapped(texts: pd.Series, function: Callable[[str], str]) -> pd.Series:
+    """`function` of each text, null of null; as objects, because Arrow can't take back pandas' strings, all null."""
+    return pd.Series([function(t) if isinstance(t, str) else None for t in texts], dtype="object")
 
 
 def _nfc_sha256(text: str) -> str:

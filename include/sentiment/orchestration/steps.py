@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import logging
-import statistics
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from sentiment import ledger, settings
 from sentiment.database import transaction
-from sentiment.errors import DumpRefusedError, InfrastructureError, ParameterError, SetupError
+from sentiment.errors import InfrastructureError, ParameterError, SetupError
 from sentiment.lake import Lake, run_key
+from sentiment.quality import batch
+
+if TYPE_CHECKING:
+    from sentiment.dump.receive import Dump
 
 log = logging.getLogger(__name__)
 
 PARIS = ZoneInfo("Europe/Paris")
-RECENT_NIGHTS = 14
-MIN_RECENT_NIGHTS = 3
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Request:
     airflow_run_id: str | None = None
     profile: str | None = None
     encoding: str | None = None
+    allow: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         today = datetime.now(PARIS).date()
@@ -42,6 +45,7 @@ class Request:
             raise ParameterError(f"night {self.night} lies in the future; today is {today} in Paris.", "make nightly")
         if self.supersede and not (self.reason or "").strip():
             raise ParameterError("supersede needs a reason, in words.", "make nightly SUPERSEDE='why'")
+        batch.check_allowed(self.allow, self.reason)
 
 
 @dataclass(frozen=True)
@@ -81,12 +85,22 @@ def find_dump(request: Request) -> Found:
         return Found(run.run_id, nothing_new=True)
     with ledger.step(run.run_id, "find_dump") as step:
         _check_received(dump.dump_id, dump.key)
-        step.detail = dump.detail()
+        step.detail = dump.detail() | {"allow": sorted(request.allow)}
         log.info("read by the source profile %s: %s", dump.profile.name, dump.mapping_words())
         step.counts["read"] = sum(f.n_records for f in dump.files)
+        broken, kept = batch.on_arrival(run, _arrival(dump), config)
+        step.detail |= kept
+        step.detail["allowed"] = batch.stop_unless_allowed(run, broken, request.allow)
         step.progress(step.counts["read"], step.counts["read"])
         ledger.phase("dump found")
     return Found(run.run_id, nothing_new=False)
+
+
+def _arrival(dump: Dump) -> batch.Arrival:
+    found = tuple(dict.fromkeys(name for layout in dump.layouts for name in layout.columns))
+    names = (dump.uri, *(file.uri for file in dump.files))
+    n_records = sum(file.n_records for file in dump.files)
+    return batch.Arrival(names, n_records, batch.Schema(found, dump.profile.chosen(found)), dump.manifest_night)
 
 
 def _check_received(dump_id: str, key: str) -> None:
@@ -106,14 +120,13 @@ def _check_schema() -> None:
 
 
 def audit(run_id: str) -> None:
-    """Before anything is visible: counts add up, the canary sings as before, the night is not absurdly small."""
+    """Before anything is visible: counts add up, the canary sings as before."""
     from sentiment.drift import canary
     from sentiment.scoring import registry
 
     with ledger.step(run_id, "audit") as step:
         run = ledger.get_run(run_id)
         _check_conservation(run)
-        _check_size(run)
         model = registry.find(run.model_id, settings.load())
         said = [canary.Said(**each) for each in ledger.done(run_id, "score").detail["canary"]]
         step.detail["canary"] = canary.check(model.model_id, registry.canary_fingerprint(model), run_id, said)
@@ -139,31 +152,6 @@ def _check_conservation(run: ledger.Run) -> None:
     broken = [f"{law} ({left:,} against {right:,})" for law, (left, right) in sums.items() if left != right]
     if broken:
         raise InfrastructureError(f"Rows were lost or doubled: {'; '.join(broken)}.", "make nightly")
-
-
-def _check_size(run: ledger.Run) -> None:
-    with transaction() as c:
-        recent = (
-            c.execute(
-                sa.text(
-                    "SELECT rows_accepted FROM sentiment.run WHERE source = :source AND model_id = :model_id "
-                    "AND status = 'published' AND night <> :night ORDER BY night DESC LIMIT :n"
-                ),
-                {"source": run.source, "model_id": run.model_id, "night": run.night, "n": RECENT_NIGHTS},
-            )
-            .scalars()
-            .all()
-        )
-    share = settings.load().min_night_share
-    if len(recent) < MIN_RECENT_NIGHTS or run.reason:
-        return
-    usual = statistics.median(recent)
-    if run.counts["accepted"] < share * usual:
-        raise DumpRefusedError(
-            f"Only {run.counts['accepted']:,} reviews were accepted; recent nights had {usual:,.0f} in the median, "
-            f"and less than {share:.0%} of that is taken for a broken export.",
-            "if it is right: SENTIMENT_MIN_NIGHT_SHARE=0 make nightly DUMP=…",
-        )
 
 
 def track_drift(run_id: str) -> None:
@@ -196,6 +184,7 @@ def summary(run_id: str, nothing_new: bool = False, dry_run: bool = False) -> st
         f"{n['quarantined']:,} quarantined, {n['duplicate']:,} duplicate; {n['scored']:,} scored, "
         f"{n['reused']:,} reused"
     )
+    words += "".join(f". {told}" for told in batch.told(run_id))
     if dry_run:
         return f"{words}. Dry run: nothing was published."
     return (

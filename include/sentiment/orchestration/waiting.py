@@ -34,6 +34,7 @@ def find_or_wait(context: Context, night: date) -> dict[str, Any] | None:
         profile=params["profile"],
         encoding=params["encoding"],
         airflow_run_id=context["dag_run"].run_id,
+        allow=tuple(params["allow"]),
     )
     try:
         return asdict(steps.find_dump(request))
