@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from sentiment.dump.ingest import to_rows
-from sentiment.dump.receive import Reading, receive
-from sentiment.jobs.validate import with_facts
-from sentiment.lake import Lake
-from sentiment.quality import rules, split
 from sentiment.settings import Settings
 
-if TYPE_CHECKING:
-    from pyspark.sql import Row, SparkSession
+from tests.intake import through
 
-NIGHT = date(2026, 11, 22)
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 SOUND = [{"id": f"sound-{n}", "review": f"Un film sobre et juste, vu {n} fois sans ennui."} for n in range(150)]
 TWICE = SOUND[7]
 MET = {"readable", "text_present", "text_french", "text_not_markup", "no_nul", "no_lone_surrogate", "not_mojibake"}
@@ -94,7 +89,10 @@ def generated(n: int) -> list[bytes]:
 
 def test_records_in_are_accepted_quarantined_or_duplicate(spark: SparkSession, tmp_path: Path) -> None:
     whole = [*(json.dumps(r).encode() for r in (*SOUND, TWICE)), *generated(1000)]
-    accepted, refused, again = through(spark, tmp_path, whole)
+    dump = tmp_path / "dump.jsonl"
+    dump.write_bytes(b"\n".join(whole))
+    accepted, refused, again, n_read = through(spark, dump, Settings(home=tmp_path))
+    assert n_read == len(whole)
     places = [row["record_no"] for row in (*accepted, *refused, *again)]
     assert sorted(places) == list(range(1, len(whole) + 1))
     assert {reason for row in refused for reason in row["reasons"]} >= MET
@@ -112,19 +110,3 @@ def test_records_in_are_accepted_quarantined_or_duplicate(spark: SparkSession, t
         text = json.loads(whole[row["record_no"] - 1])["review"]
         if isinstance(text, str) and "&" not in text:
             assert row["text"] == text, "nothing is changed on the way"
-
-
-def through(spark: SparkSession, folder: Path, lines: list[bytes]) -> tuple[list[Row], list[Row], list[Row]]:
-    config, lake = Settings(home=folder), Lake(str(folder / "lake"))
-    dump_file = folder / "dump.jsonl"
-    dump_file.write_bytes(b"\n".join(lines))
-    dump = receive(str(dump_file), config, lake, Reading("allocine"))
-    table = rules.table(config, NIGHT)
-    rows = to_rows(lake.read(spark, lake.committed("received", dump.key)), "allocine", dump.layouts, dump.profile)
-    rows = rows.persist()
-    verdicts = split.verdicts(rules.judged(with_facts(rows, config), table), table).persist()
-    refused, again = split.quarantined(verdicts), split.duplicates(verdicts)
-    found = split.accepted(rows, refused, again).collect(), refused.collect(), again.collect()
-    verdicts.unpersist()
-    rows.unpersist()
-    return found

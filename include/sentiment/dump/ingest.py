@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict
+from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -30,64 +30,76 @@ def to_rows(
     the name, and of neither the bytes. Identities are those from before.
     """
     rows = received.withColumn("source", F.lit(source))
-    groups: dict[str, tuple[Layout, list[int]]] = {}
+    groups: dict[Parsing, list[int]] = {}
     for file_no, layout in enumerate(layouts):
-        groups.setdefault(str(asdict(layout)), (layout, []))[1].append(file_no)
-    frames = [_mapped(rows.where(F.col("file_no").isin(files)), layout, profile) for layout, files in groups.values()]
+        groups.setdefault(parsing(layout, profile), []).append(file_no)
+    frames = [_mapped(rows.where(F.col("file_no").isin(files)), how, profile) for how, files in groups.items()]
     whole = frames[0]
     for frame in frames[1:]:
         whole = whole.unionByName(frame)
-    return _identified(_without_forgotten(whole, forgotten))
+    suggested = {n: layout.suggested_encoding for n, layout in enumerate(layouts) if layout.suggested_encoding}
+    return _identified(_without_forgotten(_with_suggestions(whole, suggested), forgotten))
 
 
-def _mapped(rows: DataFrame, layout: Layout, profile: Profile) -> DataFrame:
-    line = F.decode(F.col("raw"), named(layout.encoding).java)
-    readable = F.when(F.col("problem").isNull(), line)
-    fields, value, name = (
-        _json_fields(readable, profile, layout)
-        if layout.format in JSON_FORMATS
-        else _csv_fields(readable, profile, layout)
-    )
-    rows = rows.withColumn("fields", fields)
+@dataclass(frozen=True)
+class Parsing:
+    """All that tells how a file's records are parsed; files that agree in it are read together."""
+
+    is_json: bool
+    java_encoding: str
+    delimiter: str
+    fields: tuple[str, ...]
+    """Names of the parsed struct's fields, without doubles even where case is left out."""
+    sources: tuple[tuple[str, tuple[str, ...]], ...]
+    """Contract column -> the fields it is read from, the likeliest first."""
+
+    @property
+    def schema(self) -> str:
+        """The struct's schema; what can't be parsed is in a last field."""
+        return ", ".join(f"`{name.replace('`', '``')}` string" for name in [*self.fields, CORRUPT])
+
+
+def parsing(layout: Layout, profile: Profile) -> Parsing:
+    """How the profile reads files of this layout. Of JSON every name that the profile knows is read, as the file
+    writes it: a column may be missing from the first records."""
+    encoding, chosen = named(layout.encoding).java, profile.chosen(layout.columns)
+    if layout.format not in JSON_FORMATS:
+        fields = [f"c{i}" for i in range(len(layout.columns))]
+        sources = {ours: (fields[layout.columns.index(theirs)],) for ours, theirs in chosen.items()}
+        return Parsing(False, encoding, layout.delimiter, tuple(fields), tuple(sources.items()))
+    seen = {name.strip().lower(): name for name in reversed(layout.columns)}
+    known = {n.lower(): seen.get(n.lower(), n) for names in profile.columns.values() for n in names}
+    every = {ours: tuple(dict.fromkeys(known[n.lower()] for n in names)) for ours, names in profile.columns.items()}
+    return Parsing(True, encoding, "", tuple(known.values()), tuple(every.items()))
+
+
+def _mapped(rows: DataFrame, how: Parsing, profile: Profile) -> DataFrame:
+    line = F.when(F.col("problem").isNull(), F.decode(F.col("raw"), how.java_encoding))
+    options = {"columnNameOfCorruptRecord": CORRUPT}
+    if how.is_json:
+        parsed = F.from_json(line, how.schema, options)
+        name, detail = "not_json", "Spark's parser refuses it"
+    else:
+        parsed = F.from_csv(line, how.schema, {**options, "sep": how.delimiter, "escape": '"'})
+        name, detail = "not_csv", f"expected {len(how.fields):,} columns"
     bad = F.col("problem").isNull() & F.col(f"fields.{CORRUPT}").isNotNull()
-    rows = rows.withColumns({
-        "problem": F.when(bad, F.lit(f"not_{name}")).otherwise(F.col("problem")),
-        "problem_detail": F.when(bad, F.lit(f"expected {len(layout.columns):,} columns"))
-        .when(F.col("problem").isin("not_utf8", "not_in_encoding"), _with_suggestion(layout))
-        .otherwise(F.col("problem_detail")),
-    })  # fmt: skip
+    rows = rows.withColumn("fields", parsed).withColumns(
+        {
+            "problem": F.when(bad, F.lit(name)).otherwise(F.col("problem")),
+            "problem_detail": F.when(bad, F.lit(detail)).otherwise(F.col("problem_detail")),
+        }
+    )
+    value = {ours: F.coalesce(*(F.col("fields").getField(n) for n in names)) for ours, names in how.sources}
     return rows.select(*PLACE, *(c.alias(n) for n, c in _typed(value, profile).items()))
 
 
-def _with_suggestion(layout: Layout) -> Column:
-    suggested = layout.suggested_encoding
-    return F.concat("problem_detail", F.lit(f"; it may be {suggested}" if suggested else ""))
-
-
-def _json_fields(line: Column, profile: Profile, layout: Layout) -> tuple[Column, dict[str, Column], str]:
-    """Every name that the profile knows, as the dump writes it; what it doesn't know is not read."""
-    seen = {name.strip().lower(): name for name in reversed(layout.columns)}
-    fields = {n.lower(): seen.get(n.lower(), n) for names in profile.columns.values() for n in names}
-    schema = ", ".join(f"`{name.replace('`', '``')}` string" for name in [*fields.values(), CORRUPT])
-    parsed = F.from_json(line, schema, {"columnNameOfCorruptRecord": CORRUPT})
-    chosen = profile.chosen(layout.columns)
-    value = {}
-    for ours, names in profile.columns.items():
-        ordered = dict.fromkeys([chosen.get(ours, names[0]), *(fields[n.lower()] for n in names)])
-        value[ours] = F.coalesce(*(_field(name) for name in ordered))
-    return parsed, value, "json"
-
-
-def _field(name: str) -> Column:
-    return F.col("fields").getField(name)
-
-
-def _csv_fields(line: Column, profile: Profile, layout: Layout) -> tuple[Column, dict[str, Column], str]:
-    names = ", ".join(f"`c{i}` string" for i in range(len(layout.columns)))
-    options = {"sep": layout.delimiter, "escape": '"', "columnNameOfCorruptRecord": CORRUPT}
-    parsed = F.from_csv(line, f"{names}, `{CORRUPT}` string", options)
-    chosen = profile.chosen(layout.columns).items()
-    return parsed, {ours: _field(f"c{layout.columns.index(theirs)}") for ours, theirs in chosen}, "csv"
+def _with_suggestions(rows: DataFrame, suggested: dict[int, str]) -> DataFrame:
+    if not suggested:
+        return rows
+    by_file = F.create_map(*(F.lit(each) for pair in suggested.items() for each in pair))
+    said = F.concat("problem_detail", F.lit("; it may be "), by_file[F.col("file_no")])
+    badly = F.col("problem").isin("not_utf8", "not_in_encoding")
+    return rows.withColumn("problem_detail", F.coalesce(F.when(badly, said), "problem_detail"))
 
 
 def _typed(value: dict[str, Column], profile: Profile) -> dict[str, Column]:

@@ -21,7 +21,7 @@ from sentiment.dump import parquet, profiles, records
 from sentiment.dump.encoding import ENCODINGS, UTF8, Encoding, Suggestion, named, wide_sign
 from sentiment.dump.locate import locate, manifest_night
 from sentiment.dump.profiles import Profile
-from sentiment.dump.records import Record
+from sentiment.dump.records import MAX_COLUMNS, Record
 from sentiment.dump.stream import DumpStream
 from sentiment.errors import DumpRefusedError, DumpUnreadableError
 from sentiment.lake import Lake, Part
@@ -44,8 +44,6 @@ CUTTING_VERSION = 1
 """Raise it when the same bytes would be cut into other records: what was received before is then received again."""
 BATCH_BYTES = 8 << 20
 SNIFFED_RECORDS = 100
-MAX_COLUMNS = 1000
-"""A header of more columns is no dump of reviews; Spark would compile code for each."""
 DELIMITERS = ",;\t|"
 CONTROLS = bytes({*range(32)} - {*b"\t\n\r\f"})
 BINARY_SHARE = 0.05

@@ -15,6 +15,9 @@ from sentiment.dump.encoding import UTF8
 from sentiment.dump.stream import DumpStream
 from sentiment.errors import DumpUnreadableError
 
+MAX_COLUMNS = 1000
+"""A record of more columns is no review; Spark would compile code for each column of a header."""
+
 
 class Record(NamedTuple):
     """A record as it came: place, bytes (the first 64 KiB where it is too long), size and hash, and its problem."""
@@ -75,7 +78,10 @@ def _problem(raw: bytes, stream: DumpStream, is_json: bool) -> tuple[str | None,
         return "too_deep", "its brackets are nested too deep"
     except ValueError as error:
         return "not_json", str(error)[:200]
-    return (None, None) if isinstance(value, dict) else ("not_json", f"it is no object but {type(value).__name__}")
+    if not isinstance(value, dict):
+        return "not_json", f"it is no object but {type(value).__name__}"
+    many = f"{len(value):,} columns; at most {MAX_COLUMNS:,} are read"
+    return ("too_many_columns", many) if len(value) > MAX_COLUMNS else (None, None)
 
 
 def lines(stream: DumpStream) -> Iterator[Cut]:

@@ -10,14 +10,17 @@ from sentiment.dump.profiles import DateStyle, Profile
 MONTHS = ("janv", "fevr", "mars", "avri", "mai", "juin", "juil", "aout", "sept", "octo", "nove", "dece")
 SHORT_MONTHS = ("jan", "fev", "mar", "avr", "mai", "jun", "jul", "aou", "sep", "oct", "nov", "dec")
 STARS_MOST = 5.0
+UNSAFE = r"&#(?:\d{7,}|5[5-7]\d{3}|[xX](?:[0-9a-fA-F]{6,}|[dD][89a-fA-F][0-9a-fA-F]{2}));"
+"""Numeric entities that are left as they are."""
 
 
 def text(value: Column, profile: Profile) -> Column:
     """Text as a reader of the page would see it: HTML entities as the characters they stand for, once."""
     if not profile.html_entities:
         return value
-    # The library refuses numbers past Unicode's end by an exception, which would end the job.
-    safe = value.rlike(r"&#?\w+;") & ~value.rlike(r"&#(?:\d{7,}|[xX][0-9a-fA-F]{6,});")
+    # The library refuses numbers past Unicode's end by an exception, which would end the job; halves of surrogate
+    # pairs are no characters.
+    safe = value.rlike(r"&#?\w+;") & ~value.rlike(UNSAFE)
     plain = F.regexp_replace(value, "&apos;", "'")
     call = F.call_function(
         "java_method", F.lit("org.apache.commons.text.StringEscapeUtils"), F.lit("unescapeHtml4"), plain
