@@ -54,6 +54,9 @@ def test_every_task_has_a_timeout_and_spark_has_one_place(dag: DAG) -> None:
         ("model", "../secret"),
         ("dry_run", "yes"),
         ("supersede", 1),
+        ("allow", "row_count"),
+        ("allow", ["size"]),
+        ("allow", ["row_count", "row_count"]),
         ("reason", "x" * 501),
     ],
 )

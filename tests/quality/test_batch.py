@@ -91,6 +91,7 @@ def test_bounds_need_three_nights_and_follow_their_median(tmp_path: Path) -> Non
     assert batch.bounds([10, 100, 1000], config) == (50, 200)
     assert [bool(batch.row_count("records", n, 50, 200)) for n in (49, 50, 200, 201)] == [True, False, False, True]
     assert not batch.row_count("records", 1, None, None)
+    assert batch.bounds([10, 49, 1000], config) == (None, None)
 
 
 @pytest.fixture
@@ -174,12 +175,12 @@ def test_schema_change(source: str, tmp_path: Path) -> None:
 
 def test_row_count_of_records(source: str, tmp_path: Path) -> None:
     for days in (1, 2, 3):
-        published(source, NIGHT - timedelta(days=days), write(tmp_path / f"{days}.jsonl"), read=10 * days)
-    run_id = find(source, NIGHT, write(tmp_path / "enough.jsonl", 4)).run_id
-    assert ledger.done(run_id, "find_dump").detail["bounds"] == [4, 100]
-    few, many = write(tmp_path / "few.jsonl", 3), write(tmp_path / "many.jsonl", 101)
-    assert_stops_unless_allowed(BatchRule.row_count, source, many, "101 records, where .* 4 to 100")
-    assert_stops_unless_allowed(BatchRule.row_count, source, few, "3 records, where .* 4 to 100")
+        published(source, NIGHT - timedelta(days=days), write(tmp_path / f"{days}.jsonl"), read=50 * days)
+    run_id = find(source, NIGHT, write(tmp_path / "enough.jsonl", 20)).run_id
+    assert ledger.done(run_id, "find_dump").detail["bounds"] == [20, 500]
+    few, many = write(tmp_path / "few.jsonl", 19), write(tmp_path / "many.jsonl", 501)
+    assert_stops_unless_allowed(BatchRule.row_count, source, many, "501 records, where .* 20 to 500")
+    assert_stops_unless_allowed(BatchRule.row_count, source, few, "19 records, where .* 20 to 500")
 
 
 def test_every_broken_rule_is_told_at_once(source: str, tmp_path: Path) -> None:
@@ -225,9 +226,9 @@ def test_what_great_expectations_refuses_is_refused(source: str, config: Setting
 def test_row_count_of_accepted_reviews(source: str, config: Settings, tmp_path: Path) -> None:
     for days in (1, 2, 3):
         dump = write(tmp_path / f"{days}.jsonl")
-        published(source, NIGHT - timedelta(days=days), dump, accepted=10 * days)
-    assert judge(source, config, [], accepted=4, quarantined=0) == []
-    for n in (3, 101):
-        with pytest.raises(DumpRefusedError, match=f"row_count: {n} accepted reviews, where .* 4 to 100"):
+        published(source, NIGHT - timedelta(days=days), dump, accepted=50 * days)
+    assert judge(source, config, [], accepted=20, quarantined=0) == []
+    for n in (19, 501):
+        with pytest.raises(DumpRefusedError, match=f"row_count: {n} accepted reviews, where .* 20 to 500"):
             judge(source, config, [], accepted=n, quarantined=0)
         assert judge(source, config, ["row_count"], accepted=n, quarantined=0)[0].startswith(f"row_count: {n} ")

