@@ -6,6 +6,7 @@ import logging
 import statistics
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -59,7 +60,7 @@ def find_dump(request: Request) -> Found:
     from sentiment.scoring import registry
 
     config = settings.load()
-    _check_schema()
+    check_schema()
     model = registry.find(request.model, config)
     dump = receive(request.dump, config, Lake(config.lake))
     registry.register(model)
@@ -76,11 +77,16 @@ def find_dump(request: Request) -> Found:
     if run.status == "published":
         log.info("nothing new: run %s has published this dump", run.run_id)
         return Found(run.run_id, nothing_new=True)
+    return begin(run, [asdict(layout) for layout in dump.layouts], sum(f.n_records for f in dump.files))
+
+
+def begin(run: ledger.Run, layouts: list[dict[str, Any]], n_records: int) -> Found:
+    """Write down how the dump's records are read; the steps after this one go by it."""
     with ledger.step(run.run_id, "find_dump") as step:
-        _check_received(dump.dump_id)
-        step.detail = {"layouts": [asdict(layout) for layout in dump.layouts]}
-        step.counts["read"] = sum(f.n_records for f in dump.files)
-        step.progress(step.counts["read"], step.counts["read"])
+        _check_received(run.dump_id)
+        step.detail = {"layouts": layouts}
+        step.counts["read"] = n_records
+        step.progress(n_records, n_records)
         ledger.phase("dump found")
     return Found(run.run_id, nothing_new=False)
 
@@ -91,7 +97,8 @@ def _check_received(dump_id: str) -> None:
         raise InfrastructureError(f"The records of dump {dump_id} were just removed from the lake.", "make nightly")
 
 
-def _check_schema() -> None:
+def check_schema() -> None:
+    """Raise SetupError where the reviews database is not at this code's revision."""
     from sentiment.store import migrate
 
     there, known = migrate.current("writer"), migrate.head()
@@ -185,7 +192,8 @@ def summary(run_id: str, nothing_new: bool = False, dry_run: bool = False) -> st
     """What became of a run, in words."""
     run = ledger.get_run(run_id)
     if nothing_new:
-        return f"Nothing new: run {run_id} has published this dump for night {run.night} before; nothing was changed."
+        did = f"requeued run {run.requeue_of}" if run.requeue_of else f"published this dump for night {run.night}"
+        return f"Nothing new: run {run_id} has {did} before; nothing was changed."
     n = run.counts
     words = (
         f"Night {run.night} of {run.source} by {run.model_id}: {n['read']:,} records read, {n['accepted']:,} accepted, "
@@ -194,9 +202,16 @@ def summary(run_id: str, nothing_new: bool = False, dry_run: bool = False) -> st
     )
     if dry_run:
         return f"{words}. Dry run: nothing was published."
-    return (
-        f"{words}, {n['published']:,} published, {share_words(run_id)} of them positive. Drift: {drift_words(run_id)}."
-    )
+    words += f", {n['published']:,} published, {share_words(run_id)} of them positive. Drift: {drift_words(run_id)}."
+    return f"{words} {requeue_words(run)}" if run.requeue_of else words
+
+
+def requeue_words(run: ledger.Run) -> str:
+    """How the records fared that a run took up again."""
+    from sentiment.store import quarantine
+
+    passed, total = quarantine.taken(str(run.requeue_of), run.run_id)
+    return f"{passed:,} of the {total:,} requeued records passed; {total - passed:,} are refused again."
 
 
 def share_words(run_id: str) -> str:
