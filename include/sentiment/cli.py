@@ -333,6 +333,8 @@ def run_show(run_id: Annotated[str, typer.Argument(help="as `sentiment runs` lis
 
     run = ledger.get_run(run_id)
     OUT.print(f"[bold]{run.run_id}[/]  night {run.night}, {run.source}, {run.model_id}: {run.status}")
+    if run.supersedes:
+        OUT.print(f"{'requeues' if run.requeue_of else 'replaces'} run {run.supersedes}: {escape(run.reason or '')}")
     OUT.print(escape(run.verdict or ""))
     _show(_table(["records", ""], [(name, f"{n:,}") for name, n in run.counts.items()]))
     with database.transaction() as c:
@@ -398,6 +400,8 @@ def quarantine_list(
         for r in found
     ]
     _show(_table(["run", "night", "file", "record", "rules", "first of them"], rows))
+    if run and (took := {r.requeued_in for r in found if r.requeued_in}):
+        OUT.print(f"Some of them were let through later: sentiment run show {', '.join(took)}")
     OUT.print(f"Next: sentiment quarantine show {found[0].run_id} {found[0].file_no} {found[0].record_no}")
 
 

@@ -39,27 +39,30 @@ PLACE = (
     "q.raw_bytes, q.raw_sha256, q.reasons, q.details, q.requeued_in"
 )
 FOUND = """
-SELECT {columns} FROM sentiment.quarantine q JOIN sentiment.run r USING (run_id)
+SELECT {columns} FROM sentiment.run r CROSS JOIN LATERAL (
+  SELECT * FROM sentiment.quarantine WHERE run_id = r.run_id AND {which} ORDER BY file_no, record_no LIMIT :limit) AS q
 LEFT JOIN sentiment.dump_file f ON f.dump_id = r.dump_id AND f.file_no = q.file_no
-WHERE (cast(:run_id AS text) IS NULL AND r.status = 'published' OR q.run_id = :run_id)
+WHERE (cast(:run_id AS text) IS NULL AND r.status = 'published' OR r.run_id = :run_id)
   AND r.night = coalesce(:night, r.night) AND r.source = coalesce(:source, r.source)
-  AND (cast(:rule AS text) IS NULL OR :rule = ANY(q.reasons))
-ORDER BY r.started_at DESC, q.run_id, q.file_no, q.record_no
+ORDER BY r.started_at DESC, q.run_id, q.file_no, q.record_no LIMIT :limit
 """
+"""No run gives more than what is asked for, so that a short list is quick however much was ever refused."""
+BY_RULE = "(cast(:rule AS text) IS NULL OR :rule = ANY(reasons))"
+BY_PLACE = "file_no = :file_no AND record_no = :record_no"
 
 
 def newest(which: Which, limit: int) -> list[sa.Row[Any]]:
     """Refused records without their bytes, those of the newest run first."""
+    query = FOUND.format(columns=PLACE, which=BY_RULE)
     with transaction() as c:
-        query = FOUND.format(columns=PLACE) + "LIMIT :limit"
         return list(c.execute(sa.text(query), {**asdict(which), "limit": limit}))
 
 
 def get(run_id: str, file_no: int, record_no: int) -> sa.Row[Any]:
     """One refused record with the bytes that are kept; ParameterError where it is not there."""
-    query = f"SELECT * FROM ({FOUND.format(columns=f'{PLACE}, q.raw')}) AS q WHERE file_no = :file AND record_no = :no"
-    values = {**asdict(Which(run_id=run_id)), "file": file_no, "no": record_no}
+    values = {**asdict(Which(run_id=run_id)), "file_no": file_no, "record_no": record_no, "limit": 1}
     with transaction() as c:
+        query = FOUND.format(columns=f"{PLACE}, q.raw", which=BY_PLACE)
         row = c.execute(sa.text(query), values).one_or_none()
     if row is None:
         raise ParameterError(
@@ -70,9 +73,9 @@ def get(run_id: str, file_no: int, record_no: int) -> sa.Row[Any]:
 
 def story(row: sa.Row[Any]) -> dict[str, str]:
     """What a person wants to know of one refused record, by its name, and the command to type next."""
-    sentiment, kept = "sentiment quarantine", len(row.raw)
-    mend = f"{sentiment} requeue {row.run_id}, after mending the rule, the setting or how the dump is read"
-    replaced = f"{sentiment} list --night {row.night}; the run was replaced since"
+    kept = len(row.raw)
+    mend = f"mend the rule, the setting or how the dump is read; then: sentiment quarantine requeue {row.run_id}"
+    replaced = f"the run was replaced since: sentiment quarantine list --night {row.night}"
     taken_in = f"sentiment run show {row.requeued_in}" if row.requeued_in else ""
     told = {
         "run": f"{row.run_id}, night {row.night} of {row.source}, {row.status}",
@@ -114,7 +117,7 @@ def rules() -> list[str]:
 
 
 LEFT = "FROM sentiment.quarantine q WHERE run_id = :run_id AND NOT :forgotten = ANY(reasons)"
-BY_RULE = (
+FAILED = (
     f"SELECT rule_name, count(*) AS n FROM (SELECT unnest(reasons) AS rule_name {LEFT}) AS failed GROUP BY 1 ORDER BY 1"
 )
 
@@ -124,7 +127,7 @@ def requeueable(run_id: str) -> tuple[int, dict[str, int]]:
     values = {"run_id": run_id, "forgotten": FORGOTTEN}
     with transaction() as c:
         total: int = c.execute(sa.text(f"SELECT count(*) {LEFT}"), values).scalar_one()
-        return total, {row.rule_name: row.n for row in c.execute(sa.text(BY_RULE), values)}
+        return total, {row.rule_name: row.n for row in c.execute(sa.text(FAILED), values)}
 
 
 def taken(old_run_id: str, run_id: str) -> tuple[int, int]:
@@ -182,9 +185,9 @@ def _texts(row: sa.Row[Any]) -> list[str]:
 
 def _stream(which: Which) -> Iterator[sa.Row[Any]]:
     """By a cursor on the server: no more than a few hundred payloads are here at a time."""
-    query = sa.text(FOUND.format(columns=f"{PLACE}, q.raw"))
+    query = sa.text(FOUND.format(columns=f"{PLACE}, q.raw", which=BY_RULE))
     with transaction() as c:
-        yield from c.execute(query, asdict(which), execution_options={"yield_per": ROWS_AT_ONCE})
+        yield from c.execute(query, {**asdict(which), "limit": None}, execution_options={"yield_per": ROWS_AT_ONCE})
 
 
 RUN = re.compile(r"^(?=[=+\-@\t\r\n])|(?<=;)(?=[\s\"]*[=+\-@])")
