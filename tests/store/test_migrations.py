@@ -166,6 +166,16 @@ def test_data_survive_and_no_lock_is_long(ready: Machine, start: str) -> None:
         assert "COALESCE(supersedes" in one("SELECT pg_get_indexdef('sentiment.run_identity'::regclass)")
 
 
+def test_widening_the_identity_is_done_again_where_it_was_killed(ready: Machine) -> None:
+    with new_database(ready):
+        migrate.upgrade("0002")
+        with database.transaction("owner") as c:
+            c.exec_driver_sql("CREATE INDEX run_identity_wider ON sentiment.run (night)")
+            c.exec_driver_sql("DROP INDEX sentiment.run_identity")
+        assert migrate.upgrade() == migrate.head()
+        assert "UNIQUE" in one("SELECT pg_get_indexdef('sentiment.run_identity'::regclass)")
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -126,7 +126,7 @@ def test_show_says_where_it_is_and_why_and_harms_no_terminal(nights: list[Run], 
     assert said["sha256"] == hashlib.sha256(raw).hexdigest()
     assert said["bytes"] == r"caf\xe9 \x1b[2J été \u202e;-)"
     assert said["reason"] == "2    no_nul: =1+1"
-    assert said["next"].startswith(f"sentiment quarantine requeue {nights[1].run_id}")
+    assert said["next"].endswith(f"then: sentiment quarantine requeue {nights[1].run_id}")
     assert "whole" not in said
 
 
@@ -201,6 +201,7 @@ def test_what_is_shown_is_text_and_nothing_else() -> None:
         (["show", "20310304-ffffffff", "0", "1"], "has no refused record 1 of file 0. Next: sentiment quarantine list"),
         (["requeue", "20310304-ffffffff"], "There is no run '20310304-ffffffff'"),
         (["requeue", "20310304-ffffffff", "--replace"], "--reason is None; expected what was mended, in words"),
+        (["requeue", "20310304-ffffffff", "--reason", "x", "--replace"], "There is no run '20310304-ffffffff'"),
     ],
 )
 def test_what_is_wrong_is_told(
