@@ -30,17 +30,16 @@ failed task to go on from there. Nothing is visible before `publish`, and publis
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pendulum
-from airflow.sdk import Asset, CronDataIntervalTimetable, Param, dag, get_current_context, task
+from airflow.sdk import CronDataIntervalTimetable, Param, dag, get_current_context, task
 from airflow.sdk.bases.sensor import PokeReturnValue
 from sentiment import settings
-from sentiment.orchestration.airflow_side import TASK_DEFAULTS, SparkStep, night_of, note_failure, use_connections
+from sentiment.orchestration.airflow_side import TASK_DEFAULTS, night_of, note_failure, use_connections
+from sentiment.orchestration.night_tasks import after_find_dump
 from sentiment.quality.batch import BatchRule
 
 SETTINGS = settings.load()
-PUBLISHED = Asset("sentiment_night", uri="sentiment://published/night")
 
 PARAMS = {
     "night": Param(
@@ -115,36 +114,7 @@ def nightly_reviews() -> None:
         found = waiting.find_or_wait(context, night_of(context))
         return PokeReturnValue(is_done=found is not None, xcom_value=found)
 
-    @task(execution_timeout=timedelta(minutes=10))
-    def audit(found: dict[str, Any]) -> None:
-        from sentiment.orchestration import steps
-
-        use_connections()
-        steps.audit(found["run_id"])
-
-    @task(execution_timeout=timedelta(minutes=30))
-    def track_drift(found: dict[str, Any]) -> None:
-        from sentiment.orchestration import steps
-
-        use_connections()
-        steps.track_drift(found["run_id"])
-
-    @task(trigger_rule="none_failed", execution_timeout=timedelta(minutes=10))
-    def report(found: dict[str, Any]) -> str:
-        from sentiment.orchestration import steps
-
-        use_connections()
-        dry_run = bool(get_current_context()["params"]["dry_run"])
-        return steps.report(found["run_id"], found["nothing_new"], dry_run)
-
-    found = find_dump()
-    ingest = SparkStep(step="ingest", execution_timeout=timedelta(hours=2))
-    validate = SparkStep(step="validate", execution_timeout=timedelta(hours=2))
-    score = SparkStep(step="score", execution_timeout=timedelta(hours=12))
-    publish = SparkStep(step="publish", skip_if="dry_run", outlets=[PUBLISHED], execution_timeout=timedelta(hours=2))
-    audited, tracked = audit(found), track_drift(found)  # type: ignore[arg-type]
-    reported = report(found)  # type: ignore[arg-type]
-    found >> ingest >> validate >> score >> audited >> publish >> tracked >> reported
+    after_find_dump(find_dump())
 
 
 nightly_reviews()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import sqlalchemy as sa
 import typer
@@ -19,6 +19,10 @@ from rich.table import Table
 from sentiment import database, settings
 from sentiment.errors import SentimentError
 from sentiment.quality.batch import BatchRule
+
+if TYPE_CHECKING:
+    from sentiment.embedded.nightly import Outcome
+    from sentiment.store.quarantine import Which
 
 OUT, ERR = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
 UNCUT_WIDTH = 1000
@@ -33,6 +37,9 @@ app = typer.Typer(
 )
 run_app = typer.Typer(help="One run.", no_args_is_help=True)
 review_app = typer.Typer(help="One review.", no_args_is_help=True)
+quarantine_app = typer.Typer(
+    help="Refused records: look at them, take them along, let mended ones through.", no_args_is_help=True
+)
 model_app = typer.Typer(help="Models that can score.", no_args_is_help=True)
 source_app = typer.Typer(help="Source profiles: how dumps are read.", no_args_is_help=True)
 db_app = typer.Typer(help="The reviews database.", no_args_is_help=True)
@@ -41,6 +48,7 @@ app.add_typer(model_app, name="model")
 app.add_typer(db_app, name="db")
 app.add_typer(review_app, name="review")
 app.add_typer(source_app, name="source")
+app.add_typer(quarantine_app, name="quarantine")
 
 
 class Role(StrEnum):
@@ -99,21 +107,24 @@ def nightly(
     params |= {"dry_run": dry_run} | ({"supersede": True} if supersede else {})
     reasons = "; ".join(filter(None, (supersede, reason)))
     params |= ({"allow": [*map(str, allow)]} if allow else {}) | ({"reason": reasons} if reasons else {})
-    outcome = one_night.run(params, OUT.print)
+    _print_outcome(one_night.run(params, OUT.print), dry_run)
+    OUT.print(f"[bold]Whole[/]         {time.monotonic() - began:.0f} s; `make up` opens the UI, `make down` stops all")
+
+
+def _print_outcome(outcome: Outcome, dry_run: bool = False) -> None:
     _print_summary(outcome.run_id, outcome.nothing_new, dry_run)
     OUT.print(f"[bold]Data Docs[/]     {_data_docs()}")
     OUT.print(f"[bold]Log[/]           {outcome.log}")
     OUT.print(f"[bold]Look further[/]  {escape(outcome.psql)}")
-    OUT.print(f"[bold]Whole[/]         {time.monotonic() - began:.0f} s; `make up` opens the UI, `make down` stops all")
 
 
-def _day(text: str | None) -> str | None:
+def _day(text: str | None, option: str = "--date", example: str = "make nightly DATE=2026-11-22") -> str | None:
     if not text:
         return None
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise _wrong("--date", text, "a date like 2026-11-22", "make nightly DATE=2026-11-22") from None
+        raise _wrong(option, text, "a date like 2026-11-22", example) from None
 
 
 def _wrong(name: str, value: object, expected: str, try_next: str) -> SentimentError:
@@ -337,6 +348,8 @@ def run_show(run_id: Annotated[str, typer.Argument(help="as `sentiment runs` lis
 
     run = ledger.get_run(run_id)
     OUT.print(f"[bold]{run.run_id}[/]  night {run.night}, {run.source}, {run.model_id}: {run.status}")
+    if run.supersedes:
+        OUT.print(f"{'requeues' if run.requeue_of else 'replaces'} run {run.supersedes}: {escape(run.reason or '')}")
     OUT.print(escape(run.verdict or ""))
     _show(_table(["records", ""], [(name, f"{n:,}") for name, n in run.counts.items()]))
     with database.transaction() as c:
@@ -421,6 +434,115 @@ def review_forget(
         OUT.print(f"Searched {outcome.n_tables} tables and {outcome.n_files:,} files of the lake: nothing is left.")
     else:
         OUT.print(f"Next: sentiment review forget {review_id} --remove" if rows else "Forgotten already.")
+
+
+Night = Annotated[str | None, typer.Option("--night", help="refused in that night, like 2026-11-22")]
+Source = Annotated[str | None, typer.Option(help="of that source")]
+OfRun = Annotated[str | None, typer.Option("--run", help="of that run, also one that was replaced")]
+RuleName = Annotated[str | None, typer.Option("--rule", help="that failed that rule")]
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    night: Night = None,
+    source: Source = None,
+    run: OfRun = None,
+    rule: RuleName = None,
+    limit: Annotated[int, typer.Option(help="how many, the newest run first", min=1)] = 20,
+) -> None:
+    """List refused records, those of the newest run first; of runs that were replaced only with --run.
+
+    Examples: `sentiment quarantine list`, `sentiment quarantine list --night 2026-11-22 --rule text_not_too_long`
+    """
+    from sentiment.store import quarantine
+
+    found = quarantine.newest(_which(night, source, run, rule), limit)
+    if not found:
+        OUT.print(f"No such record. Rules that records have failed: {', '.join(quarantine.rules()) or 'none'}.")
+        return
+    rows = [
+        (r.run_id, r.night, r.file_no, r.record_no, " ".join(r.reasons), quarantine.shown(r.details.partition("\n")[0]))
+        for r in found
+    ]
+    _show(_table(["run", "night", "file", "record", "rules", "first of them"], rows))
+    if run and (took := {r.requeued_in for r in found if r.requeued_in}):
+        OUT.print(f"Some of them were let through later: sentiment run show {', '.join(took)}")
+    OUT.print(f"Next: sentiment quarantine show {found[0].run_id} {found[0].file_no} {found[0].record_no}")
+
+
+def _which(night: str | None, source: str | None, run: str | None, rule: str | None) -> Which:
+    from sentiment import ledger
+    from sentiment.store.quarantine import Which
+
+    day = _day(night, "--night", "sentiment quarantine list --night 2026-11-22")
+    return Which(date.fromisoformat(day) if day else None, source, ledger.get_run(run).run_id if run else None, rule)
+
+
+@quarantine_app.command("show")
+def quarantine_show(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="as `sentiment quarantine list` shows it")],
+    file_no: Annotated[int, typer.Argument(help="file of the dump, from 0")],
+    record_no: Annotated[int, typer.Argument(help="record of the file, from 1")],
+) -> None:
+    """Show one refused record: where it is, every rule it failed, its bytes, and what to do.
+
+    Bytes that are no UTF-8 are shown as \\xNN, control characters escaped.
+
+    Example: `sentiment quarantine show 20261122-1a2b3c4d 0 17`
+    """
+    from sentiment.store import quarantine
+
+    row = quarantine.get(run_id, file_no, record_no)
+    for name, value in quarantine.story(row).items():
+        OUT.out(f"{name:<10}  {value}", highlight=False)
+
+
+@quarantine_app.command("export")
+def quarantine_export(
+    path: Annotated[Path, typer.Argument(help="CSV file to write")],
+    night: Night = None,
+    source: Source = None,
+    run: OfRun = None,
+    rule: RuleName = None,
+    force: Annotated[bool, typer.Option(help="replace a file that is there")] = False,
+) -> None:
+    """Write refused records as CSV that is safe to open in a spreadsheet; it may hold author names.
+
+    Example: `sentiment quarantine export /tmp/quarantine.csv --night 2026-11-22`
+    """
+    from sentiment.store import quarantine
+
+    n_rows = quarantine.export(path, _which(night, source, run, rule), force)
+    OUT.print(f"{n_rows:,} records in {escape(str(path))}, readable by you alone.")
+
+
+@quarantine_app.command("requeue")
+def quarantine_requeue(
+    run_id: Annotated[
+        str, typer.Argument(metavar="RUN", help="a published run, as `sentiment quarantine list` shows it")
+    ],
+    reason: Annotated[str | None, typer.Option(help="what was mended, in words; it is kept")] = None,
+    profile: Annotated[str | None, typer.Option(help="read by another source profile than before")] = None,
+    encoding: Annotated[str | None, typer.Option(help="read in another encoding than before")] = None,
+    replace: Annotated[bool, typer.Option(help="run it and replace the night; without this it is only told")] = False,
+) -> None:
+    """Tell what a run refused; with --replace, run its night again from the same dump by today's rules, whole.
+
+    Example: `sentiment quarantine requeue 20261122-1a2b3c4d --reason 'longer texts are let in' --replace`
+    """
+    from sentiment.embedded import nightly as one_night
+    from sentiment.orchestration import requeueing
+
+    again = f"sentiment quarantine requeue {run_id} --reason 'what was mended' --replace"
+    if not replace:
+        planned = requeueing.plan(run_id)
+        OUT.print(escape(planned.words))
+        OUT.print(f"Next: {f'sentiment run show {planned.requeued_in}' if planned.requeued_in else again}")
+    elif not (reason or "").strip():
+        raise _wrong("--reason", reason, "what was mended, in words", again)
+    else:
+        otherwise = requeueing.Otherwise(profile, encoding)
+        _print_outcome(one_night.requeue(run_id, str(reason), otherwise, OUT.print))
 
 
 @model_app.command("list")

@@ -14,7 +14,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 from importlib.metadata import version
@@ -51,6 +51,8 @@ class Run:
     reason: str | None
     verdict: str | None
     counts: dict[str, int]
+    requeue_of: str | None = None
+    """The run of the same dump that it replaces, to let mended records through."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,10 @@ def phase(name: str) -> None:
 
 
 COUNTS = ("read", "accepted", "quarantined", "duplicate", "scored", "reused", "published")
-_RUN_COLUMNS = "run_id, night, source, dump_id, model_id, status, supersedes, reason, verdict, " + ", ".join(
-    f"rows_{c}" for c in COUNTS
+_REQUEUE_OF = "(SELECT o.run_id FROM sentiment.run o WHERE o.run_id = run.supersedes AND o.dump_id = run.dump_id)"
+_RUN_COLUMNS = (
+    "run_id, night, source, dump_id, model_id, status, supersedes, reason, verdict, "
+    f"{', '.join(f'rows_{c}' for c in COUNTS)}, {_REQUEUE_OF} AS requeue_of"
 )
 
 
@@ -146,9 +150,10 @@ def open_run(
     Raises ParameterError where another dump is published for the same night and `supersede` was not asked
     for with a reason.
     """
+    asked = Run(_new_id(night), night, source, dump_id, model_id, "running", None, reason, None, {})
     with transaction() as c:
         c.exec_driver_sql(LOCK_OPENING)
-        existing = _find_run(c, night, source, dump_id, model_id)
+        existing = _find_run(c, asked)
         if existing and existing.status == "published":
             return existing
         replaced = _published_otherwise(c, night, source, dump_id)
@@ -157,38 +162,87 @@ def open_run(
                 f"Night {night} of {source} is already published from another dump (run {replaced}).",
                 "trigger again with supersede = true and a reason, or: make nightly SUPERSEDE='why'",
             )
-        run_id = existing.run_id if existing else f"{night:%Y%m%d}-{uuid.uuid4().hex[:8]}"
-        c.execute(
-            sa.text(
-                "INSERT INTO sentiment.run (run_id, night, source, dump_id, model_id, airflow_run_id, status, "
-                "code_version, supersedes, reason) VALUES (:run_id, :night, :source, :dump_id, :model_id, "
-                ":airflow_run_id, 'running', :code_version, :supersedes, :reason) "
-                "ON CONFLICT (run_id) DO UPDATE SET status = 'running', airflow_run_id = excluded.airflow_run_id, "
-                "code_version = excluded.code_version, supersedes = excluded.supersedes, reason = excluded.reason, "
-                "verdict = NULL, finished_at = NULL"
-            ),
-            {
-                "run_id": run_id,
-                "night": night,
-                "source": source,
-                "dump_id": dump_id,
-                "model_id": model_id,
-                "airflow_run_id": airflow_run_id,
-                "code_version": code_version(),
-                "supersedes": replaced,
-                "reason": reason,
-            },
-        )
+        run_id = (existing or asked).run_id
+        _write_run(c, replace(asked, run_id=run_id, supersedes=replaced), airflow_run_id)
     return get_run(run_id)
 
 
-def _find_run(c: sa.Connection, night: date, source: str, dump_id: str, model_id: str) -> Run | None:
+def open_requeue(requeued: str, reason: str, airflow_run_id: str | None = None) -> Run:
+    """The run that takes up the dump of a published run again, to replace it: the one there is, or a new one.
+
+    Raises ParameterError where `requeued` is not what its night shows.
+    """
+    with transaction() as c:
+        c.exec_driver_sql(LOCK_OPENING)
+        old = _get_run(c, requeued)
+        existing = _find_run(c, old, requeued)
+        if existing and existing.status == "published":
+            return existing
+        _check_shown(c, old)
+        run_id = existing.run_id if existing else _new_id(old.night)
+        _write_run(c, replace(old, run_id=run_id, supersedes=requeued, reason=reason), airflow_run_id)
+    return get_run(run_id)
+
+
+def find_requeue(old: Run) -> Run | None:
+    """The run that was opened to requeue a run, unless it was superseded in its turn."""
+    with transaction() as c:
+        return _find_run(c, old, old.run_id)
+
+
+def check_shown(run: Run) -> None:
+    """Raise ParameterError, naming the run that is, where a run is not what its night shows."""
+    with transaction() as c:
+        _check_shown(c, run)
+
+
+def _check_shown(c: sa.Connection, run: Run) -> None:
+    if run.status == "published":
+        return
+    query = "SELECT run_id FROM sentiment.run WHERE night = :night AND source = :source AND status = 'published'"
+    shown = c.execute(sa.text(query), {"night": run.night, "source": run.source}).scalars().first()
+    raise ParameterError(
+        f"Run {run.run_id} is {run.status}, and only a run that its night shows can be requeued; "
+        f"night {run.night} shows {shown or 'none'}.",
+        f"sentiment quarantine requeue {shown}" if shown else "make nightly",
+    )
+
+
+def _new_id(night: date) -> str:
+    return f"{night:%Y%m%d}-{uuid.uuid4().hex[:8]}"
+
+
+def _write_run(c: sa.Connection, run: Run, airflow_run_id: str | None) -> None:
+    """Write the run as one that begins, or begins again."""
+    names = ("run_id", "night", "source", "dump_id", "model_id", "supersedes", "reason")
+    c.execute(
+        sa.text(
+            "INSERT INTO sentiment.run (run_id, night, source, dump_id, model_id, airflow_run_id, status, "
+            "code_version, supersedes, reason) VALUES (:run_id, :night, :source, :dump_id, :model_id, "
+            ":airflow_run_id, 'running', :code_version, :supersedes, :reason) "
+            "ON CONFLICT (run_id) DO UPDATE SET status = 'running', airflow_run_id = excluded.airflow_run_id, "
+            "code_version = excluded.code_version, supersedes = excluded.supersedes, reason = excluded.reason, "
+            "verdict = NULL, finished_at = NULL"
+        ),
+        {name: getattr(run, name) for name in names}
+        | {"airflow_run_id": airflow_run_id, "code_version": code_version()},
+    )
+
+
+def _find_run(c: sa.Connection, like: Run, requeue_of: str | None = None) -> Run | None:
+    """The run of that night, source, dump and model that counts: the published one, else the one not over.
+
+    With `requeue_of` the one that was opened to replace that run.
+    """
+    which = "requeue_of = :requeue_of" if requeue_of else "(requeue_of IS NULL OR status = 'published')"
+    identity = {name: getattr(like, name) for name in ("night", "source", "dump_id", "model_id")}
     row = c.execute(
         sa.text(
-            f"SELECT {_RUN_COLUMNS} FROM sentiment.run WHERE night = :night AND source = :source "
-            "AND dump_id = :dump_id AND model_id = :model_id AND status <> 'superseded'"
+            f"SELECT * FROM (SELECT {_RUN_COLUMNS} FROM sentiment.run WHERE night = :night AND source = :source "
+            f"AND dump_id = :dump_id AND model_id = :model_id AND status <> 'superseded') AS found WHERE {which} "
+            "ORDER BY status = 'published' DESC LIMIT 1"
         ),
-        {"night": night, "source": source, "dump_id": dump_id, "model_id": model_id},
+        {**identity, "requeue_of": requeue_of},
     ).one_or_none()
     return _run(row) if row else None
 
@@ -207,15 +261,19 @@ def _published_otherwise(c: sa.Connection, night: date, source: str, dump_id: st
 def _run(row: sa.Row[Any]) -> Run:
     values = row._mapping
     names = ("run_id", "night", "source", "dump_id", "model_id", "status", "supersedes", "reason", "verdict")
-    return Run(**{n: values[n] for n in names}, counts={c: values[f"rows_{c}"] for c in COUNTS})
+    counts = {c: values[f"rows_{c}"] for c in COUNTS}
+    return Run(**{n: values[n] for n in names}, counts=counts, requeue_of=values["requeue_of"])
 
 
 def get_run(run_id: str) -> Run:
     """The run; ParameterError where there is none."""
     with transaction() as c:
-        row = c.execute(
-            sa.text(f"SELECT {_RUN_COLUMNS} FROM sentiment.run WHERE run_id = :run_id"), {"run_id": run_id}
-        ).one_or_none()
+        return _get_run(c, run_id)
+
+
+def _get_run(c: sa.Connection, run_id: str) -> Run:
+    query = f"SELECT {_RUN_COLUMNS} FROM sentiment.run WHERE run_id = :run_id"
+    row = c.execute(sa.text(query), {"run_id": run_id}).one_or_none()
     if row is None:
         raise ParameterError(f"There is no run {run_id!r}.", "sentiment runs")
     return _run(row)

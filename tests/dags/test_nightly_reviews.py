@@ -21,25 +21,36 @@ DAGS = Path(__file__).parents[2] / "dags"
 
 
 @pytest.fixture(scope="module")
-def dag(ready: object) -> DAG:
+def dags(ready: object) -> dict[str, Any]:
     bag = DagBag(str(DAGS))
     assert bag.import_errors == {}
     assert {Path(d.fileloc).name for d in bag.dags.values()} == {p.name for p in DAGS.glob("*.py")}
-    found: Any = bag.dags["nightly_reviews"]
-    return found  # type: ignore[no-any-return]
+    return dict(bag.dags)
 
 
-def test_the_night_reads_left_to_right(dag: DAG) -> None:
-    order: Any = dag.topological_sort()  # type: ignore[no-untyped-call]
+@pytest.fixture(scope="module")
+def dag(dags: dict[str, DAG]) -> DAG:
+    return dags["nightly_reviews"]
+
+
+NIGHTS = pytest.mark.parametrize("dag_id", ["nightly_reviews", "requeue_quarantine"])
+
+
+@NIGHTS
+def test_the_night_reads_left_to_right(dags: dict[str, Any], dag_id: str) -> None:
+    order: Any = dags[dag_id].topological_sort()
     assert [task.task_id for task in order] == list(STEPS)
     for before, after in pairwise(STEPS):
-        assert after in dag.task_dict[before].downstream_task_ids
+        assert after in dags[dag_id].task_dict[before].downstream_task_ids
 
 
-def test_every_task_has_a_timeout_and_spark_has_one_place(dag: DAG) -> None:
+@NIGHTS
+def test_every_task_has_a_timeout_and_spark_has_one_place(dags: dict[str, DAG], dag_id: str) -> None:
+    dag = dags[dag_id]
     assert all(task.execution_timeout for task in dag.tasks)
     assert {t.task_id for t in dag.tasks if t.pool == "spark"} == {"ingest", "validate", "score", "publish"}
     assert [t.task_id for t in dag.tasks if t.outlets] == ["publish"]
+    assert all(task.on_failure_callback and task.retry_policy is RETRY_POLICY for task in dag.tasks)
     assert (dag.max_active_runs, dag.catchup) == (1, False)
     assert dag.doc_md
 
@@ -63,6 +74,18 @@ def test_every_task_has_a_timeout_and_spark_has_one_place(dag: DAG) -> None:
 def test_wrong_params_are_refused(dag: DAG, name: str, value: object) -> None:
     params: Any = dag.params
     assert params.get_param(name).description
+    with pytest.raises(ParamValidationError):
+        params.get_param(name).resolve(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("run_id", "20261122"), ("run_id", "x; DROP"), ("run_id", None), ("reason", ""), ("dry_run", "no")],
+)
+def test_wrong_params_of_a_requeue_are_refused(dags: dict[str, Any], name: str, value: object) -> None:
+    params = dags["requeue_quarantine"].params
+    assert params.get_param(name).description
+    assert params.get_param("dry_run").value is True
     with pytest.raises(ParamValidationError):
         params.get_param(name).resolve(value)
 

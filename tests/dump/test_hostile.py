@@ -51,7 +51,7 @@ CORPUS: dict[str, tuple[bytes, list[str]]] = {
                    ["accepted", "readable", "readable", "duplicate"]),
     "numbers.jsonl": (b'{"review": 12, "note": 1e400, "date": 99999999999999999999}\n{"review": true, "note": NaN}\n',
                       ["rating_in_range", "rating_in_range"]),
-    "entities.jsonl": (b'{"review": "Un &#0; film"}\n{"review": "Un film &#xD83D; &#1114112; beau"}\n',
+    "entities.jsonl": (b'{"review": "Un &#0; film"}\n{"review": "Film &#xD83D; &#1114112; magnifique et touchant"}\n',
                        ["no_nul", "accepted"]),
 }  # fmt: skip
 

@@ -91,6 +91,7 @@ sentiment.v_runs
   published_at         timestamp with time zone
   supersedes           text
   is_last_good         boolean
+  requeue_of           text
 
 sentiment.v_quarantine_reasons
   run_id               text
@@ -98,6 +99,7 @@ sentiment.v_quarantine_reasons
   source               text
   rule_name            text
   n_records            bigint
+  n_requeued           bigint
 
 drift.v_drift
   night                date

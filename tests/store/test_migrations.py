@@ -36,7 +36,24 @@ INSERT INTO sentiment.review_sentiment (review_id, model_id, label, score, p_pos
 INSERT INTO sentiment.film_night (night, source, item_id, model_id, n, n_positive, n_fresh, n_fresh_positive, run_id)
   VALUES ('2026-03-02', 'old', 'f1', 'm', 1000, 1000, 1000, 1000, '20260302-00000000');
 """
-EARLIER = {"0001": FIRST_EDITION}
+SECOND_EDITION = (
+    FIRST_EDITION.replace("first_night, last_night,", "first_night,").replace(
+        "'2026-03-02', '2026-03-02', ", "'2026-03-02', "
+    )
+    + """
+INSERT INTO sentiment.dump (dump_id, source, uri) VALUES ('e', 'old', 'u');
+INSERT INTO sentiment.run (run_id, night, source, dump_id, model_id, status, code_version, supersedes) VALUES
+  ('20260302-00000001', '2026-03-02', 'old', 'd', 'm', 'superseded', '0', NULL),
+  ('20260302-00000002', '2026-03-02', 'old', 'e', 'm', 'failed', '0', '20260302-00000000');
+INSERT INTO sentiment.quarantine (run_id, file_no, record_no, reasons, details, raw, raw_bytes, raw_sha256, byte_offset)
+  SELECT '20260302-00000000', 0, 1000 + n, '{text_present}', 'x', 'x', 1, 'x', n FROM generate_series(1, 1000) n;
+INSERT INTO sentiment.review_version (review_id, content_hash, source, text, text_hash, run_id, sentiments)
+  SELECT n::text, 'other', 'old', 'x', 'x', '20260302-00000000', '[]' FROM generate_series(1, 1000) n;
+INSERT INTO sentiment.item VALUES ('old', 'f1', 'film', 'Le Lac', '20260302-00000000');
+INSERT INTO sentiment.forgotten (kind, key_hash) VALUES ('review', 'x');
+"""
+)
+EARLIER = {"0001": FIRST_EDITION, "0002": SECOND_EDITION}
 """Each revision before the newest -> rows as that edition wrote them."""
 
 
@@ -146,6 +163,17 @@ def test_data_survive_and_no_lock_is_long(ready: Machine, start: str) -> None:
         assert one("SELECT n_reviews FROM sentiment.v_daily_sentiment WHERE is_last_good", "reader") == 1000
         assert one("SELECT rows_published FROM sentiment.v_runs WHERE is_last_good", "reader") == 2
         assert one("SELECT bool_and(indisvalid) FROM pg_index") is True
+        assert "COALESCE(supersedes" in one("SELECT pg_get_indexdef('sentiment.run_identity'::regclass)")
+
+
+def test_widening_the_identity_is_done_again_where_it_was_killed(ready: Machine) -> None:
+    with new_database(ready):
+        migrate.upgrade("0002")
+        with database.transaction("owner") as c:
+            c.exec_driver_sql("CREATE INDEX run_identity_wider ON sentiment.run (night)")
+            c.exec_driver_sql("DROP INDEX sentiment.run_identity")
+        assert migrate.upgrade() == migrate.head()
+        assert "UNIQUE" in one("SELECT pg_get_indexdef('sentiment.run_identity'::regclass)")
 
 
 @pytest.mark.parametrize(

@@ -38,16 +38,17 @@ MODEL = "demo-fr"
 
 @dataclass(frozen=True)
 class Attempt:
-    """One night to publish: where its dump is, and whether it replaces another."""
+    """One night to publish: where its dump is, and whether it replaces another, or a run of the same dump."""
 
     source: str
     night: date
     dump: Path
     supersede: bool = False
+    requeue_of: str | None = None
 
     @property
     def reason(self) -> str | None:
-        return "the matrix asked" if self.supersede else None
+        return "the matrix asked" if self.supersede or self.requeue_of else None
 
 
 def made_up_probability(text: str) -> float:
@@ -94,13 +95,19 @@ def publish_without_spark(attempt: Attempt, told: Callable[[ledger.Step], None] 
     """One attempt to publish the night: open its run, stage it, merge."""
     dump_id = hashlib.sha256(attempt.dump.read_bytes()).hexdigest()
     ledger.record_dump(dump_id, attempt.source, str(attempt.dump), [_file(attempt.dump)])
-    run = ledger.open_run(
-        attempt.night, attempt.source, dump_id, MODEL, supersede=attempt.supersede, reason=attempt.reason
-    )
+    run = _opened(attempt, dump_id)
     with ledger.step(run.run_id, "publish") as step:
         expected = stage(run, step, attempt)
         told(step)
         publishing.merge(run, step, expected)
+
+
+def _opened(attempt: Attempt, dump_id: str) -> ledger.Run:
+    if attempt.requeue_of:
+        return ledger.open_requeue(attempt.requeue_of, str(attempt.reason))
+    return ledger.open_run(
+        attempt.night, attempt.source, dump_id, MODEL, supersede=attempt.supersede, reason=attempt.reason
+    )
 
 
 def _file(path: Path) -> DumpFile:
@@ -169,10 +176,15 @@ def _insert(staging: Staging, kind: str, rows: list[dict[str, Any]]) -> None:
 def run_whole(spark: SparkSession, attempt: Attempt, resume: bool = False) -> None:
     """Every step of the night as Airflow runs them; `resume` leaves out what is done, as clearing a task does."""
     from sentiment.jobs import ingest, publish, score, validate
-    from sentiment.orchestration import steps
+    from sentiment.orchestration import requeueing, steps
 
-    request = steps.Request(attempt.night, attempt.source, MODEL, str(attempt.dump), attempt.supersede, attempt.reason)
-    found = steps.find_dump(request)
+    if attempt.requeue_of:
+        found = requeueing.find(attempt.requeue_of, attempt.reason)
+    else:
+        asked = steps.Request(
+            attempt.night, attempt.source, MODEL, str(attempt.dump), attempt.supersede, attempt.reason
+        )
+        found = steps.find_dump(asked)
     if found.nothing_new:
         return
     jobs = {"ingest": ingest.work, "validate": validate.work, "score": score.work, "publish": publish.work}

@@ -99,9 +99,9 @@ class Reading:
     encoding: str | None = None
 
 
-def received_key(dump_id: str, encoding: Encoding) -> str:
-    """Where a dump's records lie in the lake: another encoding cuts other records."""
-    return f"dump={dump_id}/as={encoding.name}.{CUTTING_VERSION}"
+def received_key(dump_id: str, encoding: str) -> str:
+    """Where a dump's records lie in the lake: in another encoding they are others."""
+    return f"dump={dump_id}/as={encoding}.{CUTTING_VERSION}"
 
 
 def receive(uri: str, config: Settings, lake: Lake, reading: Reading = Reading()) -> Dump:
@@ -117,7 +117,7 @@ def receive(uri: str, config: Settings, lake: Lake, reading: Reading = Reading()
     files, layouts = [f for f, _ in taken], [layout for _, layout in taken]
     profile = _one_profile(layouts, candidates, reading.source, uri)
     dump_id = hashlib.sha256("\n".join(sorted(f.sha256 for f in files)).encode()).hexdigest()
-    key = received_key(dump_id, encoding)
+    key = received_key(dump_id, encoding.name)
     if lake.committed("received", key):
         lake.filesystem.delete_dir(lake.local(attempt))
     else:

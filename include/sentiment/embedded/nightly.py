@@ -1,11 +1,11 @@
-"""`make nightly`: one night on this machine, from a bare checkout to a summary in words."""
+"""`make nightly` and requeues: one night on this machine, from a bare checkout to a summary in words."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from sentiment.database import transaction
 from sentiment.embedded import airflow, machine, sample_dump
 from sentiment.embedded.machine import Machine, Tell, stage
 from sentiment.errors import InfrastructureError, ParameterError, SentimentError, from_record
-from sentiment.orchestration import steps
+from sentiment.ledger import Run
+from sentiment.orchestration import requeueing, steps
 from sentiment.settings import Settings
 
-DAG = "nightly_reviews"
+DAG, REQUEUE_DAG = "nightly_reviews", "requeue_quarantine"
 POLL_S = 0.5
 
 
@@ -46,18 +47,39 @@ def run(params: dict[str, Any], tell: Tell) -> Outcome:
     config = settings.load()
     dump = params.get("dump") or str(_sample(config, date.fromisoformat(night), tell))
     conf = {"source": config.source, "model": config.model, **params, "night": night, "dump": _absolute(dump)}
-    began = datetime.now(UTC)
-    if airflow.scheduler_would_interfere(config, ready.env, DAG):
+    began, log = datetime.now(UTC), _through_airflow(DAG, f"Night {night}", conf, ready, tell)
+    return _outcome(_run_of(conf), began, log, ready)
+
+
+def requeue(run_id: str, reason: str, otherwise: requeueing.Otherwise, tell: Tell) -> Outcome:
+    """Prepare the machine and run the night of a published run again, to let mended records through.
+
+    Raises what `requeueing.plan` raises, and the error of the task that failed.
+    """
+    ready = machine.prepare(settings.load(), tell)
+    planned = requeueing.plan(run_id)
+    tell(planned.words)
+    conf = {"run_id": run_id, "reason": reason, "dry_run": False, **asdict(otherwise)}
+    began, log = datetime.now(UTC), _through_airflow(REQUEUE_DAG, f"Requeue of {run_id}", conf, ready, tell)
+    return _outcome(_requeue_of(planned.run), began, log, ready)
+
+
+def _through_airflow(dag: str, what: str, conf: dict[str, Any], ready: Machine, tell: Tell) -> Path:
+    config = settings.load()
+    if airflow.scheduler_would_interfere(config, ready.env, dag):
         raise ParameterError(
-            f"Airflow's UI is up and {DAG} is switched on there: its scheduler would take part in this night.",
-            f"trigger it at http://127.0.0.1:{config.airflow_port}/dags/{DAG}, or: make down",
+            f"Airflow's UI is up and {dag} is switched on there: its scheduler would take part in this night.",
+            f"trigger it at http://127.0.0.1:{config.airflow_port}/dags/{dag}, or: make down",
         )
-    with stage(tell, f"Night {night} through Airflow's DAG {DAG}") as words, airflow.night_in_progress(ready.env):
-        log = _dags_test(config, ready, conf, tell)
+    with stage(tell, f"{what} through Airflow's DAG {dag}") as words, airflow.night_in_progress(ready.env):
+        log = _dags_test(config, ready, dag, conf, tell)
         words.append(f"log {log}")
-    row = _run_of(conf)
+    return log
+
+
+def _outcome(row: sa.Row[Any], began: datetime, log: Path, ready: Machine) -> Outcome:
     nothing_new = row.published_at is not None and row.published_at < began
-    return Outcome(row.run_id, nothing_new, log, psql_line(config, ready))
+    return Outcome(row.run_id, nothing_new, log, psql_line(settings.load(), ready))
 
 
 def _absolute(dump: str) -> str:
@@ -83,11 +105,12 @@ def _sample(config: Settings, night: date, tell: Tell) -> Path:
     return path
 
 
-def _dags_test(config: Settings, ready: Machine, conf: dict[str, Any], tell: Tell) -> Path:
-    log = config.home / "logs" / f"nightly-{conf['night']}-{datetime.now():%Y%m%dT%H%M%S}.log"
+def _dags_test(config: Settings, ready: Machine, dag: str, conf: dict[str, Any], tell: Tell) -> Path:
+    which = f"nightly-{conf['night']}" if dag == DAG else f"requeue-{conf['run_id']}"
+    log = config.home / "logs" / f"{which}-{datetime.now():%Y%m%dT%H%M%S}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     note = log.with_suffix(".failure.json")
-    command = [str(airflow.bin_folder() / "airflow"), "dags", "test", DAG, "--conf", json.dumps(conf)]
+    command = [str(airflow.bin_folder() / "airflow"), "dags", "test", dag, "--conf", json.dumps(conf)]
     env = {**ready.env, "SENTIMENT_FAILURE_NOTE": str(note), "COLUMNS": "200"}
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT, cwd=config.home)
@@ -163,4 +186,12 @@ def _run_of(conf: dict[str, Any]) -> sa.Row[Any]:
                 "ORDER BY status DESC, finished_at DESC LIMIT 1"
             ),
             conf,
+        ).one()
+
+
+def _requeue_of(old: Run) -> sa.Row[Any]:
+    with transaction() as c:
+        return c.execute(
+            sa.text("SELECT run_id, published_at FROM sentiment.v_runs WHERE requeue_of = :old AND model_id = :model"),
+            {"old": old.run_id, "model": old.model_id},
         ).one()

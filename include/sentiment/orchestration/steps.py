@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -65,7 +66,7 @@ def find_dump(request: Request) -> Found:
     from sentiment.scoring import registry
 
     config = settings.load()
-    _check_schema()
+    check_schema()
     model = registry.find(request.model, config)
     reading = Reading(request.source, request.profile, request.encoding)
     dump = receive(request.dump, config, Lake(config.lake), reading)
@@ -83,14 +84,18 @@ def find_dump(request: Request) -> Found:
     if run.status == "published":
         log.info("nothing new: run %s has published this dump", run.run_id)
         return Found(run.run_id, nothing_new=True)
+    return begin(run, dump, request.allow)
+
+
+def begin(run: ledger.Run, dump: Dump, allow: Collection[str]) -> Found:
+    """Write down how the dump's records are read, unless a rule for the whole batch stops it; later steps go by it."""
     with ledger.step(run.run_id, "find_dump") as step:
         _check_received(dump.dump_id, dump.key)
-        step.detail = dump.detail() | {"allow": sorted(request.allow)}
         log.info("read by the source profile %s: %s", dump.profile.name, dump.mapping_words())
         step.counts["read"] = sum(f.n_records for f in dump.files)
-        broken, kept = batch.on_arrival(run, _arrival(dump), config)
-        step.detail |= kept
-        step.detail["allowed"] = batch.stop_unless_allowed(run, broken, request.allow)
+        broken, kept = batch.on_arrival(run, _arrival(dump), settings.load())
+        step.detail = dump.detail() | kept | {"allow": sorted(allow)}
+        step.detail["allowed"] = batch.stop_unless_allowed(run, broken, allow)
         step.progress(step.counts["read"], step.counts["read"])
         ledger.phase("dump found")
     return Found(run.run_id, nothing_new=False)
@@ -109,7 +114,8 @@ def _check_received(dump_id: str, key: str) -> None:
         raise InfrastructureError(f"The records of dump {dump_id} were just removed from the lake.", "make nightly")
 
 
-def _check_schema() -> None:
+def check_schema() -> None:
+    """Raise SetupError where the reviews database is not at this code's revision."""
     from sentiment.store import migrate
 
     there, known = migrate.current("writer"), migrate.head()
@@ -177,7 +183,8 @@ def summary(run_id: str, nothing_new: bool = False, dry_run: bool = False) -> st
     """What became of a run, in words."""
     run = ledger.get_run(run_id)
     if nothing_new:
-        return f"Nothing new: run {run_id} has published this dump for night {run.night} before; nothing was changed."
+        did = f"requeued run {run.requeue_of}" if run.requeue_of else f"published this dump for night {run.night}"
+        return f"Nothing new: run {run_id} has {did} before; nothing was changed."
     n = run.counts
     words = (
         f"Night {run.night} of {run.source} by {run.model_id}: {n['read']:,} records read, {n['accepted']:,} accepted, "
@@ -187,9 +194,16 @@ def summary(run_id: str, nothing_new: bool = False, dry_run: bool = False) -> st
     words += "".join(f". {told}" for told in batch.told(run_id))
     if dry_run:
         return f"{words}. Dry run: nothing was published."
-    return (
-        f"{words}, {n['published']:,} published, {share_words(run_id)} of them positive. Drift: {drift_words(run_id)}."
-    )
+    words += f", {n['published']:,} published, {share_words(run_id)} of them positive. Drift: {drift_words(run_id)}."
+    return f"{words} {requeue_words(run)}" if run.requeue_of else words
+
+
+def requeue_words(run: ledger.Run) -> str:
+    """How the records fared that a run took up again."""
+    from sentiment.store import quarantine
+
+    passed, total = quarantine.taken(str(run.requeue_of), run.run_id)
+    return f"{passed:,} of the {total:,} requeued records passed; {total - passed:,} are refused again."
 
 
 def share_words(run_id: str) -> str:

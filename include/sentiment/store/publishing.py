@@ -157,20 +157,29 @@ def _checked(c: sa.Connection, run: ledger.Run, staging: Staging, expected: Expe
 
 
 def _supersede(c: sa.Connection, run: ledger.Run) -> list[str]:
-    """Take back the night this run was asked to replace, by whatever model; what it touched is left in `unsettled`."""
-    keys = {"night": run.night, "source": run.source, "dump_id": run.dump_id}
+    """Take back the night this run was asked to replace, by whatever model; what it touched is left in `unsettled`.
+
+    That night is another dump's, or, where a run was requeued, the same dump's.
+    """
+    keys = {"night": run.night, "source": run.source, "dump_id": run.dump_id, "requeue_of": run.requeue_of}
     c.exec_driver_sql("CREATE TEMP TABLE unsettled (review_id text NOT NULL) ON COMMIT DROP")
     replaced = (
         c.execute(
             sa.text(
                 "UPDATE sentiment.run SET status = 'superseded' WHERE night = :night AND source = :source "
-                "AND status = 'published' AND dump_id <> :dump_id RETURNING run_id"
+                "AND status = 'published' AND (dump_id <> :dump_id OR :requeue_of IS NOT NULL) RETURNING run_id"
             ),
             keys,
         )
         .scalars()
         .all()
     )
+    if run.requeue_of and run.requeue_of not in replaced:
+        raise DataError(
+            f"Night {run.night} was published as {', '.join(replaced) or 'nothing'} meanwhile, so there is no use in "
+            f"requeueing {run.requeue_of}.",
+            f"sentiment quarantine list --night {run.night}",
+        )
     if not replaced:
         return []
     if run.supersedes is None or not run.reason:
@@ -216,6 +225,8 @@ def _merge(c: sa.Connection, run: ledger.Run, staging: Staging, staged: str, rep
     for statement in (*scores, INSERT_FILM_NIGHT, ITEM_NEWEST if newest else ITEM_MISSING):
         c.execute(sa.text(statement.format(**scope)), values)
     c.execute(sa.text(INSERT_QUARANTINE.format(table=staging.table("quarantine"))), values)
+    if run.requeue_of:
+        c.execute(sa.text(LINK_REQUEUED), values)
     c.execute(sa.text(INSERT_PROFILE.format(table=staging.table("profile"))), values)
     n_others: int = c.execute(sa.text(PUBLISHED.format(**scope, newest=newest)), values).scalar_one()
     return n_new + n_others
@@ -404,6 +415,13 @@ SELECT DISTINCT ON (file_no, record_no) :run_id, file_no, record_no, reasons, de
   byte_offset FROM {table} ORDER BY file_no, record_no
 ON CONFLICT (run_id, file_no, record_no) DO NOTHING
 """
+
+LINK_REQUEUED = """
+UPDATE sentiment.quarantine q SET requeued_in = :run_id WHERE q.run_id = ANY(:replaced) AND NOT EXISTS (
+  SELECT 1 FROM sentiment.quarantine again
+  WHERE again.run_id = :run_id AND again.file_no = q.file_no AND again.record_no = q.record_no)
+"""
+"""What was refused then and is not refused now was taken by this run, be it as a duplicate."""
 
 PUBLISHED = f"""
 SELECT count(*) FROM {{staged}} s

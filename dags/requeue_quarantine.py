@@ -1,0 +1,87 @@
+"""
+# Requeue quarantined records
+
+After a rule, a setting or the way a dump is read was mended: lets the records through that a published night had
+refused, and that pass now.
+
+`find_dump >> ingest >> validate >> score >> audit >> publish >> track_drift >> report`
+
+**What.** The night is run again as a whole, from its very dump, by today's rules, as a new run that replaces the
+published one. So it is all there or not at all, counts add up, and every row leads to its record; texts scored before
+are not scored again. Each refused record that passes names the new run in `quarantine.requeued_in`; one that does not
+stands in the new run's quarantine.
+
+**Parameters.** `run_id` as `sentiment quarantine list` shows it, and a `reason`, which is kept; `profile` or `encoding`
+where the dump is to be read otherwise than before. It is a **dry run** unless `dry_run` is switched off: find_dump's
+log tells what would be run again, and the other tasks are skipped.
+
+```json
+{"run_id": "20261122-1a2b3c4d", "reason": "texts may be 40,000 characters long", "dry_run": false}
+```
+
+`sentiment quarantine requeue RUN --reason '…' --replace` does the same.
+
+**Where the records come from.** The lake, for `SENTIMENT_KEEP_LAKE_DAYS`; after that the dump's files, which must be
+as they were: an error names the one that is gone or another.
+
+**The same again** changes nothing; a failed or killed one is gone on with. A run that is replaced already, or refused
+nothing, is told so. The report says how many records passed this time and how many are refused again.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+from airflow.sdk import Param, dag, get_current_context, task
+from sentiment.orchestration.airflow_side import TASK_DEFAULTS, note_failure, use_connections
+from sentiment.orchestration.night_tasks import after_find_dump
+
+PARAMS = {
+    "run_id": Param(
+        type="string",
+        pattern=r"^\d{8}-[0-9a-f]{8}$",
+        description="the published run, as `sentiment quarantine list` shows",
+    ),
+    "reason": Param(
+        None, type=["null", "string"], minLength=1, maxLength=500, description="what was mended; needed to run it"
+    ),
+    "profile": Param(
+        None,
+        type=["null", "string"],
+        pattern=r"^[a-z][a-z0-9_-]{0,30}$",
+        description="`sentiment source list`; empty: the source profile it was read by, as it is today",
+    ),
+    "encoding": Param(
+        None,
+        type=["null", "string"],
+        pattern=r"^[a-z0-9-]{3,20}$",
+        description="the dump's encoding, where it was taken for another",
+    ),
+    "dry_run": Param(True, type="boolean", description="only tell what would be run again; off: run and replace"),
+}
+
+
+@dag(
+    schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Paris"),
+    catchup=False,
+    max_active_runs=1,
+    params=PARAMS,
+    default_args={**TASK_DEFAULTS, "on_failure_callback": note_failure},
+    doc_md=__doc__,
+    tags=["sentiment"],
+)
+def requeue_quarantine() -> None:
+    @task.short_circuit(execution_timeout=timedelta(hours=2))
+    def find_dump() -> dict[str, Any] | None:
+        from sentiment.orchestration import requeueing
+
+        use_connections()
+        return requeueing.find_or_tell(get_current_context())
+
+    after_find_dump(find_dump())
+
+
+requeue_quarantine()

@@ -1,0 +1,275 @@
+"""Where a requeue takes its records from, what it refuses in words, and one through Spark from end to end."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy as sa
+from sentiment import ledger, settings
+from sentiment.bench import nights, oracle
+from sentiment.bench.nights import Attempt, run_whole
+from sentiment.database import transaction
+from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError, SetupError
+from sentiment.lake import Lake
+from sentiment.ledger import Run
+from sentiment.orchestration import maintenance, requeueing, steps
+from sentiment.store import forgetting, publishing, quarantine
+
+from tests.store import small_night
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+NIGHT = date(2026, 4, 13)
+LONG_AGO = "now() - interval '5 years'"
+_NUMBERS = count(1)
+
+
+def rows(query: str, **values: object) -> list[tuple[Any, ...]]:
+    with transaction("owner") as c:
+        return [tuple(row) for row in c.execute(sa.text(query), values)]
+
+
+class Scene:
+    """A dump of its own, taken in by find_dump and published without Spark, with a few records refused."""
+
+    def __init__(self, folder: Path) -> None:
+        self.source, self.lake, self.folder = f"again_{next(_NUMBERS)}", Lake(), folder
+        self.dump = Path(shutil.copy(nights.dump(NIGHT, 1), folder / "dump.jsonl"))
+
+    def publish(self, uri: Path | None = None) -> Run:
+        request = steps.Request(NIGHT, self.source, nights.MODEL, str(uri or self.dump))
+        return self.merge(steps.find_dump(request).run_id)
+
+    def merge(self, run_id: str) -> Run:
+        run = ledger.get_run(run_id)
+        with ledger.step(run_id, "publish") as step:
+            publishing.merge(run, step, nights.stage(run, step, Attempt(self.source, NIGHT, self.dump)))
+        return ledger.get_run(run_id)
+
+    def empty_lake(self, run: Run) -> None:
+        self.lake.remove("received", f"dump={run.dump_id}")
+
+    def problems(self, key: str) -> set[str | None]:
+        """What is wrong with the records received under that key."""
+        files = [file for part in self.lake.committed("received", key) for file in part.files]
+        return {row["problem"] for file in files for row in pq.read_table(self.lake.local(file)).to_pylist()}
+
+    def received(self, run: Run) -> list[dict[str, Any]]:
+        files = [file for part in self.lake.committed("received", f"dump={run.dump_id}") for file in part.files]
+        return [row for file in files for row in pq.read_table(self.lake.local(file)).to_pylist()]
+
+
+@pytest.fixture
+def scene(ready: object, tmp_path: Path) -> Iterator[Scene]:
+    found = Scene(tmp_path)
+    yield found
+    for (dump_id,) in rows("SELECT DISTINCT dump_id FROM sentiment.run WHERE source = :s", s=found.source):
+        found.lake.remove("received", f"dump={dump_id}")
+    small_night.remove(found.source)
+
+
+def with_setting(monkeypatch: pytest.MonkeyPatch, name: str, value: int) -> None:
+    monkeypatch.setenv(f"SENTIMENT_{name}", str(value))
+    settings.load.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def settings_as_before() -> Iterator[None]:
+    yield
+    settings.load.cache_clear()
+
+
+def test_records_come_from_the_lake_while_it_has_them(scene: Scene) -> None:
+    old = scene.publish()
+    scene.dump.write_bytes(b"another by now")
+    found = requeueing.find(old.run_id, "mended", airflow_run_id="airflow's")
+    new = ledger.get_run(found.run_id)
+    assert (new.requeue_of, new.status, new.reason, found.nothing_new) == (old.run_id, "running", "mended", False)
+    assert new.counts["read"] == nights.RECORDS == len(scene.received(old))
+    assert how(new.run_id) == how(old.run_id)
+    assert requeueing.find(old.run_id, "mended").run_id == new.run_id
+
+
+def test_else_from_the_dumps_files(scene: Scene) -> None:
+    old = scene.publish()
+    before = scene.received(old)
+    scene.empty_lake(old)
+    found = requeueing.find(old.run_id, "mended")
+    assert scene.received(old) == before
+    assert how(found.run_id) == how(old.run_id)
+
+
+def how(run_id: str) -> list[object]:
+    """How the steps of a run were told to read its records."""
+    detail = ledger.done(run_id, "find_dump").detail
+    return [detail[name] for name in ("layouts", "profile", "received")]
+
+
+def test_a_dump_taken_for_another_encoding_is_received_again(scene: Scene) -> None:
+    scene.dump.write_bytes(scene.dump.read_bytes() + b'{"id": "z", "date": "2026-04-12", "review": "d\xe9\xe7u"}\n')
+    old = scene.publish()
+    assert scene.problems(str(how(old.run_id)[2])) == {None, "not_utf8"}
+    found = requeueing.find(old.run_id, "mended", requeueing.Otherwise(encoding="iso-8859-1"))
+    received = str(how(found.run_id)[2])
+    assert received == f"dump={old.dump_id}/as=iso-8859-1.1"
+    assert scene.problems(received) == {None}
+    with pytest.raises(ParameterError, match="There is no source profile 'none'"):
+        requeueing.find(old.run_id, "mended", requeueing.Otherwise(profile="none"))
+
+
+def test_files_that_are_gone_or_others_are_named(scene: Scene) -> None:
+    old = scene.publish()
+    scene.empty_lake(old)
+    scene.dump.write_bytes(scene.dump.read_bytes() + b"\n")
+    with pytest.raises(DumpRefusedError, match=rf"{scene.dump}, is another by now: its SHA-256 is") as refused:
+        requeueing.plan(old.run_id)
+    assert f"DUMP={scene.dump} DATE={NIGHT} SUPERSEDE=" in refused.value.try_next
+    scene.dump.unlink()
+    with pytest.raises(DumpNotFoundError, match=rf"File 0 of run {old.run_id}'s dump, {scene.dump}, is gone"):
+        requeueing.find(old.run_id, "mended")
+    assert rows("SELECT count(*) FROM sentiment.run WHERE source = :s", s=scene.source) == [(1,)]
+
+
+def test_a_folder_that_holds_more_by_now_is_no_more_the_dump(scene: Scene) -> None:
+    shutil.copy(scene.dump, scene.folder / "second.jsonl")
+    old = scene.publish(scene.folder)
+    scene.empty_lake(old)
+    more = Path(shutil.copy(scene.dump, scene.folder / "more.jsonl"))
+    with pytest.raises(DumpRefusedError, match=rf"holds 3 files, and held 2 .* new are: {more}\."):
+        requeueing.find(old.run_id, "mended")
+    more.unlink()
+    requeueing.find(old.run_id, "mended")
+    assert len(scene.received(old)) == 2 * nights.RECORDS
+
+
+def test_records_that_were_too_long_are_received_again_whole(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    longest = max(len(line) for line in scene.dump.read_bytes().splitlines())
+    with_setting(monkeypatch, "MAX_RECORD_BYTES", longest - 1)
+    old = scene.publish()
+    assert {row["problem"] for row in scene.received(old)} == {None, "too_long"}
+    with_setting(monkeypatch, "MAX_RECORD_BYTES", longest + 1)
+    kept = scene.dump.rename(scene.folder / "elsewhere")
+    requeueing.find(old.run_id, "mended")  # what the lake has is better than nothing
+    assert {row["problem"] for row in scene.received(old)} == {None, "too_long"}
+    kept.rename(scene.dump)
+    with ledger.step(old.run_id, "report"), pytest.raises(InfrastructureError, match=f"Run {old.run_id} works on"):
+        requeueing.find(old.run_id, "mended")
+    requeueing.find(old.run_id, "mended")
+    assert {row["problem"] for row in scene.received(old)} == {None}
+    assert max(len(row["raw"]) for row in scene.received(old)) == longest
+
+
+def test_what_can_not_be_requeued_is_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = scene.publish()
+    for reason in (None, "", "  "):
+        with pytest.raises(ParameterError, match="needs a reason") as refused:
+            requeueing.find(old.run_id, reason)
+        assert refused.value.try_next == f"sentiment quarantine requeue {old.run_id} --reason 'why' --replace"
+    rows("UPDATE sentiment.quarantine SET reasons = '{forgotten}' WHERE run_id = :r RETURNING 1", r=old.run_id)
+    with pytest.raises(ParameterError, match="refused no record that could pass"):
+        requeueing.plan(old.run_id)
+    rows("UPDATE sentiment.run SET status = 'failed' WHERE run_id = :r RETURNING 1", r=old.run_id)
+    with pytest.raises(ParameterError, match="is failed, and only a run that its night shows"):
+        requeueing.plan(old.run_id)
+    monkeypatch.setattr("sentiment.store.migrate.head", lambda: "9999")
+    with pytest.raises(SetupError, match="this code needs 9999"):
+        requeueing.find(old.run_id, "mended")
+
+
+def test_one_that_is_over_is_nothing_new(scene: Scene) -> None:
+    old = scene.publish()
+    new = scene.merge(requeueing.find(old.run_id, "mended").run_id)
+    assert requeueing.find(old.run_id, "mended") == steps.Found(new.run_id, nothing_new=True)
+    assert requeueing.plan(old.run_id).words == f"Nothing new: run {new.run_id} has requeued run {old.run_id} before."
+    assert f"run {new.run_id} has requeued run {old.run_id} before" in steps.summary(new.run_id, nothing_new=True)
+    again = steps.find_dump(steps.Request(NIGHT, scene.source, nights.MODEL, str(scene.dump)))
+    assert again == steps.Found(new.run_id, nothing_new=True)
+
+
+def test_a_dry_run_in_airflow_tells_and_opens_nothing(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    old = scene.publish()
+    context: Any = {
+        "params": {"run_id": old.run_id, "reason": None, "dry_run": True, "profile": None, "encoding": None},
+        "dag_run": SimpleNamespace(run_id="airflow's"),
+    }
+    with caplog.at_level("INFO"):
+        assert requeueing.find_or_tell(context) is None
+    refused = len(rows("SELECT 1 FROM sentiment.quarantine WHERE run_id = :r", r=old.run_id))
+    assert f"Run {old.run_id} refused {refused} of {nights.RECORDS} records (refused {refused})" in caplog.text
+    assert rows("SELECT count(*) FROM sentiment.run WHERE source = :s", s=scene.source) == [(1,)]
+    context["params"] |= {"dry_run": False, "reason": "mended"}
+    found = requeueing.find_or_tell(context)
+    assert found
+    assert ledger.get_run(found["run_id"]).requeue_of == old.run_id
+
+
+def test_retention_keeps_the_records_that_either_run_needs(scene: Scene) -> None:
+    kind = "records of a dump no run needs"
+    old = scene.publish()
+    new_id = requeueing.find(old.run_id, "mended").run_id
+    mine = {f"received/dump={old.dump_id}"}
+    for aged, other in ((old.run_id, new_id), (new_id, old.run_id)):
+        for run_id, when in ((aged, LONG_AGO), (other, "now()")):
+            rows(f"UPDATE sentiment.run SET started_at = {when}, finished_at = {when} WHERE run_id = :r RETURNING 1",
+                 r=run_id)  # fmt: skip
+            rows(f"UPDATE sentiment.run_step SET heartbeat_at = {when} WHERE run_id = :r RETURNING 1", r=run_id)
+        assert not mine & {leftover.where for leftover in maintenance.find() if leftover.kind == kind}
+    rows(f"UPDATE sentiment.run SET started_at = {LONG_AGO}, finished_at = {LONG_AGO} WHERE source = :s RETURNING 1",
+         s=scene.source)  # fmt: skip
+    rows(f"UPDATE sentiment.run_step s SET heartbeat_at = {LONG_AGO} FROM sentiment.run r WHERE r.source = :s "
+         "AND r.run_id = s.run_id RETURNING 1", s=scene.source)  # fmt: skip
+    found = [leftover for leftover in maintenance.find() if leftover.where in mine]
+    assert len(found) == 1
+    requeueing.find(old.run_id, "mended")
+    assert [leftover.remove() for leftover in found] == [False]
+    assert len(scene.received(old)) == nights.RECORDS
+
+
+def test_forgetting_empties_the_payloads_of_both_runs(scene: Scene) -> None:
+    old = scene.publish()
+    new = scene.merge(requeueing.find(old.run_id, "mended").run_id)
+    review_id, author = rows("SELECT review_id, author FROM sentiment.review WHERE source = :s AND author IS NOT NULL "
+                             "ORDER BY 1 LIMIT 1", s=scene.source)[0]  # fmt: skip
+    said = f'{{"author": "{author}", "rating": 11}}'.encode()
+    rows("UPDATE sentiment.quarantine SET raw = :said WHERE record_no = (SELECT min(record_no) FROM "
+         "sentiment.quarantine WHERE run_id = :new) AND run_id IN (:old, :new) RETURNING 1",
+         said=said, old=old.run_id, new=new.run_id)  # fmt: skip
+    gone, _ = forgetting.remove(forgetting.find(review_id))
+    assert gone["payloads in sentiment.quarantine"] == 2
+
+
+def test_a_mended_rule_lets_records_through_from_end_to_end(
+    scene: Scene, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = oracle.read(scene.dump, scene.source, NIGHT).accepted
+    *_, bound, longer, _longest = sorted(len(review.text) for review in sound)
+    assert bound < longer
+    attempt = Attempt(scene.source, NIGHT, scene.dump)
+    with_setting(monkeypatch, "MAX_TEXT_CHARS", bound)
+    run_whole(spark, attempt)
+    ((old_id, n_scored),) = rows("SELECT run_id, rows_scored FROM sentiment.run WHERE source = :s", s=scene.source)
+    assert n_scored == len(sound) - 2
+    assert quarantine.requeueable(old_id)[1]["text_not_too_long"] == 2
+    with_setting(monkeypatch, "MAX_TEXT_CHARS", 20_000)
+    run_whole(spark, replace(attempt, requeue_of=old_id))
+    told = oracle.Oracle(scene.source, nights.scores(spark, {review.text for review in sound}).__getitem__)
+    told.publish(NIGHT, scene.dump)
+    assert told.violations() == []
+    new = ledger.get_run(rows("SELECT run_id FROM sentiment.run WHERE supersedes = :r", r=old_id)[0][0])
+    assert (new.counts["scored"], new.counts["reused"]) == (2, n_scored)
+    total = len(rows("SELECT 1 FROM sentiment.quarantine WHERE run_id = :r", r=old_id))
+    assert rows("SELECT DISTINCT details FROM sentiment.quarantine WHERE requeued_in = :r", r=new.run_id) == [
+        (f"text_not_too_long (text): the text is longer than {bound} characters (SENTIMENT_MAX_TEXT_CHARS)",)
+    ]
+    words = f"2 of the {total} requeued records passed; {total - 2} are refused again."
+    assert steps.summary(new.run_id).endswith(words)
