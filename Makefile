@@ -4,6 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv pip --quiet
+COMMA := ,
 SECONDS_SINCE = $$(( $$(date +%s) - began ))
 
 export PYTHONWARNINGS := ignore
@@ -18,7 +19,9 @@ help:  ## list the targets
 nightly: $(VENV)/.run  ## run one night on this machine, from nothing to a summary
 	@$(BIN)/sentiment nightly $(if $(DUMP),--dump '$(DUMP)') $(if $(DATE),--date '$(DATE)') \
 	  $(if $(MODEL),--model '$(MODEL)') $(if $(SOURCE),--source '$(SOURCE)') \
-	  $(if $(SUPERSEDE),--supersede '$(SUPERSEDE)') $(if $(DRY_RUN),--dry-run)
+	  $(if $(PROFILE),--profile '$(PROFILE)') $(if $(ENCODING),--encoding '$(ENCODING)') \
+	  $(if $(SUPERSEDE),--supersede '$(SUPERSEDE)') $(if $(DRY_RUN),--dry-run) \
+	  $(patsubst %,--allow %,$(subst $(COMMA), ,$(ALLOW))) $(if $(REASON),--reason '$(REASON)')
 
 test: lint  ## lint, types, unit and integration tests
 	@$(BIN)/python -m pytest $(PYTEST)

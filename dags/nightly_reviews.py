@@ -12,6 +12,9 @@ caught up by themselves (`airflow backfill create --dag-id nightly_reviews --fro
 **Parameters.** All may stay empty. `night` is a Paris date; `dump` a file, a folder or a glob (without it the
 place in `SENTIMENT_DUMPS` is looked at and waited for); `model` one of `sentiment model list`. With `dry_run`
 everything happens but publishing. `supersede`, with a `reason`, replaces a night that another dump published.
+`allow`, with a `reason`, lets a batch pass that one of these rules stops: `dump_date` (its name dates it otherwise),
+`same_dump` (another night published it), `schema_change` (a column is gone), `row_count` (far fewer or more than
+recent nights had), `quarantine_share` (too many records refused).
 
 ```json
 {"night": "2026-11-22", "dump": "/data/reviews-2026-11-22.jsonl.gz", "model": "demo-fr"}
@@ -34,6 +37,7 @@ from airflow.sdk.bases.sensor import PokeReturnValue
 from sentiment import settings
 from sentiment.orchestration.airflow_side import TASK_DEFAULTS, night_of, note_failure, use_connections
 from sentiment.orchestration.night_tasks import after_find_dump
+from sentiment.quality.batch import BatchRule
 
 SETTINGS = settings.load()
 
@@ -51,13 +55,36 @@ PARAMS = {
         pattern=r"^[^\u0000-\u001f]+$",
         description="file, folder or glob; empty: the place in SENTIMENT_DUMPS",
     ),
+    "profile": Param(
+        None,
+        type=["null", "string"],
+        pattern=r"^[a-z][a-z0-9_-]{0,30}$",
+        description="`sentiment source list`; empty: the source profile that fits best",
+    ),
+    "encoding": Param(
+        None,
+        type=["null", "string"],
+        pattern=r"^[a-z0-9-]{3,20}$",
+        description="the dump's encoding, like windows-1252, where it is not UTF-8",
+    ),
     "model": Param(
         SETTINGS.model, type="string", pattern=r"^[A-Za-z0-9][\w.-]{0,99}$", description="`sentiment model list`"
     ),
     "dry_run": Param(False, type="boolean", description="do everything but publish"),
     "supersede": Param(False, type="boolean", description="replace a night that another dump has published"),
+    "allow": Param(
+        [],
+        type="array",
+        items={"type": "string", "enum": [*BatchRule]},
+        examples=[*BatchRule],
+        uniqueItems=True,
+        description="rules for the whole batch that may be broken this once; needs a reason",
+    ),
     "reason": Param(
-        None, type=["null", "string"], maxLength=500, description="why the night is replaced; needed with supersede"
+        None,
+        type=["null", "string"],
+        maxLength=500,
+        description="why the night is replaced, or what is allowed; needed with supersede and allow",
     ),
 }
 

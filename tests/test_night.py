@@ -142,7 +142,8 @@ def test_predict_runs_command(night: date) -> None:
 
 def test_killed_while_scoring_ends_as_if_undisturbed(night: date, dump: Path, config: Settings) -> None:
     other = date(2026, 11, 18)
-    arguments = ("nightly", "--dump", str(dump), "--date", other.isoformat(), "--source", "killed")
+    allowed = ("--allow", "dump_date", "--reason", "the night before, again")
+    arguments = ("nightly", "--dump", str(dump), "--date", other.isoformat(), "--source", "killed", *allowed)
     process = start(*arguments)
     wait_for(lambda: bool(rows("SELECT 1 FROM sentiment.run_step JOIN sentiment.run USING (run_id) "
                                "WHERE source = 'killed' AND step = 'score' AND state = 'running'")))  # fmt: skip
@@ -152,6 +153,7 @@ def test_killed_while_scoring_ends_as_if_undisturbed(night: date, dump: Path, co
     assert not rows("SELECT 1 FROM sentiment.run WHERE source = 'killed' AND status = 'published'")
     code, said = run(*arguments)
     assert code == 0, said
+    assert f"Allowed: dump_date: {dump.name} says {NIGHT}, the night is {other}" in said
     undisturbed, resumed = counts(NIGHT), counts(other, "killed")
     for name in ("read", "accepted", "quarantined", "duplicate", "published"):
         assert resumed[name] == undisturbed[name]
@@ -191,6 +193,8 @@ BAD_INPUT = {
     "unknown model": (["--dump", "{tmp}/good.jsonl", "--model", "gpt"], 2, "There is no model 'gpt'"),
     "wrong date": (["--date", "22/11/2026"], 2, "expected a date like"),
     "future night": (["--dump", "{tmp}/good.jsonl", "--date", "2999-01-01"], 2, "lies in the future"),
+    "wrong rule allowed": (["--dump", "{tmp}/good.jsonl", "--allow", "size"], 2, "'row_count'"),
+    "allowed without a reason": (["--dump", "{tmp}/good.jsonl", "--allow", "row_count"], 2, "allow needs a reason"),
     "wrong source": (["--dump", "{tmp}/good.jsonl", "--source", "No Way!"], 2, "source"),
 }
 

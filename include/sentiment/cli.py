@@ -18,6 +18,7 @@ from rich.table import Table
 
 from sentiment import database, settings
 from sentiment.errors import SentimentError
+from sentiment.quality.batch import BatchRule
 
 if TYPE_CHECKING:
     from sentiment.embedded.nightly import Outcome
@@ -40,12 +41,14 @@ quarantine_app = typer.Typer(
     help="Refused records: look at them, take them along, let mended ones through.", no_args_is_help=True
 )
 model_app = typer.Typer(help="Models that can score.", no_args_is_help=True)
+source_app = typer.Typer(help="Source profiles: how dumps are read.", no_args_is_help=True)
 db_app = typer.Typer(help="The reviews database.", no_args_is_help=True)
 app.add_typer(run_app, name="run")
 app.add_typer(model_app, name="model")
 app.add_typer(db_app, name="db")
 app.add_typer(review_app, name="review")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(source_app, name="source")
 
 
 class Role(StrEnum):
@@ -84,7 +87,11 @@ def nightly(
     night: Annotated[str | None, typer.Option("--date", help="Paris date of the night, like 2026-11-22")] = None,
     model: Annotated[str | None, typer.Option(help="a name of `sentiment model list`")] = None,
     source: Annotated[str | None, typer.Option(help="where the reviews come from")] = None,
+    profile: Annotated[str | None, typer.Option(help="a name of `sentiment source list`")] = None,
+    encoding: Annotated[str | None, typer.Option(help="the dump's encoding, where it is not UTF-8")] = None,
     supersede: Annotated[str | None, typer.Option(help="replace a published night; the reason, in words")] = None,
+    allow: Annotated[list[BatchRule] | None, typer.Option(help="let it break this rule for batches")] = None,
+    reason: Annotated[str | None, typer.Option(help="why that is allowed, in words")] = None,
     dry_run: Annotated[bool, typer.Option(help="do everything but publish")] = False,
 ) -> None:
     """Run one night on this machine, from nothing to a summary.
@@ -95,8 +102,11 @@ def nightly(
 
     began = time.monotonic()
     given = {"dump": dump, "night": _day(night), "model": model, "source": source}
+    given |= {"profile": profile, "encoding": encoding}
     params: dict[str, Any] = {k: v for k, v in given.items() if v}
-    params |= {"dry_run": dry_run} | ({"supersede": True, "reason": supersede} if supersede else {})
+    params |= {"dry_run": dry_run} | ({"supersede": True} if supersede else {})
+    reasons = "; ".join(filter(None, (supersede, reason)))
+    params |= ({"allow": [*map(str, allow)]} if allow else {}) | ({"reason": reasons} if reasons else {})
     _print_outcome(one_night.run(params, OUT.print), dry_run)
     OUT.print(f"[bold]Whole[/]         {time.monotonic() - began:.0f} s; `make up` opens the UI, `make down` stops all")
 
@@ -280,6 +290,7 @@ class Bench(StrEnum):
     """What can be measured."""
 
     night = "night"
+    intake = "intake"
     publishing = "publishing"
     matrix = "matrix"
 
@@ -289,18 +300,22 @@ def bench(
     only: Annotated[list[Bench] | None, typer.Option(help="leave out the rest; may be repeated")] = None,
     rounds: Annotated[int, typer.Option(help="how often each is measured", min=1)] = 3,
     cold: Annotated[bool, typer.Option(help="also from a bare clone, network included")] = True,
-    reviews: Annotated[int, typer.Option(help="reviews that publishing publishes", min=1000)] = 500_000,
+    reviews: Annotated[
+        int, typer.Option(help="reviews that publishing publishes; intake takes in twice as many", min=1000)
+    ] = 500_000,
     seeds: Annotated[int, typer.Option(help="seeds of the kill matrix", min=1)] = 25,
 ) -> None:
-    """Measure on this machine and print beside the budgets: whole nights, publishing, the kill matrix.
+    """Measure on this machine and print beside the budgets: nights, intake, publishing, the kill matrix.
 
     Examples: `sentiment bench --only night --rounds 5 --no-cold`, `sentiment bench --only matrix --seeds 5`
     """
-    from sentiment.bench import kill_matrix, night, publishing
+    from sentiment.bench import intake, kill_matrix, night, publishing
 
     asked = set(only or Bench)
     OUT.print(f"On {night.machine()}")
     found = night.measure(rounds, cold, OUT.print) if Bench.night in asked else []
+    if Bench.intake in asked:
+        found += intake.measure(rounds, 2 * reviews, OUT.print)
     if Bench.publishing in asked:
         found += publishing.measure(rounds, reviews, OUT.print)
     if found:
@@ -346,6 +361,56 @@ def run_show(run_id: Annotated[str, typer.Argument(help="as `sentiment runs` lis
             {"run_id": run_id},
         ).all()
     _show(_table(["step", "token", "state", "took", "rows", "error", "next"], [tuple(r) for r in rows]))
+
+
+@source_app.command("list")
+def source_list() -> None:
+    """List the source profiles, those of your own folder (SENTIMENT_SOURCES) included."""
+    from sentiment.dump import profiles
+
+    rows = [
+        (p.name, p.encoding, p.listing, len(p.columns), p.about)
+        for p in profiles.known(settings.load().sources).values()
+    ]
+    _show(_table(["profile", "encoding", "listing", "columns", "about"], rows))
+
+
+@source_app.command("show")
+def source_show(name: Annotated[str, typer.Argument(help="a name of `sentiment source list`")]) -> None:
+    """Print a profile's file, to begin one of your own with.
+
+    Example: `sentiment source show usual > my-profiles/mine.toml`
+    """
+    from sentiment.dump import profiles
+
+    sys.stdout.write(profiles.file_of(name, settings.load().sources).read_text("utf-8"))
+
+
+@source_app.command("look")
+def source_look(
+    dump: Annotated[str, typer.Argument(help="file, folder or glob, or like s3://bucket/key")],
+    profile: Annotated[str | None, typer.Option(help="a name of `sentiment source list`; else what fits best")] = None,
+    encoding: Annotated[str | None, typer.Option(help="the dump's encoding, where it is not UTF-8")] = None,
+) -> None:
+    """Tell what a dump's first records look like to the pipeline: format, columns, profile, what can't be read.
+
+    Nothing is written. Example: `sentiment source look /data/reviews.csv --encoding windows-1252`
+    """
+    from sentiment.dump.look import look
+    from sentiment.dump.receive import Reading
+
+    config = settings.load()
+    for found in look(dump, config, Reading(config.source, profile, encoding)):
+        layout = found.layout
+        OUT.print(f"[bold]{escape(str(found.path))}[/]  {layout.format}, {found.compression}, {layout.encoding}")
+        OUT.print(f"profile {found.profile.name}: {escape(found.profile.about)}")
+        chosen = {theirs: ours for ours, theirs in found.profile.chosen(layout.columns).items()}
+        _show(_table(["column", "read as"], [(name, chosen.get(name, "(not read)")) for name in layout.columns]))
+        OUT.print(f"{len(found.problems)} of the first {found.n_looked_at} records can't be read")
+        if found.problems:
+            _show(_table(["record", "problem", "detail"], found.problems[:5]))
+        if found.suggested_encoding:
+            OUT.print(f"Next: sentiment source look {escape(dump)} --encoding {found.suggested_encoding}")
 
 
 @review_app.command("forget")
@@ -457,6 +522,9 @@ def quarantine_requeue(
         str, typer.Argument(metavar="RUN", help="a published run, as `sentiment quarantine list` shows it")
     ],
     reason: Annotated[str | None, typer.Option(help="what was mended, in words; it is kept")] = None,
+    profile: Annotated[str | None, typer.Option(help="another source profile than its night was read by")] = None,
+    encoding: Annotated[str | None, typer.Option(help="another encoding than its night was read in")] = None,
+    allow: Annotated[list[BatchRule] | None, typer.Option(help="let it break this rule for batches too")] = None,
     replace: Annotated[bool, typer.Option(help="run it and replace the night; without this it is only told")] = False,
 ) -> None:
     """Tell what a run refused; with --replace, run its night again from the same dump by today's rules, whole.
@@ -466,15 +534,16 @@ def quarantine_requeue(
     from sentiment.embedded import nightly as one_night
     from sentiment.orchestration import requeueing
 
-    again = f"sentiment quarantine requeue {run_id} --reason 'what was mended' --replace"
+    asked = requeueing.Requeue(run_id, reason, profile, encoding, tuple(map(str, allow or ())))
+    again = f"{asked.try_next} --reason 'what was mended' --replace"
     if not replace:
-        planned = requeueing.plan(run_id)
+        planned = requeueing.plan(asked)
         OUT.print(escape(planned.words))
         OUT.print(f"Next: {f'sentiment run show {planned.requeued_in}' if planned.requeued_in else again}")
     elif not (reason or "").strip():
         raise _wrong("--reason", reason, "what was mended, in words", again)
     else:
-        _print_outcome(one_night.requeue(run_id, str(reason), OUT.print))
+        _print_outcome(one_night.requeue(asked, OUT.print))
 
 
 @model_app.command("list")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 from pyspark.sql import Column
@@ -26,16 +26,6 @@ ID_HEX_CHARS = 32
 RAW_KEPT_BYTES = 64 * 1024
 FORGOTTEN = "forgotten"
 """The problem of a record that a person asked to have removed, and the rule it fails; no fault of the batch."""
-
-
-def nfc(text: Column) -> Column:
-    """Unicode normalization form C of `text`; null stays null."""
-
-    def normalize(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
-        for texts in batches:
-            yield texts.map(lambda t: unicodedata.normalize("NFC", t), na_action="ignore")
-
-    return pandas_udf(normalize, "string")(text)  # type: ignore[call-overload, no-any-return]
 
 
 def hashed(*parts: Column) -> Column:
@@ -63,8 +53,22 @@ def review_id(own_id: Column) -> Column:
 
 
 def text_hash() -> Column:
-    """SHA-256 of the NFC form of the text: the key of the score cache."""
-    return F.sha2(nfc(F.col("text")), 256)
+    """SHA-256 in hex of the NFC form of `text`: the key of the score cache; null stays null."""
+
+    def hash_nfc(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
+        for texts in batches:
+            yield mapped(texts, _nfc_sha256)
+
+    return pandas_udf(hash_nfc, "string")(F.col("text"))  # type: ignore[call-overload, no-any-return]
+
+
+def mapped(texts: pd.Series, function: Callable[[str], str]) -> pd.Series:
+    """`function` of each text, null of null; as objects, because Arrow can't take back pandas' strings, all null."""
+    return pd.Series([function(t) if isinstance(t, str) else None for t in texts], dtype="object")
+
+
+def _nfc_sha256(text: str) -> str:
+    return hashlib.sha256(unicodedata.normalize("NFC", text).encode()).hexdigest()
 
 
 def content_hash() -> Column:

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     dumps: str = Field("", description="where scheduled nights look, `{night}` is the date; `<home>/dumps/*{night}*`")
     dump_wait_minutes: int = Field(180, ge=0, description="how long a scheduled night waits for its dump")
     source: str = Field("allocine", pattern=r"^[a-z][a-z0-9_]{0,30}$", description="default source")
+    sources: Path | None = Field(None, description="folder of your own source profiles, `<name>.toml`")
     model: str = Field("demo-fr", pattern=r"^[A-Za-z0-9][\w.-]{0,99}$", description="default model")
 
     spark_master: str = Field("local[*]", description="`local[*]`, `spark://host:7077`, `yarn`, `k8s://…`")
@@ -56,11 +57,17 @@ class Settings(BaseSettings):
 
     max_record_bytes: int = Field(16 << 20, gt=0, description="longest record read, in bytes")
     max_decompression_ratio: float = Field(200.0, gt=1, description="most bytes out per compressed byte in")
+    min_text_chars: int = Field(1, ge=1, le=1000, description="shortest review text accepted, in visible characters")
     max_text_chars: int = Field(20_000, gt=0, description="longest review text accepted, in characters")
+    check_language: bool = Field(True, description="whether texts long enough to tell must be French")
     max_quarantine_share: float = Field(0.2, ge=0, le=1, description="share quarantined that stops a night")
     min_night_share: float = Field(
-        0.2, ge=0, le=1, description="accepted rows as a share of recent nights' median, below it audit stops"
+        0.2,
+        ge=0,
+        le=1,
+        description="records, and accepted reviews, as a share of recent nights' median: below it a night stops",
     )
+    max_night_share: float = Field(5.0, ge=1, description="the same: above it a night stops")
     uncertain_low: float = Field(0.35, ge=0, le=1, description="p_positive from here is uncertain")
     uncertain_high: float = Field(0.65, ge=0, le=1, description="p_positive up to here is uncertain")
     statement_timeout_s: int = Field(

@@ -65,6 +65,9 @@ def test_every_task_has_a_timeout_and_spark_has_one_place(dags: dict[str, DAG], 
         ("model", "../secret"),
         ("dry_run", "yes"),
         ("supersede", 1),
+        ("allow", "row_count"),
+        ("allow", ["size"]),
+        ("allow", ["row_count", "row_count"]),
         ("reason", "x" * 501),
     ],
 )
@@ -77,7 +80,16 @@ def test_wrong_params_are_refused(dag: DAG, name: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("run_id", "20261122"), ("run_id", "x; DROP"), ("run_id", None), ("reason", ""), ("dry_run", "no")],
+    [
+        ("run_id", "20261122"),
+        ("run_id", "x; DROP"),
+        ("run_id", None),
+        ("reason", ""),
+        ("profile", "No Way"),
+        ("encoding", "../x"),
+        ("allow", ["everything"]),
+        ("dry_run", "no"),
+    ],
 )
 def test_wrong_params_of_a_requeue_are_refused(dags: dict[str, Any], name: str, value: object) -> None:
     params = dags["requeue_quarantine"].params

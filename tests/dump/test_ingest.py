@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentiment.dump.ingest import to_rows
-from sentiment.dump.receive import receive
+from sentiment.dump.receive import Reading, receive
 from sentiment.lake import Lake
 from sentiment.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
 
+PLAIN = Reading()
 JSONL = [
     b'{"id": "a1", "film_id": "f1", "film": "Le Lac", "type": "film", "author": "Zo\xc3\xa9", "date": "2026-11-20",'
     b' "rating": "4,5", "title": "Bravo", "review": "C\'est beau.", "polarity": 1}',
@@ -21,18 +23,21 @@ JSONL = [
     b'{"review": "Nul.", "polarity": 0}',
     b'{"review": "caf\xe9"}',
     b'{"review": "broken',
-    b'{"review": "Bien", "rating": "onze", "date": "hier", "polarity": "oui"}',
+    b'{"review": "Bien", "rating": "onze", "date": "hier", "polarity": "bof"}',
     b'{"id": "", "review": "e\\u0301tonnant"}',
     b'{"id": "b1", "review": "\\u00e9tonnant"}',
 ]
 
 
-def ingest(spark: SparkSession, tmp_path: Path, name: str, content: bytes) -> list[Row]:
+def ingest(
+    spark: SparkSession, tmp_path: Path, name: str, content: bytes | None, reading: Reading = PLAIN
+) -> list[Row]:
     path, lake = tmp_path / name, Lake(str(tmp_path / "lake"))
-    path.write_bytes(content)
-    dump = receive(str(path), Settings(home=tmp_path), lake)
-    received = lake.read(spark, lake.committed("received", f"dump={dump.dump_id}"))
-    return to_rows(received, "allocine", dump.layouts).orderBy("record_no").collect()
+    if content is not None:
+        path.write_bytes(content)
+    dump = receive(str(path), Settings(home=tmp_path), lake, reading)
+    received = lake.read(spark, lake.committed("received", dump.key))
+    return to_rows(received, "allocine", dump.layouts, dump.profile).orderBy("file_no", "record_no").collect()
 
 
 def test_json_lines(spark: SparkSession, tmp_path: Path) -> None:
@@ -52,11 +57,11 @@ def test_json_lines(spark: SparkSession, tmp_path: Path) -> None:
         "problem": None,
     }
     assert {k: first[k] for k in wanted} == wanted
-    assert [r["problem"] for r in rows] == [None, None, None, "not_utf8", "not_jsonl", None, None, None]
+    assert [r["problem"] for r in rows] == [None, None, None, "not_utf8", "not_json", None, None, None]
     assert [r["raw"] for r in rows] == [bytearray(line) for line in JSONL]
     odd = rows[5]
     assert (odd["rating"], odd["review_date"], odd["polarity"]) == (None, None, None)
-    assert (odd["rating_text"], odd["date_text"], odd["polarity_text"]) == ("onze", "hier", "oui")
+    assert (odd["rating_text"], odd["date_text"], odd["polarity_text"]) == ("onze", "hier", "bof")
 
 
 def test_strangers_with_the_same_words_stay_apart_and_nfc_is_one_text(spark: SparkSession, tmp_path: Path) -> None:
@@ -74,6 +79,48 @@ def test_csv(spark: SparkSession, tmp_path: Path) -> None:
     assert [r["text"] for r in rows] == ['deux\nlignes "citées"', None, "simple"]
     assert [r["rating"] for r in rows] == [4.5, None, None]
     assert [r["problem"] for r in rows] == [None, "not_csv", None]
+
+
+def test_a_dump_in_a_said_encoding(spark: SparkSession, tmp_path: Path) -> None:
+    content = "id;critique\n1;C’était déçu à 5 €\n2;œuvre".encode("cp1252") + b"\n3;\x81\n"
+    rows = ingest(spark, tmp_path, "a.csv", content, Reading(encoding="windows-1252"))
+    assert [r["text"] for r in rows] == ["C’était déçu à 5 €", "œuvre", None]
+    assert [r["problem"] for r in rows] == [None, None, "not_in_encoding"]
+
+
+def test_a_row_in_another_encoding_is_told_with_a_suggestion(spark: SparkSession, tmp_path: Path) -> None:
+    content = "id;critique\n1;bien\n2;C’était très décevant, à éviter\n".encode("cp1252")
+    rows = ingest(spark, tmp_path, "a.csv", content)
+    assert (rows[0]["problem"], rows[1]["problem"]) == (None, "not_utf8")
+    assert rows[1]["problem_detail"] == "byte 4 of the record is no utf-8; it may be windows-1252"
+
+
+def test_ragged_rows_are_told(spark: SparkSession, tmp_path: Path) -> None:
+    rows = ingest(spark, tmp_path, "a.csv", b"id,note,critique\n1,4\n2,4,bien\n3,4,bien,trop\n")
+    assert [r["problem"] for r in rows] == ["not_csv", None, "not_csv"]
+    assert rows[0]["problem_detail"] == "expected 3 columns"
+    assert rows[1]["text"] == "bien"
+
+
+def test_columns_in_any_case_and_a_file_of_each_kind(spark: SparkSession, tmp_path: Path) -> None:
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    (folder / "b.csv").write_text("Critique;Note\nDeux;4,5/5\n", "utf-8")
+    (folder / "a.json").write_text('[{"Review": "Un", "RATING": 8, "x": {"y": []}}]', "utf-8")
+    rows = ingest(spark, tmp_path, "drop", None)
+    assert [(r["file_no"], r["text"], r["rating"]) for r in rows] == [(0, "Un", 8.0), (1, "Deux", 4.5)]
+
+
+def test_the_official_shape(spark: SparkSession, tmp_path: Path) -> None:
+    line = {"film-url": "http://h/series/ficheserie-1/critiques/", "review": "A &amp; B &eacute;", "polarity": 0}
+    rows = ingest(spark, tmp_path, "a.jsonl", json.dumps(line).encode())
+    row = rows[0]
+    assert (row["item_id"], row["item_type"], row["text"], row["polarity"]) == (
+        line["film-url"],
+        "series",
+        "A & B é",
+        0,
+    )
 
 
 def test_an_id_makes_the_same_review_of_any_place(spark: SparkSession, tmp_path: Path) -> None:

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
+import json
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as given_settings
 from hypothesis import strategies as st
-from sentiment.dump.receive import Dump, receive
-from sentiment.errors import DataError, DumpNotFoundError, DumpRefusedError, DumpUnreadableError
+from sentiment.dump.receive import Dump, Reading, receive
+from sentiment.errors import DataError, DumpNotFoundError, DumpRefusedError, DumpUnreadableError, ParameterError
 from sentiment.lake import Lake
 from sentiment.settings import Settings
 
+PLAIN = Reading()
 GOOD = b'{"review": "Un film magnifique.", "polarity": 1}\n'
 
 
-def take(path: Path, tmp_path: Path, **changes: object) -> tuple[Dump, list[dict[str, object]]]:
+def zstd(content: bytes) -> bytes:
+    return bytes(pa.compress(content, codec="zstd", asbytes=True))
+
+
+def take(
+    path: Path, tmp_path: Path, reading: Reading = PLAIN, **changes: object
+) -> tuple[Dump, list[dict[str, object]]]:
     lake = Lake(str(tmp_path / "lake"))
-    dump = receive(str(path), Settings(home=tmp_path, **changes), lake)  # type: ignore[arg-type]
-    parts = lake.committed("received", f"dump={dump.dump_id}")
+    dump = receive(str(path), Settings(home=tmp_path, **changes), lake, reading)  # type: ignore[arg-type]
+    parts = lake.committed("received", dump.key)
     rows = [row for part in parts for f in part.files for row in pq.read_table(lake.local(f)).to_pylist()]
     return dump, rows
 
@@ -46,14 +58,56 @@ def test_records_keep_place_bytes_and_offset(tmp_path: Path) -> None:
     assert dump.files[0].sha256 == hashlib.sha256(content).hexdigest()
 
 
-def test_gzip_and_plain_hold_the_same_records(tmp_path: Path) -> None:
-    plain = written(tmp_path / "a.jsonl", GOOD * 3)
-    packed = written(tmp_path / "b.jsonl.gz", gzip.compress(GOOD * 3))
-    one, two = take(plain, tmp_path), take(packed, tmp_path)
-    assert one[1] == two[1]
-    assert one[0].dump_id != two[0].dump_id
-    assert two[0].files[0].compression == "gzip"
-    assert two[0].files[0].sha256 == hashlib.sha256(packed.read_bytes()).hexdigest()
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "none": bytes,
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "zstd": zstd,
+}
+ROWS = [{"id": "1", "review": 'Un "beau" film,\nvraiment;\ttrès beau {oui}.'}, {"id": "2", "review": "Nul [non]."}]
+
+
+def as_parquet(rows: list[dict[str, str]]) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows), sink)
+    return bytes(sink.getvalue())
+
+
+def as_csv(rows: list[dict[str, str]], delimiter: str) -> bytes:
+    quoted = [delimiter.join(f'"{v}"' for v in (r["id"], r["review"].replace('"', '""'))) for r in rows]
+    return "\n".join([f"id{delimiter}review", *quoted, ""]).encode()
+
+
+FORMATS = {
+    "jsonl": "".join(json.dumps(r) + "\n" for r in ROWS).encode(),
+    "json": json.dumps(ROWS, indent=2).encode(),
+    "csv": as_csv(ROWS, ","),
+    "semicolon.csv": as_csv(ROWS, ";"),
+    "pipe.csv": as_csv(ROWS, "|"),
+    "tsv": as_csv(ROWS, "\t"),
+    "parquet": as_parquet(ROWS),
+}
+
+
+@pytest.mark.parametrize("compression", COMPRESS)
+@pytest.mark.parametrize("kind", FORMATS)
+def test_each_format_and_compression(tmp_path: Path, kind: str, compression: str) -> None:
+    path = written(tmp_path / f"dump.{kind}.x", COMPRESS[compression](FORMATS[kind]))
+    dump, rows = take(path, tmp_path)
+    assert [r["problem"] for r in rows] == [None, None]
+    assert [r["record_no"] for r in rows] == [1, 2]
+    assert dump.layouts[0].columns == ["id", "review"]
+    assert (dump.files[0].compression, dump.files[0].format) == (
+        compression,
+        kind.rpartition(".")[2].replace("tsv", "csv"),
+    )
+    assert dump.files[0].sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    if dump.layouts[0].format != "csv":
+        assert [json.loads(r["raw"]) for r in rows] == ROWS  # type: ignore[arg-type]
+    else:
+        assert [r["raw"] for r in rows] == FORMATS[kind].split(b"\n", 1)[1].rstrip().replace(b'\n"2', b'\0"2').split(
+            b"\0"
+        )
 
 
 def test_csv_joins_quoted_newlines(tmp_path: Path) -> None:
@@ -62,6 +116,116 @@ def test_csv_joins_quoted_newlines(tmp_path: Path) -> None:
     assert dump.layouts[0].columns == ["id", "review"]
     assert dump.layouts[0].delimiter == ";"
     assert [r["raw"] for r in rows] == [b'1;"deux\nlignes ""cit\xc3\xa9es"""', b"2;simple"]
+
+
+def test_a_quote_that_is_never_closed_takes_its_own_line_only(tmp_path: Path) -> None:
+    content = b'id;review\n1;"jamais ferm\xc3\xa9\n2;il dit "bravo" et "merci\n3;"a\nb"\n4;bien\n'
+    _, rows = take(written(tmp_path / "a.csv", content), tmp_path)
+    assert [r["problem"] for r in rows] == ["not_csv", None, None, None]
+    assert [r["raw"] for r in rows][1:] == [b'2;il dit "bravo" et "merci', b'3;"a\nb"', b"4;bien"]
+    assert "never closed" in str(rows[0]["problem_detail"])
+
+
+@pytest.mark.parametrize("chunk", [2, 7, 1 << 20])
+def test_array_of_anything_whatever_the_chunks(tmp_path: Path, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sentiment.dump.stream.CHUNK_BYTES", chunk)
+    monkeypatch.setattr("sentiment.dump.records.REFILL_BYTES", 0)
+    elements = [
+        b'{"review": "a \\"] , [ \\\\", "n": [1, {"b": "}"}]}',
+        b"[1, [2]]",
+        b'"text"',
+        b"{broken}",
+        b"12",
+        b'{"review": "' + b"x" * 300 + b'"}',
+        b'{"review": ["' + b"y" * 300 + b'"]}',
+    ]
+    path = written(tmp_path / "a.json", b" [\n" + b" ,\n ".join(elements) + b"] \n")
+    _, rows = take(path, tmp_path, max_record_bytes=200)
+    assert [r["problem"] for r in rows] == [None, *["not_json"] * 4, "too_long", "too_long"]
+    assert [r["raw"] for r in rows][:5] == elements[:5]
+    for row, element in zip(rows[5:], elements[5:], strict=True):
+        assert (row["raw_bytes"], row["raw_sha256"]) == (len(element), hashlib.sha256(element).hexdigest())
+    content = path.read_bytes()
+    offsets = [int(str(r["byte_offset"])) for r in rows]
+    assert all(content[at:].startswith(element) for at, element in zip(offsets, elements, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("line", "problem", "detail"),
+    [
+        (b'{"review": "a"} {"review": "b"}', "not_json", "Extra data"),
+        (b'{"review": "a"', "not_json", "Expecting"),
+        (b"[1]", "not_json", "no object but list"),
+        (b'{"review": ' + b"[" * 100_000 + b"}", "too_deep", "nested"),
+        (b'{"review": "\xe9t\xe9"}', "not_utf8", "byte 13"),
+        (b'{"review": "\xed\xa0\xbd"}', "not_utf8", "byte 13"),
+        (b'{"review": "a\x00b"}', "not_json", "control character"),
+    ],
+)
+def test_a_broken_line_says_why(tmp_path: Path, line: bytes, problem: str, detail: str) -> None:
+    _, rows = take(written(tmp_path / "a.jsonl", GOOD + line + b"\n" + GOOD), tmp_path)
+    assert [r["problem"] for r in rows] == [None, problem, None]
+    assert detail in str(rows[1]["problem_detail"])
+
+
+def test_an_encoding_is_suggested_and_used_only_when_said(tmp_path: Path) -> None:
+    text = 'id;review\n1;"C’était très émouvant, à voir"\n2;"Déçu par la fin"\n3;ok\n'
+    path = written(tmp_path / "a.csv", text.encode("cp1252"))
+    dump, rows = take(path, tmp_path)
+    assert [r["problem"] for r in rows] == ["not_utf8", "not_utf8", None]
+    assert dump.layouts[0].suggested_encoding == "windows-1252"
+    said, rows = take(path, tmp_path, Reading(encoding="windows-1252"))
+    assert [r["problem"] for r in rows] == [None, None, None]
+    assert (said.dump_id, said.key == dump.key) == (dump.dump_id, False)
+    with pytest.raises(ParameterError, match="expected one of utf-8, windows-1252"):
+        take(path, tmp_path, Reading(encoding="klingon"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16le", "utf-32"])
+def test_wide_encodings_are_read_as_utf8(tmp_path: Path, encoding: str) -> None:
+    text = "".join(json.dumps(r, ensure_ascii=False) + "\r\n" for r in ROWS)
+    path = written(tmp_path / "a.jsonl", text.encode(encoding))
+    _, rows = take(path, tmp_path, Reading(encoding=encoding))
+    assert [json.loads(r["raw"]) for r in rows] == ROWS  # type: ignore[arg-type]
+    cut = written(tmp_path / "b.jsonl", text.encode(encoding)[:-1])
+    with pytest.raises(DumpUnreadableError, match="cut short"):
+        take(cut, tmp_path, Reading(encoding=encoding))
+
+
+def test_parquet_rows_that_are_not_utf8_or_too_long_are_told_and_the_others_read(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "review": pa.array([b"bien", b"caf\xe9", b"x" * 3000], pa.binary()).view(pa.string()),
+            "note": pa.array([float("nan"), 4.5, 3.0]),
+            "date": pa.array([date(2026, 11, 20), None, None]),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    _, rows = take(tmp_path / "a.parquet", tmp_path, max_record_bytes=2000)
+    assert [r["problem"] for r in rows] == [None, "not_utf8", "too_long"]
+    assert json.loads(str(rows[0]["raw"], "utf-8")) == {"review": "bien", "note": None, "date": "2026-11-20"}  # type: ignore[call-overload]
+    assert "column review" in str(rows[1]["problem_detail"])
+
+
+def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    secret, folder = written(tmp_path / "secret.jsonl", GOOD), tmp_path / "drop"
+    folder.mkdir()
+    (folder / "a.jsonl").symlink_to(secret)
+    with pytest.raises(DumpRefusedError, match="leads out of"):
+        take(folder, tmp_path)
+
+
+def test_a_manifest_names_the_night_and_is_no_part(tmp_path: Path) -> None:
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    written(folder / "a.jsonl", GOOD)
+    written(folder / "_SUCCESS", b"")
+    written(folder / "manifest.json", b'{"night": "2026-11-22"}')
+    dump, rows = take(folder, tmp_path)
+    assert (dump.manifest_night, len(dump.files), len(rows)) == (date(2026, 11, 22), 1, 1)
+    written(folder / "manifest.json", b"[]")
+    with pytest.raises(DumpRefusedError, match="names no night"):
+        take(folder, tmp_path)
 
 
 def test_folder_is_one_dump_whatever_its_files_are_called(tmp_path: Path) -> None:
@@ -89,8 +253,21 @@ def test_too_long_record_is_kept_as_head_with_size_and_hash(tmp_path: Path) -> N
         ("empty.jsonl", b"", DumpUnreadableError, "is empty"),
         ("blank.jsonl", b"\n \n", DumpUnreadableError, "is empty"),
         ("binary.jsonl", bytes(range(256)), DumpUnreadableError, "is binary"),
-        ("table.parquet.csv", b"PAR1xxxx", DumpUnreadableError, "is binary"),
-        ("array.json", b'[{"review": "a"}]', DumpUnreadableError, "one JSON object a line"),
+        ("archive.csv", b"PK\x03\x04xxxx", DumpUnreadableError, "is binary"),
+        ("table.parquet", b"PAR1xxxx", DumpUnreadableError, "damaged or cut short"),
+        ("open.json", b'[{"review": "a"}', DumpUnreadableError, "the array is not closed"),
+        ("open2.json", b'[{"review": ["a"}, {"review": "b"}', DumpUnreadableError, "begins at byte 1 is not closed"),
+        ("more.json", b'[{"review": "a"}] []', DumpUnreadableError, "something follows the array"),
+        ("wide.csv", "id;review\n".encode("utf-16"), DumpUnreadableError, "is UTF-16, and was read as utf-8"),
+        ("cut.jsonl.bz2", bz2.compress(GOOD * 9999)[:-20], DumpUnreadableError, "cut short"),
+        ("cut.jsonl.zst", zstd(GOOD * 9999)[:-20], DumpUnreadableError, "cut short"),
+        (
+            "columns.csv",
+            (",".join(f"c{i}" for i in range(10_000)) + "\n1\n").encode(),
+            DumpRefusedError,
+            "10,000 columns",
+        ),
+        ("header.csv", "id;critiqué\n1;a\n".encode("cp1252"), DumpRefusedError, "the header is not utf-8"),
         ("cut.jsonl.gz", gzip.compress(GOOD * 9999)[:-20], DumpUnreadableError, "cut short"),
         (
             "columns.jsonl",

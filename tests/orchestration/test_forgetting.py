@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pyarrow as pa
@@ -320,16 +320,17 @@ def test_no_dump_brings_it_back(spark: SparkSession, tmp_path: Path) -> None:
     path, lake = tmp_path / "a.jsonl", Lake(str(tmp_path / "lake"))
     path.write_text("\n".join(lines), "utf-8")
     dump, config = receive(str(path), Settings(home=tmp_path), lake), Settings(home=tmp_path)
-    received = lake.read(spark, lake.committed("received", f"dump={dump.dump_id}"))
+    received = lake.read(spark, lake.committed("received", dump.key))
     ids = [hashlib.sha256(f"id\x1fs\x1f{r['id']}".encode()).hexdigest()[:32] for r in RECORDS]
     stones = {
         contract.forgotten_key("review", "s", ids[0]),
         contract.forgotten_key("author", "s", AUTHOR),
     }
-    ingested = to_rows(received, "s", dump.layouts, stones).persist()
-    judged = rules.judged(ingested, rules.table(config, NIGHT))
-    accepted = {r["record_no"]: r for r in split.accepted(split.told_apart(judged)).collect()}
-    refused = {r["record_no"]: r for r in split.quarantined(judged).collect()}
+    ingested = to_rows(received, "s", dump.layouts, dump.profile, stones).persist()
+    table = rules.table(config, NIGHT)
+    verdicts = split.verdicts(rules.judged(validate.with_facts(ingested, config), table), table)
+    accepted = {r["record_no"]: r for r in split.accepted(ingested, split.quarantined(verdicts)).collect()}
+    refused = {r["record_no"]: r for r in split.quarantined(verdicts).collect()}
     assert (sorted(accepted), sorted(refused)) == ([2, 3], [1, 4, 5])
     assert [accepted[n]["review_id"] for n in (2, 3)] == ids[1:3]
     assert (accepted[2]["author"], accepted[3]["author"]) == (None, "Paul")
@@ -362,7 +363,9 @@ def test_no_whole_night_brings_it_back(ready: object, spark: SparkSession, tmp_p
         f"files of the lake's {d}" for d in ("received", "accepted", "quarantined", "scored", "score_cache")
     }
     forgetting.forget(mine, dry_run=False)
-    run_whole(spark, Attempt(first.source, NIGHT + timedelta(days=1), dump))
+    again = tmp_path / "again.jsonl"
+    again.write_text(f"{dump.read_text('utf-8')}\n{json.dumps(record('later', 'Paul', 'Vu encore.'))}", "utf-8")
+    run_whole(spark, Attempt(first.source, NIGHT + timedelta(days=1), again))
     authors = rows("SELECT author FROM sentiment.review WHERE source = :s AND text NOT LIKE 'Vu%'", s=first.source)
     assert sorted(map(str, authors)) == ["('Paul',)", "(None,)"]
     refused = rows(
@@ -377,9 +380,10 @@ def test_no_whole_night_brings_it_back(ready: object, spark: SparkSession, tmp_p
 
 def test_forgotten_records_are_no_fault_of_the_batch(config: Settings) -> None:
     step = ledger.Step("r", "validate", 1, counts={"accepted": 1, "quarantined": 9, "duplicate": 0})
-    run, fine = cast("ledger.Run", step), expectations.Verdict(True, [], Path("page"))
+    run = ledger.Run("r", NIGHT, "forgetting", "d", "demo-fr", "running", None, None, None, {})
+    fine = expectations.Verdict(True, [], Path("page"))
     step.detail = {"reasons": {contract.FORGOTTEN: 9}}
-    validate._refuse_bad_batch(run, step, config, fine)
+    validate.refuse_bad_batch(run, step, config, fine, [])
     step.detail = {"reasons": {contract.FORGOTTEN: 8, "readable": 1}}
     with pytest.raises(DumpRefusedError, match="1 of 2 records"):
-        validate._refuse_bad_batch(run, step, config, fine)
+        validate.refuse_bad_batch(run, step, config, fine, [])

@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pyspark.sql import functions as F
+from sentiment.jobs.validate import with_facts
 from sentiment.quality import expectations, rules, split
+from sentiment.quality.expectations import Limits
 from sentiment.settings import Settings
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
 NIGHT = date(2026, 11, 22)
 SCHEMA = (
     "source string, file_no int, record_no long, byte_offset long, raw binary, raw_bytes long, raw_sha256 string, "
-    "problem string, item_id string, item_type string, item_title string, author string, rating double, "
-    "review_date date, title string, text string, polarity int, rating_text string, date_text string, "
+    "problem string, problem_detail string, item_id string, item_type string, item_title string, author string, "
+    "rating double, review_date date, title string, text string, polarity int, rating_text string, date_text string, "
     "polarity_text string, review_id string, text_hash string, content_hash string"
 )
 NAMES = [column.split()[0] for column in SCHEMA.split(", ")]
@@ -36,25 +39,67 @@ GOOD: dict[str, Any] = {
     "polarity": 1,
     "polarity_text": "1",
 }
-FAILS: dict[str, dict[str, Any]] = {
-    "readable": {"problem": "not_utf8", "text": None, "raw": b"caf\xe9"},
-    "forgotten": {"problem": "forgotten", "text": None, "raw": b""},
-    "text_present": {"text": " \u00a0\u200b\t"},
-    "text_not_too_long": {"text": "a" * 20_001},
-    "text_not_markup": {"text": "<b></b> https://example.org/x &nbsp;"},
-    "no_nul": {"text": "mal\x00venu"},
-    "rating_in_range": {"rating": 11.0, "rating_text": "11"},
-    "date_readable": {"review_date": None, "date_text": "hier"},
-    "date_not_future": {"review_date": date(2026, 11, 24), "date_text": "2026-11-24"},
-    "polarity_known": {"polarity": 2, "polarity_text": "2"},
+ENGLISH = "A wonderful picture from the first minute to the last: nobody should miss it this winter."
+FRENCH = "Un film magnifique du début à la fin : que personne ne le manque cet hiver, vraiment."
+FAILS: dict[str, list[dict[str, Any]]] = {
+    "readable": [
+        {"problem": problem, "problem_detail": detail, "text": None, "raw": b"caf\xe9"}
+        for problem in (*rules.PROBLEMS, "of_a_kind_to_come")
+        for detail in (None, "windows-1252")
+    ],
+    "forgotten": [{"problem": "forgotten", "text": None, "raw": b""}],
+    "text_present": [{"text": None}, {"text": ""}, {"text": " \u00a0\u200b\t"}],
+    "text_not_too_short": [{"text": " a\u200b \n"}],
+    "text_not_too_long": [{"text": "à" * 20_001}],
+    "text_not_markup": [
+        {"text": "<b></b> https://example.org/x &nbsp;"},
+        {"text": "Critique sur https://example.org/une-longue-adresse"},
+        {"text": '<p class="review-card"><span lang="fr">Trop long.</span></p>'},
+        {"text": "[url=www.example.org]ici[/url] &#233;"},
+    ],
+    "text_french": [{"text": ENGLISH}, {"text": "Una película maravillosa de principio a fin: no se la pierda nadie."}],
+    "prepared_not_blank": [{"text": "tout s'efface"}],
+    "no_nul": [{"text": "mal\x00venu"}, {"author": "mal\x00venu"}, {"item_type": "\x00"}],
+    "no_lone_surrogate": [
+        {"raw": rb'{"review": "Bravo \ud83d"}'},
+        {"raw": rb'{"review": "Bravo \uDE00\uD83D"}'},
+        {"raw": rb' {"review": "Bravo \\\ud83d, oui"}'},
+        {"raw": rb'{"review": "\\ud83d\ude00"}'},
+        {"raw": "{'été': '\\uD83D\\u00e9'}".encode()},
+    ],
+    "not_mojibake": [
+        {"text": "FranÃ§ois a adorÃ©."},
+        {"text": "Lâ€™acteur est bon."},
+        {"text": "L\u00e2\u0080\u0099acteur est bon."},
+        {"text": "Bravo ðŸ˜€"},
+        {"author": "ZoÃ«"},
+        {"title": "Mon cÅ“ur"},
+    ],
+    "fields_not_too_long": [{"item_id": "é" * 501}, {"author": "a" * 1001, "title": "b" * 1001}],
+    "rating_in_range": [{"rating": 11.0, "rating_text": "11"}, {"rating": None, "rating_text": "mal\nvenu\x00"}],
+    "date_readable": [{"review_date": None, "date_text": "hier"}],
+    "date_not_future": [{"review_date": date(2026, 11, 24), "date_text": "2026-11-24"}],
+    "polarity_known": [{"polarity": 2, "polarity_text": "2"}],
 }
-PASSES: dict[str, dict[str, Any]] = {
-    "text_not_too_long": {"text": "a" * 20_000},
-    "text_not_markup": {"text": "<b>Bien</b>"},
-    "rating_in_range": {"rating": None, "rating_text": None},
-    "date_not_future": {"review_date": date(2026, 11, 23), "date_text": "2026-11-23"},
-    "polarity_known": {"polarity": None, "polarity_text": None},
-}
+PASSES: list[dict[str, Any]] = [
+    {},
+    {"text": "👍👍"},
+    {"text": "à" * 20_000},
+    {"text": "<b>Bien joué</b> &amp; bien filmé <3 <3"},
+    {"text": FRENCH},
+    {"text": "Great movie!"},  # too short to tell
+    {"text": "88888888888888888888888888888888888888888888888888888"},
+    {"raw": rb'{"review": "Bravo \ud83d\ude00 \uD83D\uDE00"}'},
+    {"raw": rb'{"review": "C:\\ud83d"}'},
+    {"raw": rb"Bravo \ud83d;3"},  # no JSON, no escape
+    {"text": "Âme, Ã, PÂQUES, SÃO, Åse et « Ça » : câlin à 10 €."},
+    {"item_id": "é" * 500, "author": "a" * 1000},
+    {"rating": None, "rating_text": None},
+    {"review_date": date(2026, 11, 23), "date_text": "2026-11-23"},
+    {"review_date": date(1895, 12, 28), "date_text": "1895-12-28"},
+    {"polarity": None, "polarity_text": None},
+]
+CASES = [(name, change) for name, changes in FAILS.items() for change in changes]
 
 
 def frame(spark: SparkSession, changes: list[dict[str, Any]]) -> DataFrame:
@@ -66,65 +111,116 @@ def frame(spark: SparkSession, changes: list[dict[str, Any]]) -> DataFrame:
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> tuple[rules.Rule, ...]:
-    return rules.table(Settings(home=tmp_path_factory.mktemp("rules")), NIGHT)
+def config(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(home=tmp_path_factory.mktemp("rules"), min_text_chars=2)
+
+
+@pytest.fixture(scope="module")
+def table(config: Settings) -> tuple[rules.Rule, ...]:
+    return rules.table(config, NIGHT)
+
+
+def judged(spark: SparkSession, config: Settings, changes: list[dict[str, Any]]) -> DataFrame:
+    rows = with_facts(frame(spark, changes), config)
+    blank = F.col("prepared_blank") | (F.col("text") == "tout s'efface")
+    return rules.judged(rows.withColumn("prepared_blank", blank), rules.table(config, NIGHT))
+
+
+def said(spark: SparkSession, config: Settings, changes: list[dict[str, Any]]) -> list[Row]:
+    return sorted(judged(spark, config, changes).collect(), key=lambda row: row["record_no"])
 
 
 def test_every_rule_is_told_here(table: tuple[rules.Rule, ...]) -> None:
     assert {rule.name for rule in table} == set(FAILS)
 
 
-def test_each_rule_refuses_its_row_and_says_why(spark: SparkSession, table: tuple[rules.Rule, ...]) -> None:
-    judged = rules.judged(frame(spark, list(FAILS.values())), table).orderBy("record_no").collect()
-    assert [row["reasons"] for row in judged] == [[name] for name in FAILS]
-    assert all(row["details"].startswith(f"{name}: ") for name, row in zip(FAILS, judged, strict=True))
-    assert "the rating 11 is not" in judged[list(FAILS).index("rating_in_range")]["details"]
+def test_each_rule_refuses_its_rows_and_says_why(
+    spark: SparkSession, config: Settings, table: tuple[rules.Rule, ...]
+) -> None:
+    rows = said(spark, config, [change for _, change in CASES])
+    column = {rule.name: rule.column for rule in table}
+    assert [row["reasons"] for row in rows] == [[name] for name, _ in CASES]
+    for (name, _), row in zip(CASES, rows, strict=True):
+        assert row["details"].startswith(f"{name} ({column[name]}): ")
+        assert "\n" not in row["details"]
+        assert "\x00" not in row["details"]
+        assert "unknown" not in row["details"]
 
 
-def test_each_rule_lets_its_neighbour_pass(spark: SparkSession, table: tuple[rules.Rule, ...]) -> None:
-    judged = rules.judged(frame(spark, [{}, *PASSES.values()]), table).collect()
-    assert [row["reasons"] for row in judged] == [[]] * (len(PASSES) + 1)
+def test_messages_name_what_was_found(spark: SparkSession, config: Settings) -> None:
+    told = {
+        "the rating 11 is not, out of five": FAILS["rating_in_range"][0],
+        "'Ã§' is UTF-8": FAILS["not_mojibake"][0],
+        r"holds \ud83d, half": FAILS["no_lone_surrogate"][2],
+        "11 of 49 of its visible": FAILS["text_not_markup"][1],
+        "1000 bytes: author, title": FAILS["fields_not_too_long"][1],
+        "reads as 'en'": FAILS["text_french"][0],
+        "name the dump's encoding in": {"problem": "not_utf8", "text": None},
+        "(it may be x)": {"problem": "not_utf8", "problem_detail": "it may be x", "text": None},
+        "one whole JSON object (line 3)": {"problem": "not_jsonl", "problem_detail": "line 3", "text": None},
+    }
+    for words, row in zip(told, said(spark, config, list(told.values())), strict=True):
+        assert words in row["details"]
 
 
-def test_a_row_is_told_every_reason(spark: SparkSession, table: tuple[rules.Rule, ...]) -> None:
-    both = FAILS["text_present"] | FAILS["rating_in_range"]
-    row = rules.judged(frame(spark, [both]), table).collect()[0]
+def test_each_rule_lets_its_neighbours_pass(spark: SparkSession, config: Settings) -> None:
+    rows = said(spark, config, PASSES)
+    assert [(row["record_no"], row["reasons"]) for row in rows if row["reasons"]] == []
+
+
+def test_a_row_is_told_every_reason(spark: SparkSession, config: Settings) -> None:
+    both = FAILS["text_present"][2] | FAILS["rating_in_range"][0]
+    row = said(spark, config, [both])[0]
     assert row["reasons"] == ["text_present", "rating_in_range"]
     assert row["details"].count("\n") == 1
 
 
-def test_records_are_accepted_quarantined_or_duplicate(spark: SparkSession, table: tuple[rules.Rule, ...]) -> None:
+def test_any_language_passes_where_it_is_not_checked(spark: SparkSession, tmp_path: Path) -> None:
+    config = Settings(home=tmp_path, check_language=False)
+    row = said(spark, config, [{"text": ENGLISH}])[0]
+    assert (row["reasons"], row["language"]) == ([], None)
+
+
+def test_records_are_accepted_quarantined_or_duplicate(
+    spark: SparkSession, config: Settings, table: tuple[rules.Rule, ...]
+) -> None:
     changes: list[dict[str, Any]] = [
-        {},
-        {"review_id": "1" * 32},
-        {"review_id": "1" * 32},
         {"review_id": "1" * 32, "text": ""},
+        {"text": FRENCH},
+        {"review_id": "1" * 32},
+        {"review_id": "1" * 32},
         {"raw": b"x" * 70_000, "text": None},
     ]
-    judged = rules.judged(frame(spark, changes), table)
-    told = split.told_apart(judged)
-    accepted, refused, again = split.accepted(told), split.quarantined(judged), split.duplicates(told)
-    assert sorted(r["record_no"] for r in accepted.collect()) == [1, 2]
-    assert sorted(r["record_no"] for r in refused.collect()) == [4, 5]
-    assert [(r["record_no"], r["duplicate_of"]["record_no"]) for r in again.collect()] == [(3, 2)]
-    kept = {r["record_no"]: r for r in refused.collect()}[5]
-    assert len(kept["raw"]) == 64 * 1024
-    assert len(kept["raw_sha256"]) == 64
+    rows = judged(spark, config, changes)
+    verdicts = split.verdicts(rows, table).persist()
+    refused, again = split.quarantined(verdicts), split.duplicates(verdicts)
+    assert sorted(r["record_no"] for r in split.accepted(rows, refused, again).collect()) == [2, 3]
+    assert [(r["record_no"], r["duplicate_of"]["record_no"]) for r in again.collect()] == [(4, 3)]
+    kept = {r["record_no"]: r for r in refused.collect()}
+    assert sorted(kept) == [1, 5]
+    assert len(kept[5]["raw"]) == 64 * 1024
+    assert len(kept[5]["raw_sha256"]) == 64
+    assert split.summary(verdicts, table) == {
+        "reasons": {"text_present": 2},
+        "languages": {"fr": 1, "undetermined": 3},
+    }
+    verdicts.unpersist()
 
 
 def test_great_expectations_judges_by_the_same_rules_without_a_row_value(
-    spark: SparkSession, table: tuple[rules.Rule, ...], tmp_path: Path
+    spark: SparkSession, config: Settings, table: tuple[rules.Rule, ...], tmp_path: Path
 ) -> None:
     secret = "Phrase-secrète-à-ne-pas-montrer"
-    changes = [{"text": secret}] * 7 + [FAILS["rating_in_range"] | {"text": secret}] * 3
-    judged = rules.judged(frame(spark, changes), table)
-    lax = expectations.judge(judged, table, "20261122-00000001", 0.4, tmp_path)
-    strict = expectations.judge(judged, table, "20261122-00000002", 0.2, tmp_path)
+    changes = [{"text": secret}] * 7 + [FAILS["rating_in_range"][0] | {"text": secret}] * 3 + FAILS["forgotten"] * 9
+    verdicts = split.verdicts(judged(spark, config, changes), table).persist()
+    lax = expectations.judge(verdicts, table, "20261122-00000001", Limits(0.4, 19, 19), tmp_path)
+    strict = expectations.judge(verdicts, table, "20261122-00000002", Limits(0.1, 20, None), tmp_path)
     assert (lax.success, lax.failed) == (True, [])
-    assert (strict.success, strict.failed) == (False, ["rating_in_range"])
+    assert (strict.success, strict.failed) == (False, ["expect_table_row_count_to_be_between", "rating_in_range"])
     pages = [p.read_text("utf-8") for p in tmp_path.rglob("*.html")]
     assert strict.page.exists()
     assert any("rating_in_range" in page for page in pages)
     assert not any(secret in page for page in pages)
     runs = {p.parent.parent.name for p in tmp_path.rglob("validations/**/*.html")}
     assert len(runs) >= 2
+    verdicts.unpersist()

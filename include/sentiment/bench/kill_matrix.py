@@ -7,6 +7,7 @@ as a cluster does.
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -136,7 +137,7 @@ def kill_whole(spark: SparkSession, phase: str, seeds: range) -> Words:
     """Kill the real night at a phase, on one Spark session, and run it again or go on with the step it was in."""
     from sentiment.scoring import reuse
 
-    reuse.CHUNK_TEXTS = 10
+    reuse.CHUNK_TEXTS = 20
     number, found = SPARK_PHASES.index(phase), Words()
     attempts = {
         seed: Attempt(f"night_{number}_{seed}", nights.FIRST, nights.dump(nights.FIRST, seed + 1000 * number))
@@ -510,9 +511,18 @@ def _in_own_session(point: str, seeds: range) -> Words:
     return [words for seed in seeds for words in task_tried_again(session, seed)]
 
 
+SMALL = {
+    "spark.sql.shuffle.partitions": "2",
+    "spark.default.parallelism": "1",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+"""Spark's settings for nights of 40 records: they are through before code for them is compiled."""
+
+
 @contextmanager
 def _tasks_tried_again() -> Iterator[None]:
-    changed = {"SENTIMENT_SPARK_MASTER": "local[2,4]", "SENTIMENT_SPARK_CONF": '{"spark.sql.shuffle.partitions": "2"}'}
+    changed = {"SENTIMENT_SPARK_MASTER": "local[2,4]", "SENTIMENT_SPARK_CONF": json.dumps(SMALL)}
     os.environ.update(changed)
     settings.load.cache_clear()
     try:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import resource
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sentiment import settings
 from sentiment.embedded import jars, machine
 from sentiment.scoring import registry
 from sentiment.settings import Settings
 from sentiment.store import migrate
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 @contextmanager
@@ -39,3 +44,14 @@ def _ready() -> Settings:
     migrate.upgrade()
     registry.register(registry.find(settings.load().model, settings.load()))
     return settings.load()
+
+
+def driver_bytes(session: SparkSession) -> float:
+    """What the driver uses: Python's peak, and the live Java heap after a collection."""
+    jvm = session.sparkContext._jvm
+    assert jvm is not None
+    jvm.System.gc()
+    runtime = jvm.Runtime.getRuntime()
+    return (
+        float(runtime.totalMemory() - runtime.freeMemory()) + resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    )

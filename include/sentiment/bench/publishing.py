@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from pyspark.sql import functions as F
 
 from sentiment import contract, database, ledger, spark
 from sentiment.bench.night import Measured
-from sentiment.bench.place import own_home
+from sentiment.bench.place import driver_bytes, own_home
 from sentiment.drift import profile
 from sentiment.jobs import publish
 from sentiment.lake import Lake, Part, run_key
@@ -95,7 +94,7 @@ def _publish(session: SparkSession, night: date, rows: int, known_share: float, 
         began = time.monotonic()
         publish.work(session, run, step, lake)
     _listen(None)
-    return Took(times["staged"] - began, times["after commit"] - times["staged"], _driver_bytes(session))
+    return Took(times["staged"] - began, times["after commit"] - times["staged"], driver_bytes(session))
 
 
 _TIMES: list[dict[str, float] | None] = []
@@ -110,17 +109,6 @@ def _listen(times: dict[str, float] | None) -> None:
 def _note(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "sentiment.phase" and _TIMES[0] is not None:
         _TIMES[0][arguments[0]] = time.monotonic()
-
-
-def _driver_bytes(session: SparkSession) -> float:
-    """Python's peak, and the live Java heap after a collection."""
-    jvm = session.sparkContext._jvm
-    assert jvm is not None
-    jvm.System.gc()
-    runtime = jvm.Runtime.getRuntime()
-    return (
-        float(runtime.totalMemory() - runtime.freeMemory()) + resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    )
 
 
 def _scored(session: SparkSession, night: date, rows: int, known_share: float, source: str) -> ledger.Run:

@@ -3,76 +3,118 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict
+from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sentiment import contract
-from sentiment.dump import columns
-from sentiment.dump.receive import Layout
+from sentiment.dump import values
+from sentiment.dump.encoding import named
+from sentiment.dump.profiles import COLUMNS, Profile
+from sentiment.dump.receive import JSON_FORMATS, Layout
 
 CORRUPT = "_corrupt"
-PLACE = ("source", "file_no", "record_no", "byte_offset", "raw", "raw_bytes", "raw_sha256", "problem")
+PLACE = (
+    "source", "file_no", "record_no", "byte_offset", "raw", "raw_bytes", "raw_sha256", "problem", "problem_detail"
+)  # fmt: skip
 TYPED = ("own_id", *contract.CONTENT, "rating_text", "date_text", "polarity_text")
 
 
-def to_rows(received: DataFrame, source: str, layouts: list[Layout], forgotten: Collection[str] = ()) -> DataFrame:
-    """Decode and map every record; what can't be read keeps its raw bytes and a `problem`.
+def to_rows(
+    received: DataFrame, source: str, layouts: list[Layout], profile: Profile, forgotten: Collection[str] = ()
+) -> DataFrame:
+    """Decode and map every record by the profile; what can't be read keeps its raw bytes and a `problem`.
 
     `forgotten` are tombstones: of such a review its place is left, of other reviews of such an author all but
     the name, and of neither the bytes. Identities are those from before.
     """
-    decoded = F.decode(F.col("raw"), "UTF-8")
-    rows = received.withColumn("source", F.lit(source)).withColumn("line", decoded)
-    not_utf8 = F.encode(F.col("line"), "UTF-8") != F.col("raw")
-    rows = rows.withColumn("problem", F.coalesce("problem", F.when(not_utf8, F.lit("not_utf8"))))
-    groups: dict[str, tuple[Layout, list[int]]] = {}
+    rows = received.withColumn("source", F.lit(source))
+    groups: dict[Parsing, list[int]] = {}
     for file_no, layout in enumerate(layouts):
-        groups.setdefault(str(asdict(layout)), (layout, []))[1].append(file_no)
-    frames = [_mapped(rows.where(F.col("file_no").isin(numbers)), layout) for layout, numbers in groups.values()]
+        groups.setdefault(parsing(layout, profile), []).append(file_no)
+    frames = [_mapped(rows.where(F.col("file_no").isin(files)), how, profile) for how, files in groups.items()]
     whole = frames[0]
     for frame in frames[1:]:
         whole = whole.unionByName(frame)
-    return _identified(_without_forgotten(whole, forgotten))
+    suggested = {n: layout.suggested_encoding for n, layout in enumerate(layouts) if layout.suggested_encoding}
+    return _identified(_without_forgotten(_with_suggestions(whole, suggested), forgotten))
 
 
-def _mapped(rows: DataFrame, layout: Layout) -> DataFrame:
-    chosen = columns.mapping(layout.columns, "the dump")
-    readable = F.when(F.col("problem").isNull(), F.col("line"))
-    if layout.format == "csv":
-        names = ", ".join(f"`c{i}` string" for i in range(len(layout.columns)))
-        options = {"sep": layout.delimiter, "escape": '"', "columnNameOfCorruptRecord": CORRUPT}
-        rows = rows.withColumn("fields", F.from_csv(readable, f"{names}, `{CORRUPT}` string", options))
-        bad = F.col(f"fields.{CORRUPT}").isNotNull()
-        value = {ours: F.col(f"fields.c{layout.columns.index(theirs)}") for ours, theirs in chosen.items()}
+@dataclass(frozen=True)
+class Parsing:
+    """All that tells how a file's records are parsed; files that agree in it are read together."""
+
+    is_json: bool
+    java_encoding: str
+    delimiter: str
+    fields: tuple[str, ...]
+    """Names of the parsed struct's fields, without doubles even where case is left out."""
+    sources: tuple[tuple[str, tuple[str, ...]], ...]
+    """Contract column -> the fields it is read from, the likeliest first."""
+
+    @property
+    def schema(self) -> str:
+        """The struct's schema; what can't be parsed is in a last field."""
+        return ", ".join(f"`{name.replace('`', '``')}` string" for name in [*self.fields, CORRUPT])
+
+
+def parsing(layout: Layout, profile: Profile) -> Parsing:
+    """How the profile reads files of this layout. Of JSON every name that the profile knows is read, as the file
+    writes it: a column may be missing from the first records."""
+    encoding, chosen = named(layout.encoding).java, profile.chosen(layout.columns)
+    if layout.format not in JSON_FORMATS:
+        fields = [f"c{i}" for i in range(len(layout.columns))]
+        sources = {ours: (fields[layout.columns.index(theirs)],) for ours, theirs in chosen.items()}
+        return Parsing(False, encoding, layout.delimiter, tuple(fields), tuple(sources.items()))
+    seen = {name.strip().lower(): name for name in reversed(layout.columns)}
+    known = {n.lower(): seen.get(n.lower(), n) for names in profile.columns.values() for n in names}
+    every = {ours: tuple(dict.fromkeys(known[n.lower()] for n in names)) for ours, names in profile.columns.items()}
+    return Parsing(True, encoding, "", tuple(known.values()), tuple(every.items()))
+
+
+def _mapped(rows: DataFrame, how: Parsing, profile: Profile) -> DataFrame:
+    line = F.when(F.col("problem").isNull(), F.decode(F.col("raw"), how.java_encoding))
+    options = {"columnNameOfCorruptRecord": CORRUPT}
+    if how.is_json:
+        parsed = F.from_json(line, how.schema, options)
+        name, detail = "not_json", "Spark's parser refuses it"
     else:
-        rows = rows.withColumn("fields", F.from_json(readable, "map<string,string>"))
-        bad = F.col("fields").isNull()
-        value = {ours: _first_of(chosen.get(ours), names) for ours, names in columns.ALIASES.items()}
-    problem = F.coalesce("problem", F.when(bad, F.lit(f"not_{layout.format}")))
-    rows = rows.withColumn("problem", problem)
-    return rows.select(*PLACE, *(c.alias(n) for n, c in _typed(value).items()))
+        parsed = F.from_csv(line, how.schema, {**options, "sep": how.delimiter, "escape": '"'})
+        name, detail = "not_csv", f"expected {len(how.fields):,} columns"
+    bad = F.col("problem").isNull() & F.col(f"fields.{CORRUPT}").isNotNull()
+    rows = rows.withColumn("fields", parsed).withColumns(
+        {
+            "problem": F.when(bad, F.lit(name)).otherwise(F.col("problem")),
+            "problem_detail": F.when(bad, F.lit(detail)).otherwise(F.col("problem_detail")),
+        }
+    )
+    value = {ours: F.coalesce(*(F.col("fields").getField(n) for n in names)) for ours, names in how.sources}
+    return rows.select(*PLACE, *(c.alias(n) for n, c in _typed(value, profile).items()))
 
 
-def _first_of(seen: str | None, names: tuple[str, ...]) -> Column:
-    ordered = dict.fromkeys([seen, *names] if seen else names)
-    return F.coalesce(*(F.col("fields").getItem(name) for name in ordered))
+def _with_suggestions(rows: DataFrame, suggested: dict[int, str]) -> DataFrame:
+    if not suggested:
+        return rows
+    by_file = F.create_map(*(F.lit(each) for pair in suggested.items() for each in pair))
+    said = F.concat("problem_detail", F.lit("; it may be "), by_file[F.col("file_no")])
+    badly = F.col("problem").isin("not_utf8", "not_in_encoding")
+    return rows.withColumn("problem_detail", F.coalesce(F.when(badly, said), "problem_detail"))
 
 
-def _typed(value: dict[str, Column]) -> dict[str, Column]:
+def _typed(value: dict[str, Column], profile: Profile) -> dict[str, Column]:
     null = F.lit(None).cast("string")
     readable = F.col("problem").isNull()
-    text = {ours: F.when(readable, value.get(ours, null)) for ours in columns.ALIASES}
-    short = {ours: F.nullif(F.trim(text[ours]), F.lit("")) for ours in columns.ALIASES if ours != "text"}
-    rating = F.regexp_replace(short["rating"], ",", ".")
-    day = F.regexp_extract(short["review_date"], r"^(\d{4}-\d{2}-\d{2})(?:[T ].*)?$", 1)
+    said = {ours: F.when(readable, value.get(ours, null)) for ours in COLUMNS}
+    short = {ours: F.nullif(F.trim(said[ours]), F.lit("")) for ours in COLUMNS if ours != "text"}
     return {
         **short,
-        "text": text["text"],
-        "rating": rating.cast("double"),
-        "review_date": F.to_date(F.nullif(day, F.lit("")), "yyyy-MM-dd"),
-        "polarity": short["polarity"].cast("int"),
+        **{name: values.text(short[name], profile) for name in ("item_title", "author", "title")},
+        "item_type": values.item_type(short["item_type"], short["item_id"], profile),
+        "text": values.text(said["text"], profile),
+        "rating": values.rating(short["rating"], profile),
+        "review_date": values.date(short["review_date"], profile),
+        "polarity": values.polarity(short["polarity"], profile),
         "rating_text": short["rating"],
         "date_text": short["review_date"],
         "polarity_text": short["polarity"],

@@ -1,15 +1,19 @@
-"""From what was asked for to the list of files, in a fixed order."""
+"""From what was asked for to the list of files, in a fixed order: on this machine's disks or in an object store."""
 
 from __future__ import annotations
 
-import glob
+import json
 from datetime import date
 from pathlib import Path
+from typing import cast
 
-from sentiment.errors import DumpNotFoundError
+from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError
 
-SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
-COMPRESSED = (*SUFFIXES, *(f"{s}.gz" for s in SUFFIXES))
+FORMATS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+COMPRESSIONS = ("", ".gz", ".bz2", ".zst")
+SUFFIXES = tuple(f + c for f in FORMATS for c in COMPRESSIONS)
+MANIFEST = "manifest.json"
+"""A file of this name in a dump's folder is no part of it; its `night` says which night the dump is for."""
 
 
 def pattern_for(template: str, night: date) -> str:
@@ -18,34 +22,103 @@ def pattern_for(template: str, night: date) -> str:
 
 
 def locate(uri: str) -> list[Path]:
-    """The dump's files, sorted: one file, every dump in a folder, or what a glob matches.
+    """The dump's files, sorted: one file, every dump in a folder, or what a glob matches; local, or like `s3://…`.
 
-    Raises DumpNotFoundError naming what was looked for and what was there instead.
+    Raises DumpNotFoundError naming what was looked for and what was there instead, DumpRefusedError for a link that
+    leads out of the folder, InfrastructureError where the object store doesn't answer.
     """
+    return _remote(uri) if "://" in uri else _local(uri)
+
+
+def _local(uri: str) -> list[Path]:
     path = Path(uri).expanduser()
     if path.is_file():
         return [path]
     if path.is_dir():
-        return _in_folder(path)
+        return _in_folder(path, uri)
     if any(c in uri for c in "*?["):
-        return _matching(str(path))
+        return _matching(Path(path.anchor or "."), str(path.relative_to(path.anchor)), uri)
     raise DumpNotFoundError(f"No dump at {uri}: there is no such file or folder.", f"ls -la {path.parent}")
 
 
-def _in_folder(folder: Path) -> list[Path]:
-    found = sorted(p for p in folder.iterdir() if p.is_file() and p.name.lower().endswith(COMPRESSED))
+def _remote(uri: str) -> list[Path]:
+    """Through Airflow's object storage, whose paths work like local ones and whose credentials are its connections."""
+    from botocore.exceptions import BotoCoreError
+
+    start = min((at for c in "*?[" if (at := uri.find(c)) > 0), default=len(uri))
+    try:
+        if start < len(uri):
+            parent, _, pattern = uri[:start].rpartition("/")
+            return _matching(_object(parent), pattern + uri[start:], uri)
+        path = _object(uri)
+        if path.is_file():
+            return [path]
+        if path.is_dir():
+            return _in_folder(path, uri)
+    except (OSError, BotoCoreError) as error:
+        raise InfrastructureError(f"{uri} can't be looked at: {error}", f"airflow connections get {S3}") from error
+    raise DumpNotFoundError(
+        f"No dump at {uri}: there is no such object or prefix.", "make nightly DUMP=s3://bucket/key"
+    )
+
+
+S3 = "aws_default"
+"""Airflow's connection for `s3://bucket/key`; another one: `s3://connection@bucket/key`."""
+
+
+def _object(uri: str) -> Path:
+    from airflow.sdk import ObjectStoragePath
+
+    try:
+        return cast(Path, ObjectStoragePath(uri, conn_id=S3 if uri.startswith("s3://") and "@" not in uri else None))
+    except ValueError as error:
+        raise ParameterError(
+            f"{uri} can't be read: {error}; expected a path, file://… or s3://….", "make nightly DUMP=s3://bucket/key"
+        ) from error
+
+
+def _in_folder(folder: Path, uri: str) -> list[Path]:
+    inside = sorted((p for p in folder.iterdir() if not p.name.startswith((".", "_"))), key=str)
+    found = [p for p in inside if p.is_file() and _is_dump(p)]
     if not found:
-        names = ", ".join(sorted(p.name for p in folder.iterdir())[:5]) or "nothing"
+        names = ", ".join(p.name for p in inside[:5]) or "nothing"
         raise DumpNotFoundError(
-            f"No dump in the folder {folder}: it holds {names}; a dump ends in {', '.join(SUFFIXES)}, or that and .gz.",
-            f"ls -la {folder}",
+            f"No dump in the folder {uri}: it holds {names}; a dump ends in {', '.join(FORMATS)}, "
+            f"or that and {', '.join(c for c in COMPRESSIONS if c)}.",
+            f"ls -la {uri}",
         )
-    return found
+    return [_kept_inside(folder, p) for p in found]
 
 
-def _matching(pattern: str) -> list[Path]:
-    found = sorted(Path(p) for p in glob.glob(pattern, recursive=True))
-    files = [p for p in found if p.is_file() and p.name.lower().endswith(COMPRESSED)]
+def _kept_inside(folder: Path, path: Path) -> Path:
+    """Whoever may drop files into a folder may not make the pipeline read what lies elsewhere."""
+    if "://" not in str(path) and path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+        raise DumpRefusedError(f"{path} is a link that leads out of {folder}, to {path.resolve()}.", f"rm {path}")
+    return path
+
+
+def _matching(root: Path, pattern: str, uri: str) -> list[Path]:
+    files = [p for p in sorted(root.glob(pattern), key=str) if p.is_file() and _is_dump(p)]
     if not files:
-        raise DumpNotFoundError(f"No dump matches {pattern}.", "make nightly DUMP=/path/to/reviews.jsonl")
+        raise DumpNotFoundError(f"No dump matches {uri}.", "make nightly DUMP=/path/to/reviews.jsonl")
     return files
+
+
+def _is_dump(path: Path) -> bool:
+    return path.name.lower().endswith(SUFFIXES) and path.name != MANIFEST
+
+
+def manifest_night(files: list[Path]) -> date | None:
+    """The night that a `manifest.json` beside the files names; None where there is none.
+
+    Raises DumpRefusedError where it can't be read.
+    """
+    path = files[0].parent / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        return date.fromisoformat(json.loads(path.read_text("utf-8"))["night"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise DumpRefusedError(
+            f'{path} names no night like {{"night": "2026-11-22"}}: {error!r}.', f"cat {path}"
+        ) from error

@@ -5,18 +5,24 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import date
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sentiment.dump import columns
-from sentiment.dump.locate import locate
-from sentiment.dump.stream import DumpStream, Record, records
+from sentiment.dump import parquet, profiles, records
+from sentiment.dump.encoding import ENCODINGS, UTF8, Encoding, Suggestion, named, wide_sign
+from sentiment.dump.locate import locate, manifest_night
+from sentiment.dump.profiles import Profile
+from sentiment.dump.records import MAX_COLUMNS, Record
+from sentiment.dump.stream import DumpStream
 from sentiment.errors import DumpRefusedError, DumpUnreadableError
 from sentiment.lake import Lake, Part
 from sentiment.ledger import DumpFile
@@ -31,120 +37,245 @@ SCHEMA = pa.schema(
         ("raw_bytes", pa.int64()),
         ("raw_sha256", pa.string()),
         ("problem", pa.string()),
+        ("problem_detail", pa.string()),
     ]
 )
+CUTTING_VERSION = 1
+"""Raise it when the same bytes would be cut into other records: what was received before is then received again."""
 BATCH_BYTES = 8 << 20
 SNIFFED_RECORDS = 100
 DELIMITERS = ",;\t|"
+CONTROLS = bytes({*range(32)} - {*b"\t\n\r\f"})
+BINARY_SHARE = 0.05
+"""A text may hold a stray control character, which its row is quarantined for; a head full of them is no text."""
+JSON_FORMATS = ("jsonl", "json", "parquet")
+"""Formats whose records are JSON objects by the time they are in the lake."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file's records are written: format, and for CSV its header and delimiter."""
+    """How a file's records are written: format, columns, encoding, and for CSV its delimiter."""
 
     format: str
     columns: list[str]
     delimiter: str = ","
+    encoding: str = UTF8.name
+    suggested_encoding: str | None = None
 
 
 @dataclass(frozen=True)
 class Dump:
-    """A received dump: identity, files, and how to read its records."""
+    """A received dump: identity, files, how to read its records, and the night its manifest names."""
 
     dump_id: str
     uri: str
     files: list[DumpFile]
     layouts: list[Layout]
+    profile: Profile
+    key: str
+    manifest_night: date | None
+
+    def mapping_words(self) -> str:
+        """Which column was taken for what, in words."""
+        seen = dict.fromkeys(name for layout in self.layouts for name in layout.columns)
+        return ", ".join(f"{theirs} as {ours}" for ours, theirs in self.profile.chosen(seen).items())
+
+    def detail(self) -> dict[str, Any]:
+        """What `find_dump` writes down for the steps behind it."""
+        return {
+            "layouts": [asdict(layout) for layout in self.layouts],
+            "profile": self.profile.model_dump(mode="json"),
+            "received": self.key,
+            "manifest_night": self.manifest_night.isoformat() if self.manifest_night else None,
+        }
 
 
-def receive(uri: str, config: Settings, lake: Lake) -> Dump:
+@dataclass(frozen=True)
+class Reading:
+    """How the caller wants a dump to be read; None: the profile that fits best, and its encoding."""
+
+    source: str = ""
+    profile: str | None = None
+    encoding: str | None = None
+
+
+def received_key(dump_id: str, encoding: Encoding) -> str:
+    """Where a dump's records lie in the lake: another encoding cuts other records."""
+    return f"dump={dump_id}/as={encoding.name}.{CUTTING_VERSION}"
+
+
+def receive(uri: str, config: Settings, lake: Lake, reading: Reading = Reading()) -> Dump:
     """Read every file once, keep its records, and name the dump by what it holds.
 
-    Raises DumpNotFoundError, DumpUnreadableError or DumpRefusedError; then nothing is committed.
+    Raises ParameterError, DumpNotFoundError, DumpUnreadableError or DumpRefusedError; then nothing is committed.
     """
+    candidates, encoding = readable_as(reading, config)
     attempt = f"received/attempt={uuid4().hex}"
-    taken = [_receive_file(n, path, config, lake, attempt) for n, path in enumerate(locate(uri))]
+    paths = locate(uri)
+    taking = _Taking(config, lake, attempt, encoding, candidates)
+    taken = [taking.take(n, path) for n, path in enumerate(paths)]
     files, layouts = [f for f, _ in taken], [layout for _, layout in taken]
+    profile = _one_profile(layouts, candidates, reading.source, uri)
     dump_id = hashlib.sha256("\n".join(sorted(f.sha256 for f in files)).encode()).hexdigest()
-    part = Part(lake.list_files(attempt), sum(f.n_records for f in files), "")
-    if lake.committed("received", f"dump={dump_id}"):
+    key = received_key(dump_id, encoding)
+    if lake.committed("received", key):
         lake.filesystem.delete_dir(lake.local(attempt))
     else:
-        lake.commit("received", f"dump={dump_id}", 0, part)
-    return Dump(dump_id, uri, files, layouts)
+        lake.commit("received", key, 0, Part(lake.list_files(attempt), sum(f.n_records for f in files), ""))
+    return Dump(dump_id, uri, files, layouts, profile, key, manifest_night(paths))
 
 
-def _receive_file(file_no: int, path: Path, config: Settings, lake: Lake, attempt: str) -> tuple[DumpFile, Layout]:
-    stream = DumpStream(path, config.max_decompression_ratio, config.max_record_bytes)
-    layout_format = _sniff_format(stream, path)
-    found = records(stream, quoted=layout_format == "csv")
-    layout, found = _layout(layout_format, found, path)
-    columns.mapping(layout.columns, str(path))
-    n_records = _write(found, file_no, lake, f"{attempt}/file-{file_no:05d}.parquet")
-    if n_records == 0:
-        raise DumpUnreadableError(f"{path} has a header and no record.", f"head -c 300 {path}")
-    n_bytes, sha256 = stream.finish()
-    uri = str(path.resolve())
-    return DumpFile(file_no, uri, sha256, layout_format, stream.compression, n_bytes, n_records), layout
+def received_before(
+    dump_id: str, uri: str, files: list[DumpFile], detail: dict[str, Any], config: Settings, reading: Reading
+) -> Dump:
+    """A dump by what `find_dump` wrote down of it then, to be read as today's profiles say.
+
+    Its records are those of then only where `key` is `detail["received"]`. Raises ParameterError or DumpRefusedError.
+    """
+    candidates, encoding = readable_as(reading, config)
+    layouts, dated = layouts_of(detail), detail["manifest_night"]
+    profile = _one_profile(layouts, candidates, reading.source, uri)
+    night = date.fromisoformat(dated) if dated else None
+    return Dump(dump_id, uri, files, layouts, profile, received_key(dump_id, encoding), night)
 
 
-def _sniff_format(stream: DumpStream, path: Path) -> str:
-    head = stream.head()
+def readable_as(reading: Reading, config: Settings) -> tuple[list[Profile], Encoding]:
+    """The profiles that may fit, and the encoding: what was asked for, else what a profile asked for by name says,
+    else UTF-8. Raises ParameterError for names that there are none of."""
+    if reading.profile:
+        profile = profiles.named_profile(reading.profile, config.sources)
+        return [profile], named(reading.encoding or profile.encoding)
+    return list(profiles.known(config.sources).values()), named(reading.encoding or UTF8.name)
+
+
+def _one_profile(layouts: list[Layout], candidates: list[Profile], source: str, uri: str) -> Profile:
+    """The profile for the whole dump; every file must have the text's column by it."""
+    columns = list(dict.fromkeys(name for layout in layouts for name in layout.columns))
+    profile = profiles.best_fitting(columns, candidates, source, uri)
+    for layout in layouts:
+        if "text" not in profile.chosen(layout.columns):
+            raise profiles.no_text(layout.columns, [profile], f"a {layout.format} file of {uri}")
+    return profile
+
+
+class _Taking:
+    """Takes the files of one dump, one after the other, into the folder of one attempt."""
+
+    def __init__(
+        self, config: Settings, lake: Lake, attempt: str, encoding: Encoding, candidates: list[Profile]
+    ) -> None:
+        self._config, self._lake, self._attempt = config, lake, attempt
+        self._encoding, self._candidates = encoding, candidates
+
+    def take(self, file_no: int, path: Path) -> tuple[DumpFile, Layout]:
+        stream = DumpStream(path, self._config.max_decompression_ratio, self._config.max_record_bytes, self._encoding)
+        name = sniff_format(stream)
+        suggestion = Suggestion()
+        layout, found = opened(stream, name)
+        profiles.best_fitting(layout.columns, self._candidates, "", str(path))
+        n_records = self._write(_looked_at(found, suggestion), file_no)
+        if n_records == 0:
+            raise DumpUnreadableError(f"{path} has a header and no record.", f"head -c 300 {path}")
+        n_bytes, sha256 = stream.finish()
+        layout = Layout(**{**asdict(layout), "suggested_encoding": suggestion.best})
+        uri = str(path) if "://" in str(path) else str(path.resolve())
+        return DumpFile(file_no, uri, sha256, name, stream.compression, n_bytes, n_records), layout
+
+    def _write(self, found: Iterator[Record], file_no: int) -> int:
+        target = self._lake.local(f"{self._attempt}/file-{file_no:05d}.parquet")
+        self._lake.filesystem.create_dir(target.rsplit("/", 1)[0], recursive=True)
+        total = 0
+        with pq.ParquetWriter(target, SCHEMA, filesystem=self._lake.filesystem, compression="zstd") as writer:
+            for batch in _batches(found):
+                writer.write_batch(_as_arrow(batch, file_no))
+                total += len(batch)
+        return total
+
+
+def sniff_format(stream: DumpStream) -> str:
+    """json, jsonl, csv or parquet, by the first bytes; DumpUnreadableError for what is none of them."""
+    path, head = stream.path, stream.head()
     text = head.lstrip()
     if not text:
         raise DumpUnreadableError(f"{path} is empty.", f"ls -la {path}")
-    if b"\x00" in head or text[:4] in (b"PAR1", b"PK\x03\x04", b"%PDF"):
+    if text[:4] == b"PAR1":
+        return "parquet"
+    wide = wide_sign(head)
+    if wide:
         raise DumpUnreadableError(
-            f"{path} is binary, not text: JSON lines or CSV is needed, plain or gzip.", f"file {path}"
+            f"{path} is {wide.upper()}, and was read as {stream.encoding.name}.",
+            f"make nightly DUMP={path} ENCODING={wide}",
         )
-    if text[:1] == b"[":
+    n_controls = len(head) - len(head.translate(None, CONTROLS))
+    if n_controls > BINARY_SHARE * len(head) or text[:4] in (b"PK\x03\x04", b"%PDF", b"\xfd7zX", b"7z\xbc\xaf"):
         raise DumpUnreadableError(
-            f"{path} is one JSON array; one JSON object a line is needed.",
-            f"jq -c '.[]' {path} > {path.with_suffix('.jsonl')}",
+            f"{path} is binary; JSON lines, a JSON array, CSV or Parquet is needed, plain or as gzip, bzip2 or zstd.",
+            f"file {path}",
         )
-    return "jsonl" if text[:1] == b"{" else "csv"
+    return {b"[": "json", b"{": "jsonl"}.get(text[:1], "csv")
 
 
-def _layout(name: str, found: Iterator[Record], path: Path) -> tuple[Layout, Iterator[Record]]:
+def opened(stream: DumpStream, name: str) -> tuple[Layout, Iterator[Record]]:
+    """A file's layout and its records; reads no more than the first of them."""
+    encoding = stream.encoding.name
     if name == "csv":
-        return _csv_layout(next(found), path), found
+        layout = _csv_layout(stream)
+        return layout, records.numbered(records.csv_records(stream, layout.delimiter), stream, is_json=False)
+    if name == "parquet":
+        columns, found = parquet.opened(stream)
+        return _bounded(Layout(name, columns), stream.path), found
+    cuts = records.array_elements(stream) if name == "json" else records.lines(stream)
+    found = records.numbered(cuts, stream, is_json=True)
     first = list(islice(found, SNIFFED_RECORDS))
-    keys = list(dict.fromkeys(key for record in first for key in _keys(record.raw)))
+    keys = list(dict.fromkeys(key for record in first for key in _keys(record, stream.encoding)))
     if not keys:
-        raise DumpRefusedError(f"{path} has no JSON object in its first {len(first)} records.", f"head -c 300 {path}")
-    return Layout(name, keys), chain(first, found)
+        raise DumpRefusedError(
+            f"{stream.path} has no JSON object in its first {len(first)} records.", f"head -c 300 {stream.path}"
+        )
+    return _bounded(Layout(name, keys, encoding=encoding), stream.path), chain(first, found)
 
 
-def _keys(raw: bytes) -> list[str]:
-    try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
+def _keys(record: Record, encoding: Encoding) -> list[str]:
+    if record.problem:
         return []
-    return list(value) if isinstance(value, dict) else []
+    return list(json.loads(record.raw.decode("utf-8" if encoding.wide else encoding.python)))
 
 
-def _csv_layout(header: Record, path: Path) -> Layout:
+def _bounded(layout: Layout, path: Path) -> Layout:
+    if len(layout.columns) > MAX_COLUMNS:
+        raise DumpRefusedError(
+            f"{path} has {len(layout.columns):,} columns; at most {MAX_COLUMNS:,} are read.", f"head -c 300 {path}"
+        )
+    return layout
+
+
+QUOTED = re.compile(r'"(?:[^"]|"")*"')
+
+
+def _csv_layout(stream: DumpStream) -> Layout:
+    path = stream.path
+    header = next((raw for _, raw, _, _ in stream.lines() if raw.strip()), b"")
     try:
-        text = header.raw.decode("utf-8")
+        text = header.decode("utf-8" if stream.encoding.wide else stream.encoding.python)
     except UnicodeDecodeError as error:
-        raise DumpRefusedError(f"{path}: the header is not UTF-8 ({error}).", f"file {path}") from error
-    delimiter = max(DELIMITERS, key=text.count)
-    names = next(csv.reader([text], delimiter=delimiter))
+        raise DumpRefusedError(
+            f"{path}: the header is not {stream.encoding.name} ({error}).",
+            f"make nightly DUMP={path} ENCODING=… (one of {', '.join(ENCODINGS)})",
+        ) from error
+    bare = QUOTED.sub("", text)
+    delimiter = max(DELIMITERS, key=bare.count)
+    names = [name.strip() for name in next(csv.reader([text], delimiter=delimiter))]
     double = sorted({n for n in names if names.count(n) > 1})
     if double:
         raise DumpRefusedError(f"{path}: columns named twice: {', '.join(double)}.", f"head -n 1 {path}")
-    return Layout("csv", names, delimiter)
+    return _bounded(Layout("csv", names, delimiter, stream.encoding.name), path)
 
 
-def _write(found: Iterator[Record], file_no: int, lake: Lake, relative: str) -> int:
-    target = lake.local(relative)
-    lake.filesystem.create_dir(target.rsplit("/", 1)[0], recursive=True)
-    total = 0
-    with pq.ParquetWriter(target, SCHEMA, filesystem=lake.filesystem, compression="zstd") as writer:
-        for batch in _batches(found):
-            writer.write_batch(_as_arrow(batch, file_no))
-            total += len(batch)
-    return total
+def _looked_at(found: Iterator[Record], suggestion: Suggestion) -> Iterator[Record]:
+    for record in found:
+        if record.problem in {"not_utf8", "not_in_encoding"}:
+            suggestion.look(record.raw)
+        yield record
 
 
 def _batches(found: Iterator[Record]) -> Iterator[list[Record]]:
@@ -161,15 +292,12 @@ def _batches(found: Iterator[Record]) -> Iterator[list[Record]]:
 
 
 def _as_arrow(batch: list[Record], file_no: int) -> pa.RecordBatch:
-    values = [
-        [file_no] * len(batch),
-        *([getattr(r, name) for r in batch] for name in SCHEMA.names[1:]),
-    ]
+    values = [[file_no] * len(batch), *zip(*batch, strict=True)]
     return pa.RecordBatch.from_arrays(
         [pa.array(v, type=f.type) for v, f in zip(values, SCHEMA, strict=True)], schema=SCHEMA
     )
 
 
-def layouts_of(detail: dict[str, list[dict[str, object]]]) -> list[Layout]:
+def layouts_of(detail: dict[str, Any]) -> list[Layout]:
     """The layouts that `find_dump` wrote into its step's detail."""
-    return [Layout(**layout) for layout in detail["layouts"]]  # type: ignore[arg-type]
+    return [Layout(**layout) for layout in detail["layouts"]]

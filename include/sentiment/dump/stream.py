@@ -1,39 +1,30 @@
-"""One streaming pass over a file: decompress, hash, bound, and cut into records.
-
-Memory stays within the longest record allowed, whatever the file says.
-"""
+"""One streaming pass over a file: decompress, hash, bound. Memory stays within one record, whatever the file says."""
 
 from __future__ import annotations
 
+import bz2
+import codecs
 import gzip
 import hashlib
 import io
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
+
+import pyarrow as pa
 
 from sentiment.contract import RAW_KEPT_BYTES
-from sentiment.errors import DumpUnreadableError
+from sentiment.dump.encoding import UTF8, Encoding
+from sentiment.errors import DumpUnreadableError, InfrastructureError, SentimentError
 
-GZIP_MAGIC = b"\x1f\x8b"
+MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd"}
 BOM = b"\xef\xbb\xbf"
 SNIFFED_BYTES = 8192
 RATIO_FREE_BYTES = 64 << 20
 CHUNK_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Record:
-    """A record as it came: place, bytes (the first 64 KiB where it is too long), size and hash."""
-
-    record_no: int
-    byte_offset: int
-    raw: bytes
-    raw_bytes: int
-    raw_sha256: str | None
-    problem: str | None
+DAMAGED = (EOFError, zlib.error, OSError, ValueError)
+"""What gzip, bz2, Arrow's zstd and the codecs raise over bytes that they can't read."""
 
 
 class HashingReader(io.RawIOBase):
@@ -60,22 +51,49 @@ class HashingReader(io.RawIOBase):
         return self._sha256.hexdigest()
 
 
-class DumpStream:
-    """The decompressed bytes of one file, line by line, within bounds.
+class Transcoded(io.RawIOBase):
+    """UTF-16 or UTF-32 read as UTF-8, so that a line is a line."""
 
-    Raises DumpUnreadableError for an empty or binary file, one cut short, or a decompression bomb.
+    def __init__(self, stream: io.BufferedIOBase, codec: str) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder(codec)()
+        self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        while not self._ready:
+            data = self._stream.read1(CHUNK_BYTES)
+            self._ready = self._decoder.decode(data, final=not data).encode("utf-8")
+            if not data:
+                break
+        given, self._ready = self._ready[: len(view)], self._ready[len(view) :]
+        view[: len(given)] = given
+        return len(given)
+
+
+class DumpStream:
+    """The decompressed bytes of one file, by line or by chunk, within bounds.
+
+    `path` is a local path or one of Airflow's object storage. Raises DumpUnreadableError for a file that is cut
+    short or damaged, and for a decompression bomb.
     """
 
-    def __init__(self, path: Path, max_ratio: float, max_line_bytes: int) -> None:
+    def __init__(self, path: Path, max_ratio: float, max_record_bytes: int, encoding: Encoding = UTF8) -> None:
         self.path = path
+        self.encoding = encoding
         self._max_ratio = max_ratio
-        self.max_line_bytes = max_line_bytes
-        self._raw = path.open("rb")
+        self.max_record_bytes = max_record_bytes
+        self._raw = cast(BinaryIO, path.open("rb"))
         self._hashing = HashingReader(self._raw)
-        buffered = io.BufferedReader(self._hashing, CHUNK_BYTES)
-        self.compression = "gzip" if buffered.peek(2)[:2] == GZIP_MAGIC else "none"
-        plain = gzip.GzipFile(fileobj=buffered) if self.compression == "gzip" else buffered
-        self._lines = io.BufferedReader(plain, CHUNK_BYTES)
+        packed = io.BufferedReader(self._hashing, CHUNK_BYTES)
+        start = packed.peek(4)
+        self.compression = next((name for magic, name in MAGIC.items() if start.startswith(magic)), "none")
+        plain = _unpacked(packed, self.compression)
+        wide = Transcoded(plain, encoding.python) if encoding.wide else plain
+        self._lines = io.BufferedReader(wide, CHUNK_BYTES) if wide is not packed else packed
         self._offset = 0
         self._strip_bom()
 
@@ -87,17 +105,22 @@ class DumpStream:
         """The first bytes to come, without reading them."""
         try:
             return self._lines.peek(SNIFFED_BYTES)[:SNIFFED_BYTES]
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise self._cut_short(error) from error
+        except DAMAGED as error:
+            raise self._damaged(error) from error
+
+    @property
+    def offset(self) -> int:
+        """Decompressed bytes read so far."""
+        return self._offset
 
     def lines(self) -> Iterator[tuple[int, bytes, int, str | None]]:
         """Yield (offset, line without its end, whole size in bytes, SHA-256 where only its head is kept)."""
         while True:
             offset = self._offset
-            line = self._read(self.max_line_bytes + 1)
+            line = self._line(self.max_record_bytes + 1)
             if not line:
                 return
-            if len(line) > self.max_line_bytes and not line.endswith(b"\n"):
+            if len(line) > self.max_record_bytes and not line.endswith(b"\n"):
                 yield (offset, line[:RAW_KEPT_BYTES], *self._skip_rest(line))
             else:
                 yield offset, line.rstrip(b"\r\n"), len(line), None
@@ -105,29 +128,41 @@ class DumpStream:
     def _skip_rest(self, line: bytes) -> tuple[int, str]:
         digest, size = hashlib.sha256(line), len(line)
         while line and not line.endswith(b"\n"):
-            line = self._read(CHUNK_BYTES)
+            line = self._line(CHUNK_BYTES)
             digest.update(line.rstrip(b"\r\n"))
             size += len(line)
         return size, digest.hexdigest()
 
-    def _read(self, limit: int) -> bytes:
+    def _line(self, limit: int) -> bytes:
         try:
-            line = self._lines.readline(limit)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise self._cut_short(error) from error
-        self._offset += len(line)
+            return self._counted(self._lines.readline(limit))
+        except DAMAGED as error:
+            raise self._damaged(error) from error
+
+    def chunk(self) -> bytes:
+        """The next bytes, at most `CHUNK_BYTES`; empty at the end."""
+        try:
+            return self._counted(self._lines.read(CHUNK_BYTES))
+        except DAMAGED as error:
+            raise self._damaged(error) from error
+
+    def _counted(self, data: bytes) -> bytes:
+        self._offset += len(data)
         ratio = self._offset / max(self._hashing.n_bytes, 1)
         if self._offset > RATIO_FREE_BYTES and ratio > self._max_ratio:
             raise DumpUnreadableError(
                 f"{self.path} unpacks to more than {self._max_ratio:g} times its size: refused as a bomb.",
                 "SENTIMENT_MAX_DECOMPRESSION_RATIO=1000 make nightly DUMP=…, if you trust it",
             )
-        return line
+        return data
 
-    def _cut_short(self, error: Exception) -> DumpUnreadableError:
+    def _damaged(self, error: Exception) -> SentimentError:
+        if isinstance(error, OSError) and error.errno:
+            return InfrastructureError(f"{self.path} can't be read: {error}", "make nightly DUMP=…, once it can")
+        test = {"gzip": "gzip -t", "bzip2": "bzip2 -t", "zstd": "zstd -t"}.get(self.compression, "ls -la")
         return DumpUnreadableError(
             f"{self.path} is damaged or cut short after {self._offset:,} decompressed bytes: {error}",
-            f"gzip -t {self.path}",
+            f"{test} {self.path}",
         )
 
     def finish(self) -> tuple[int, str]:
@@ -138,33 +173,11 @@ class DumpStream:
         return self._hashing.n_bytes, self._hashing.hexdigest()
 
 
-def records(stream: DumpStream, quoted: bool) -> Iterator[Record]:
-    """Number the records from 1; blank lines are none. `quoted` joins lines inside open CSV quotes."""
-    number = 0
-    for offset, raw, size, digest in _joined(stream) if quoted else stream.lines():
-        if not raw.strip():
-            continue
-        number += 1
-        problem = "too_long" if digest else None
-        yield Record(number, offset, raw, size, digest, problem)
-
-
-def _joined(stream: DumpStream) -> Iterator[tuple[int, bytes, int, str | None]]:
-    held: list[bytes] = []
-    start, size, open_quote = 0, 0, False
-    for offset, line, line_size, digest in stream.lines():
-        start = offset if not held else start
-        held.append(line)
-        size += line_size
-        open_quote ^= line.count(b'"') % 2 == 1
-        if open_quote and digest is None and size <= stream.max_line_bytes:
-            continue
-        raw = b"\n".join(held)
-        if open_quote or digest:
-            whole = hashlib.sha256(raw).hexdigest()
-            yield start, raw[:RAW_KEPT_BYTES], size, digest or whole
-        else:
-            yield start, raw, size, None
-        held, size, open_quote = [], 0, False
-    if held:
-        yield start, b"\n".join(held), size, None
+def _unpacked(packed: io.BufferedReader[HashingReader], compression: str) -> io.BufferedIOBase:
+    if compression == "gzip":
+        return cast(io.BufferedIOBase, gzip.GzipFile(fileobj=packed))
+    if compression == "bzip2":
+        return cast(io.BufferedIOBase, bz2.BZ2File(packed))
+    if compression == "zstd":
+        return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), "zstd"), CHUNK_BYTES)
+    return packed

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sentiment import ledger
 from sentiment.dump.ingest import to_rows
+from sentiment.dump.profiles import Profile
 from sentiment.dump.receive import layouts_of
 from sentiment.jobs.entry import main
 from sentiment.lake import Lake, run_key
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) -> None:
-    received = lake.committed("received", f"dump={run.dump_id}")
-    layouts = layouts_of(ledger.done(run.run_id, "find_dump").detail)
-    rows = to_rows(lake.read(spark, received), run.source, layouts, forgetting.tombstones())
+    found = ledger.done(run.run_id, "find_dump").detail
+    received, profile = lake.committed("received", found["received"]), Profile(**found["profile"])
+    rows = to_rows(lake.read(spark, received), run.source, layouts_of(found), profile, forgetting.tombstones())
     total = sum(part.rows for part in received)
     part = lake.write(rows, "ingested", run_key(run.night, run.run_id), step.token, total, "")
     lake.commit("ingested", run_key(run.night, run.run_id), step.token, part)

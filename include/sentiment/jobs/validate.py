@@ -1,9 +1,9 @@
-"""validate: accepted, quarantined and duplicate rows, and Great Expectations' verdict on the batch."""
+"""validate: accepted, quarantined and duplicate rows, and the verdicts on the batch."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
@@ -11,7 +11,9 @@ from sentiment import contract, ledger, settings
 from sentiment.errors import DumpRefusedError
 from sentiment.jobs.entry import main
 from sentiment.lake import Lake, Part, run_key
-from sentiment.quality import expectations, rules, split
+from sentiment.quality import batch, expectations, rules, split
+from sentiment.quality.language import language
+from sentiment.scoring import preparation
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -19,27 +21,34 @@ if TYPE_CHECKING:
 
 def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) -> None:
     config, key = settings.load(), run_key(run.night, run.run_id)
-    ingested = lake.committed("ingested", key, ledger.done(run.run_id, "ingest").token)
+    arrival = ledger.done(run.run_id, "find_dump").detail
+    rows = lake.read(spark, lake.committed("ingested", key, ledger.done(run.run_id, "ingest").token))
     table = rules.table(config, run.night)
-    judged = rules.judged(lake.read(spark, ingested), table).persist()
-    told = split.told_apart(judged).persist()
-    parts = {
-        "accepted": _keep(lake, "accepted", key, step, split.accepted(told)),
-        "quarantined": _keep(lake, "quarantined", key, step, split.quarantined(judged)),
-        "duplicate": _keep(lake, "duplicate", key, step, split.duplicates(told)),
-    }
-    step.counts = {name: part.rows for name, part in parts.items()}
-    step.detail = {"reasons": _reasons(judged)}
-    others = judged.where(F.coalesce(F.col("problem") != contract.FORGOTTEN, F.lit(True)))
-    verdict = expectations.judge(others, table, run.run_id, config.max_quarantine_share, config.data_docs)
+    judged = rules.judged(with_facts(rows, config), table)
+    parts = {"judged": lake.write(split.verdicts(judged, table), "judged", key, step.token, 0, "")}
+    verdicts = lake.read(spark, list(parts.values()))
+    for name, split_off in (("quarantined", split.quarantined), ("duplicate", split.duplicates)):
+        parts[name] = _keep(lake, name, key, step, split_off(verdicts))
+    others = (lake.read(spark, [parts[name]]) for name in ("quarantined", "duplicate"))
+    parts["accepted"] = _keep(lake, "accepted", key, step, split.accepted(rows, *others))
+    step.counts = {name: parts[name].rows for name in ("accepted", "quarantined", "duplicate")}
+    step.detail = split.summary(verdicts, table)
+    verdict = expectations.judge(verdicts, table, run.run_id, _limits(arrival, config), config.data_docs)
     step.detail |= {"data_docs": str(verdict.page), "gx_success": verdict.success, "gx_failed": verdict.failed}
-    _refuse_bad_batch(run, step, config, verdict)
+    refuse_bad_batch(run, step, config, verdict, arrival["allow"])
     for name, part in parts.items():
         lake.commit(name, key, step.token, part)
     ledger.phase("validated")
 
 
+def with_facts(rows: DataFrame, config: settings.Settings) -> DataFrame:
+    """Add what rules ask of other rooms, or of a model: the language, and whether the network would see nothing."""
+    told = language(F.col("text")) if config.check_language else F.lit(None).cast("string")
+    return rows.withColumns({"language": told, "prepared_blank": preparation.leaves_nothing(F.col("text"))})
+
+
 def _keep(lake: Lake, dataset: str, key: str, step: ledger.Step, frame: DataFrame) -> Part:
+    """Write, and count what was written."""
     written = lake.write(frame, dataset, key, step.token, 0, "")
     checksum = contract.key_checksum() if "review_id" in frame.columns else F.lit("")
     said = lake.read(frame.sparkSession, [written]).agg(F.count("*").alias("rows"), checksum.alias("checksum")).first()
@@ -47,24 +56,25 @@ def _keep(lake: Lake, dataset: str, key: str, step: ledger.Step, frame: DataFram
     return Part(written.files, said["rows"], said["checksum"])
 
 
-def _reasons(judged: DataFrame) -> dict[str, int]:
-    counted = judged.select(F.explode("reasons").alias("reason")).groupBy("reason").count()
-    return {row["reason"]: row["count"] for row in counted.collect()}
+def _limits(arrival: dict[str, Any], config: settings.Settings) -> expectations.Limits:
+    low, high = (None, None) if batch.BatchRule.row_count in arrival["allow"] else arrival["bounds"]
+    return expectations.Limits(config.max_quarantine_share, low, high)
 
 
-def _refuse_bad_batch(
-    run: ledger.Run, step: ledger.Step, config: settings.Settings, verdict: expectations.Verdict
+def refuse_bad_batch(
+    run: ledger.Run, step: ledger.Step, config: settings.Settings, verdict: expectations.Verdict, allow: list[str]
 ) -> None:
+    """Stop before anything is scored, by the rules for the batch; forgotten records are no fault of it."""
+    reasons = {name: n for name, n in step.detail["reasons"].items() if name != contract.FORGOTTEN}
     forgotten = step.detail["reasons"].get(contract.FORGOTTEN, 0)
-    read, refused = sum(step.counts.values()) - forgotten, step.counts["quarantined"] - forgotten
-    share = refused / max(read, 1)
-    if step.counts["accepted"] == 0 or share > config.max_quarantine_share or not verdict.success:
-        reasons = ", ".join(f"{name} {n}" for name, n in sorted(step.detail["reasons"].items()))
-        raise DumpRefusedError(
-            f"{refused:,} of {read:,} records ({share:.0%}) failed a rule, more than "
-            f"{config.max_quarantine_share:.0%} allowed: {reasons}. The rules' page: {verdict.page}",
-            f"sentiment run show {run.run_id}; to let it pass: SENTIMENT_MAX_QUARANTINE_SHARE=1 make nightly DUMP=…",
-        )
+    counts = step.counts | {"quarantined": step.counts["quarantined"] - forgotten}
+    broken = dict(batch.once_judged(run, counts, reasons, config))
+    if not verdict.success and not any(broken.values()):
+        broken[batch.BatchRule.quarantine_share] = f"Great Expectations refuses it: {', '.join(verdict.failed)}"
+    if counts["accepted"] == 0:
+        told = "; ".join(words for words in broken.values() if words)
+        raise DumpRefusedError(f"No review is left to score: {told}.", f"sentiment run show {run.run_id}")
+    step.detail["allowed"] = batch.stop_unless_allowed(run, broken, allow)
 
 
 if __name__ == "__main__":

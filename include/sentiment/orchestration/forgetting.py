@@ -98,7 +98,8 @@ def _doomed(lake: Lake, target: Target) -> dict[str, int]:
     keys = {key for dataset, _, key in (folder.partition("/") for folder in held) if dataset in RUN_DATASETS}
     with transaction() as c:
         dumps = {row.run_id: row.dump_id for row in c.execute(sa.text("SELECT run_id, dump_id FROM sentiment.run"))}
-    held |= {f"received/dump={dumps.get(key.rpartition('run=')[2])}" for key in keys}
+    received = tuple(f"received/dump={dumps.get(key.rpartition('run=')[2])}/" for key in keys)
+    held |= {folder for folder in folders if folder.startswith(received)}
     held |= {f"{dataset}/{key}" for key in keys for dataset in RUN_DATASETS}
     there = [f for dataset in ORDER for f in sorted(held & folders.keys()) if f.startswith(f"{dataset}/")]
     return {f"{FILES}{folder}": len(folders[folder]) for folder in there}

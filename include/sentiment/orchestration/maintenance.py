@@ -22,7 +22,7 @@ from sentiment.store.retention import Leftover
 
 log = logging.getLogger(__name__)
 
-RUN_DATASETS = ("ingested", "accepted", "quarantined", "duplicate", "scored", "profile")
+RUN_DATASETS = ("ingested", "judged", "accepted", "quarantined", "duplicate", "scored", "profile")
 
 
 def find() -> list[Leftover]:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import logging
-import statistics
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from sentiment import ledger, settings
 from sentiment.database import transaction
-from sentiment.errors import DumpRefusedError, InfrastructureError, ParameterError, SetupError
+from sentiment.errors import InfrastructureError, ParameterError, SetupError
 from sentiment.lake import Lake, run_key
+from sentiment.quality import batch
+
+if TYPE_CHECKING:
+    from sentiment.dump.receive import Dump, Reading
 
 log = logging.getLogger(__name__)
 
 PARIS = ZoneInfo("Europe/Paris")
-RECENT_NIGHTS = 14
-MIN_RECENT_NIGHTS = 3
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ class Request:
     supersede: bool = False
     reason: str | None = None
     airflow_run_id: str | None = None
+    profile: str | None = None
+    encoding: str | None = None
+    allow: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         today = datetime.now(PARIS).date()
@@ -41,6 +46,7 @@ class Request:
             raise ParameterError(f"night {self.night} lies in the future; today is {today} in Paris.", "make nightly")
         if self.supersede and not (self.reason or "").strip():
             raise ParameterError("supersede needs a reason, in words.", "make nightly SUPERSEDE='why'")
+        batch.check_allowed(self.allow, self.reason)
 
 
 @dataclass(frozen=True)
@@ -56,13 +62,14 @@ def find_dump(request: Request) -> Found:
 
     Raises DumpNotFoundError, DumpUnreadableError, DumpRefusedError or ParameterError before any Spark starts.
     """
-    from sentiment.dump.receive import receive
+    from sentiment.dump.receive import Reading, receive
     from sentiment.scoring import registry
 
     config = settings.load()
     check_schema()
     model = registry.find(request.model, config)
-    dump = receive(request.dump, config, Lake(config.lake))
+    reading = Reading(request.source, request.profile, request.encoding)
+    dump = receive(request.dump, config, Lake(config.lake), reading)
     registry.register(model)
     ledger.record_dump(dump.dump_id, request.source, request.dump, dump.files)
     run = ledger.open_run(
@@ -77,23 +84,34 @@ def find_dump(request: Request) -> Found:
     if run.status == "published":
         log.info("nothing new: run %s has published this dump", run.run_id)
         return Found(run.run_id, nothing_new=True)
-    return begin(run, [asdict(layout) for layout in dump.layouts], sum(f.n_records for f in dump.files))
+    return begin(run, dump, reading, request.allow)
 
 
-def begin(run: ledger.Run, layouts: list[dict[str, Any]], n_records: int) -> Found:
-    """Write down how the dump's records are read; the steps after this one go by it."""
+def begin(run: ledger.Run, dump: Dump, reading: Reading, allow: Collection[str]) -> Found:
+    """Write down how the dump's records are read and what may be wrong with it; the steps after this one go by it."""
     with ledger.step(run.run_id, "find_dump") as step:
-        _check_received(run.dump_id)
-        step.detail = {"layouts": layouts}
-        step.counts["read"] = n_records
-        step.progress(n_records, n_records)
+        _check_received(dump.dump_id, dump.key)
+        step.detail = dump.detail() | {"allow": sorted(allow), "asked": asdict(reading)}
+        log.info("read by the source profile %s: %s", dump.profile.name, dump.mapping_words())
+        step.counts["read"] = sum(f.n_records for f in dump.files)
+        broken, kept = batch.on_arrival(run, _arrival(dump), settings.load())
+        step.detail |= kept
+        step.detail["allowed"] = batch.stop_unless_allowed(run, broken, allow)
+        step.progress(step.counts["read"], step.counts["read"])
         ledger.phase("dump found")
     return Found(run.run_id, nothing_new=False)
 
 
-def _check_received(dump_id: str) -> None:
+def _arrival(dump: Dump) -> batch.Arrival:
+    found = tuple(dict.fromkeys(name for layout in dump.layouts for name in layout.columns))
+    names = (dump.uri, *(file.uri for file in dump.files))
+    n_records = sum(file.n_records for file in dump.files)
+    return batch.Arrival(names, n_records, batch.Schema(found, dump.profile.chosen(found)), dump.manifest_night)
+
+
+def _check_received(dump_id: str, key: str) -> None:
     """From here on the run is live, so maintain_store leaves its records; up to here it might have taken them."""
-    if not Lake(settings.load().lake).committed("received", f"dump={dump_id}"):
+    if not Lake(settings.load().lake).committed("received", key):
         raise InfrastructureError(f"The records of dump {dump_id} were just removed from the lake.", "make nightly")
 
 
@@ -109,14 +127,13 @@ def check_schema() -> None:
 
 
 def audit(run_id: str) -> None:
-    """Before anything is visible: counts add up, the canary sings as before, the night is not absurdly small."""
+    """Before anything is visible: counts add up, the canary sings as before."""
     from sentiment.drift import canary
     from sentiment.scoring import registry
 
     with ledger.step(run_id, "audit") as step:
         run = ledger.get_run(run_id)
         _check_conservation(run)
-        _check_size(run)
         model = registry.find(run.model_id, settings.load())
         said = [canary.Said(**each) for each in ledger.done(run_id, "score").detail["canary"]]
         step.detail["canary"] = canary.check(model.model_id, registry.canary_fingerprint(model), run_id, said)
@@ -142,31 +159,6 @@ def _check_conservation(run: ledger.Run) -> None:
     broken = [f"{law} ({left:,} against {right:,})" for law, (left, right) in sums.items() if left != right]
     if broken:
         raise InfrastructureError(f"Rows were lost or doubled: {'; '.join(broken)}.", "make nightly")
-
-
-def _check_size(run: ledger.Run) -> None:
-    with transaction() as c:
-        recent = (
-            c.execute(
-                sa.text(
-                    "SELECT rows_accepted FROM sentiment.run WHERE source = :source AND model_id = :model_id "
-                    "AND status = 'published' AND night <> :night ORDER BY night DESC LIMIT :n"
-                ),
-                {"source": run.source, "model_id": run.model_id, "night": run.night, "n": RECENT_NIGHTS},
-            )
-            .scalars()
-            .all()
-        )
-    share = settings.load().min_night_share
-    if len(recent) < MIN_RECENT_NIGHTS or run.reason:
-        return
-    usual = statistics.median(recent)
-    if run.counts["accepted"] < share * usual:
-        raise DumpRefusedError(
-            f"Only {run.counts['accepted']:,} reviews were accepted; recent nights had {usual:,.0f} in the median, "
-            f"and less than {share:.0%} of that is taken for a broken export.",
-            "if it is right: SENTIMENT_MIN_NIGHT_SHARE=0 make nightly DUMP=…",
-        )
 
 
 def track_drift(run_id: str) -> None:
@@ -200,6 +192,7 @@ def summary(run_id: str, nothing_new: bool = False, dry_run: bool = False) -> st
         f"{n['quarantined']:,} quarantined, {n['duplicate']:,} duplicate; {n['scored']:,} scored, "
         f"{n['reused']:,} reused"
     )
+    words += "".join(f". {told}" for told in batch.told(run_id))
     if dry_run:
         return f"{words}. Dry run: nothing was published."
     words += f", {n['published']:,} published, {share_words(run_id)} of them positive. Drift: {drift_words(run_id)}."

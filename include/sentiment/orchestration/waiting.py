@@ -31,7 +31,10 @@ def find_or_wait(context: Context, night: date) -> dict[str, Any] | None:
         dump=params["dump"] or pattern_for(config.dumps, night),
         supersede=params["supersede"],
         reason=params["reason"],
+        profile=params["profile"],
+        encoding=params["encoding"],
         airflow_run_id=context["dag_run"].run_id,
+        allow=tuple(params["allow"]),
     )
     try:
         return asdict(steps.find_dump(request))

@@ -10,10 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sentiment.contract import FORGOTTEN
 from sentiment.quality.rules import Rule
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the batch may show: the share of rows that may fail a rule, the fewest and the most rows."""
+
+    max_share: float
+    fewest: int | None = None
+    most: int | None = None
 
 
 @dataclass(frozen=True)
@@ -25,8 +35,11 @@ class Verdict:
     page: Path
 
 
-def judge(judged: DataFrame, rules: tuple[Rule, ...], run_id: str, max_share: float, folder: Path) -> Verdict:
-    """Validate the batch: each rule may fail at most `max_share` of the rows; write Data Docs to `folder`."""
+def judge(verdicts: DataFrame, rules: tuple[Rule, ...], run_id: str, limits: Limits, folder: Path) -> Verdict:
+    """Validate the batch by the flags in `verdicts`; write a Data Docs page to `folder`.
+
+    Forgotten records are rows, but no fault of the batch.
+    """
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
     from great_expectations.checkpoint.actions import UpdateDataDocsAction
@@ -35,7 +48,8 @@ def judge(judged: DataFrame, rules: tuple[Rule, ...], run_id: str, max_share: fl
     context = gx.get_context(mode="file", project_root_dir=folder)
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
     context.enable_analytics(enable=False)
-    suite = context.suites.add_or_update(_suite(gx, rules, max_share))
+    judging = tuple(rule for rule in rules if rule.name != FORGOTTEN)
+    suite = context.suites.add_or_update(_suite(gx, judging, limits))
     source = context.data_sources.add_or_update_spark("nights", persist=False)
     batch = source.add_dataframe_asset("judged").add_batch_definition_whole_dataframe("night")
     validation = context.validation_definitions.add_or_update(
@@ -46,23 +60,25 @@ def judge(judged: DataFrame, rules: tuple[Rule, ...], run_id: str, max_share: fl
             name="night",
             validation_definitions=[validation],
             actions=[UpdateDataDocsAction(name="pages")],
-            result_format="BOOLEAN_ONLY" if not rules else "SUMMARY",
+            result_format="SUMMARY",
         )
     )
-    flags = judged.select(*(r.flag for r in rules))
+    flags = verdicts.select(*(r.flag for r in judging))
     result = checkpoint.run(batch_parameters={"dataframe": flags}, run_id=gx.RunIdentifier(run_name=run_id))
     return Verdict(bool(result.success), _failed(result), page(folder))
 
 
-def _suite(gx: Any, rules: tuple[Rule, ...], max_share: float) -> Any:
+def _suite(gx: Any, rules: tuple[Rule, ...], limits: Limits) -> Any:
     suite = gx.ExpectationSuite(name="review_rules")
-    suite.add_expectation(gx.expectations.ExpectTableRowCountToBeBetween(min_value=1))
+    suite.add_expectation(
+        gx.expectations.ExpectTableRowCountToBeBetween(min_value=max(limits.fewest or 1, 1), max_value=limits.most)
+    )
     for rule in rules:
         suite.add_expectation(
             gx.expectations.ExpectColumnValuesToBeInSet(
                 column=rule.flag,
                 value_set=[True],
-                mostly=round(1 - max_share, 6),
+                mostly=round(1 - limits.max_share, 6),
                 description=f"**{rule.name}** ({rule.column}): else {rule.message}",
                 meta={"rule": rule.name, "condition": rule.passes},
             )

@@ -1,5 +1,10 @@
 """The rule table. Each rule is one Spark SQL condition; Spark splits rows by it and Great Expectations
-judges the batch by the same condition, so the two can't disagree."""
+judges the batch by the same condition, so the two can't disagree.
+
+A rule reads the contract's columns, what `ingest` leaves beside them (`problem`, `problem_detail`, `raw`,
+`rating_text`, ...), and two columns that whoever judges adds: `language` (`quality.language`, null where it is not
+told) and `prepared_blank`, whether the network would be given nothing.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +15,67 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sentiment.contract import FORGOTTEN
+from sentiment.quality.language import FRENCH, UNDETERMINED
 from sentiment.settings import Settings
 
-VISIBLE = r"r'[^\s\p{Z}\p{Cc}\p{Cf}\x{FFFD}]'"
-MARKUP = r"r'<[^>]*>|&[a-z]+;|https?://\S+|www\.\S+'"
-"""Spark SQL raw literals: a character that is more than space or control; what is no prose."""
+MAX_FIELD_BYTES = 1000
+"""Longest id, name or title: what is longer is no such thing, and ids must fit Postgres's index pages (2,700)."""
+PROSE_SHARE = 0.5
+"""Of the visible characters, the share that must be neither markup nor address."""
+SHOWN_CHARS = 80
+"""A message names at most this much of a value."""
+
+UNSEEN = r"\s\p{Z}\p{Cc}\p{Cf}\x{FFFD}"
+VISIBLE = f"r'[^{UNSEEN}]'"
+"""Spark SQL raw literal: a character that is more than space or control."""
+MARKUP = r"r'</?[A-Za-z!][^<>]*>|&#?[A-Za-z0-9]+;|https?://\S+|www\.\S+|\[/?[A-Za-z]+[^\[\]]*\]'"
+"""Tags, entities, addresses and forum tags."""
+_HAS_MARKUP = " OR ".join(f"contains(text, '{sign}')" for sign in ("<", "&", "://", "www.", "["))
+
+FIELDS = ("item_id", "item_type", "item_title", "author", "title")
+_TOO_LONG = [f"if(octet_length({name}) > {MAX_FIELD_BYTES}, '{name}', NULL)" for name in FIELDS]
+_WORDS = "concat_ws(' ', text, title, author, item_title)"
+
+_CP1252 = "".join(bytes([byte]).decode("cp1252", "ignore") for byte in range(0x80, 0xA0))
+_TAIL = rf"[\x{{80}}-\x{{BF}}{_CP1252}]"
+_PIECES = (rf"Ã{_TAIL}", r"Â[\x{A0}-\x{BF}]", "Å[“’]", rf"â[€\x{{80}}]{_TAIL}", rf"ð[Ÿ\x{{9F}}]{_TAIL}")
+MOJIBAKE = f"r'(?=[ÃÂÅâð])(?:{'|'.join(_PIECES)})'"
+"""What French letters, quotes and emoji become when their UTF-8 is read as windows-1252 or Latin-1; looking ahead
+for the first letter takes half the time."""
+
+_LINE = "CAST(raw AS STRING)"
+_ESCAPES = rf"regexp_replace({_LINE}, r'\\\\', ' ')"  # of two backslashes neither begins an escape
+_UNPAIRED = rf"regexp_replace({_ESCAPES}, r'\\u[dD][89abAB][0-9a-fA-F]{{2}}\\u[dD][c-fC-F][0-9a-fA-F]{{2}}', ' ')"
+HALF_PAIR = r"r'\\u[dD][89a-fA-F][0-9a-fA-F]{2}'"
+"""In JSON an escape of U+D800 to U+DFFF that is no half of a pair. Spark's from_json makes it `?`."""
+
+_SAID = "coalesce(concat(' (', nullif(problem_detail, ''), ')'), '')"
+PROBLEMS = {
+    "not_utf8": "its bytes are not UTF-8; name the dump's encoding in the source profile or as the Param encoding",
+    "not_in_encoding": "its bytes are not in the encoding given for the dump",
+    "not_jsonl": "the line is not one whole JSON object",
+    "not_json": "it is not one whole JSON object",
+    "not_csv": "it has not the header's fields, or leaves a quote open",
+    "not_parquet": "the row of the Parquet file can't be turned into a record",
+    "too_long": "it is longer than SENTIMENT_MAX_RECORD_BYTES, and only its start is kept",
+    "too_deep": "it is nested deeper than is read",
+    "too_many_columns": "it has more columns than are read",
+}
+"""Problem of a record that can't be read -> the words for it; what `ingest` adds is `problem_detail`."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A row passes where `passes` is true; null counts as passing. `message` may name columns in braces."""
+    """A row passes where `passes` is true; null counts as passing.
+
+    `message` may name columns in braces, and `{found}`, the value of the Spark SQL `found`.
+    """
 
     name: str
     column: str
     passes: str
     message: str
+    found: str = "NULL"
 
     @property
     def flag(self) -> str:
@@ -34,13 +85,19 @@ class Rule:
 
 def table(config: Settings, night: date) -> tuple[Rule, ...]:
     """Every rule a row must pass on this night."""
+    return (*_readable(), *_text(config), *_characters(), *_values(night))
+
+
+def _readable() -> tuple[Rule, ...]:
+    quoted = {problem: words.replace("'", r"\'") for problem, words in PROBLEMS.items()}
+    cases = " ".join(f"WHEN '{problem}' THEN ': {words}'" for problem, words in quoted.items())
     return (
         Rule(
             "readable",
             "raw",
             f"problem IS NULL OR problem = '{FORGOTTEN}'",
-            "the record can't be read: {problem} (not_utf8: other encoding; not_jsonl, not_csv: broken record; "
-            "too_long: past SENTIMENT_MAX_RECORD_BYTES)",
+            "the record can't be read, {problem}{found}",
+            f"concat(CASE problem {cases} ELSE '' END, {_SAID})",
         ),
         Rule(
             FORGOTTEN,
@@ -48,6 +105,19 @@ def table(config: Settings, night: date) -> tuple[Rule, ...]:
             f"problem <> '{FORGOTTEN}'",
             "a person asked to have this review removed",
         ),
+    )
+
+
+def _text(config: Settings) -> tuple[Rule, ...]:
+    shortest = rf"r'^(?:[{UNSEEN}]*[^{UNSEEN}]){{{config.min_text_chars}}}'"
+    prose, seen = (f"length(regexp_replace({t}, r'[{UNSEEN}]', ''))" for t in (_without_markup("text"), "text"))
+    language = Rule(
+        "text_french",
+        "text",
+        f"language IN ('{FRENCH}', '{UNDETERMINED}')",
+        "the text is not French but reads as '{language}'; SENTIMENT_CHECK_LANGUAGE=false lets every language pass",
+    )
+    return (
         Rule(
             "text_present",
             "text",
@@ -55,34 +125,85 @@ def table(config: Settings, night: date) -> tuple[Rule, ...]:
             "the text is missing or blank",
         ),
         Rule(
+            "text_not_too_short",
+            "text",
+            f"NOT text RLIKE {VISIBLE} OR text RLIKE {shortest}",
+            f"the text has fewer than {config.min_text_chars} visible characters (SENTIMENT_MIN_TEXT_CHARS)",
+        ),
+        Rule(
             "text_not_too_long",
             "text",
             f"length(text) <= {config.max_text_chars}",
-            f"the text is longer than {config.max_text_chars} characters",
+            f"the text is longer than {config.max_text_chars} characters (SENTIMENT_MAX_TEXT_CHARS)",
         ),
         Rule(
             "text_not_markup",
             "text",
-            f"NOT text RLIKE {VISIBLE} OR regexp_replace(text, {MARKUP}, '') RLIKE {VISIBLE}",
-            "the text is only markup or an address",
+            f"NOT ({_HAS_MARKUP}) OR NOT text RLIKE {VISIBLE} OR {prose} >= {PROSE_SHARE} * {seen}",
+            "the text is mostly markup or an address: {found} of its visible characters are neither",
+            f"concat(cast({prose} AS string), ' of ', cast({seen} AS string))",
         ),
+        *([language] if config.check_language else []),
+        Rule(
+            "prepared_not_blank",
+            "text",
+            f"NOT prepared_blank OR NOT text RLIKE {VISIBLE}",
+            "nothing of the text is left for the network once it is prepared",
+        ),
+    )
+
+
+def _without_markup(text: str) -> str:
+    return f"regexp_replace({text}, {MARKUP}, '')"
+
+
+def _characters() -> tuple[Rule, ...]:
+    return (
         Rule(
             "no_nul",
             "text",
-            "NOT contains(concat_ws('', text, title, author, item_title, item_id), char(0))",
+            f"NOT contains(concat_ws('', text, {', '.join(FIELDS)}), char(0))",
             "a column holds the character U+0000, which Postgres can't store",
         ),
+        Rule(
+            "no_lone_surrogate",
+            "raw",
+            rf"problem IS NOT NULL OR NOT (contains({_LINE}, r'\ud') OR contains({_LINE}, r'\uD')) "
+            rf"OR NOT {_LINE} RLIKE r'^\s*\{{' OR NOT {_UNPAIRED} RLIKE {HALF_PAIR}",
+            "the record holds {found}, half of a surrogate pair and no character: its maker cut a text there",
+            f"regexp_extract({_UNPAIRED}, {HALF_PAIR}, 0)",
+        ),
+        Rule(
+            "not_mojibake",
+            "text",
+            f"NOT {_WORDS} RLIKE {MOJIBAKE}",
+            "'{found}' is UTF-8 that was read as windows-1252 or Latin-1 (as Ã© is for é). Look at the encoding given "
+            "for the dump: utf-8 is right; where it is utf-8 already, the dump was damaged before it came",
+            f"regexp_extract({_WORDS}, {MOJIBAKE}, 0)",
+        ),
+        Rule(
+            "fields_not_too_long",
+            "item_id",
+            " AND ".join(f"coalesce(octet_length({name}) <= {MAX_FIELD_BYTES}, true)" for name in FIELDS),
+            f"longer than {MAX_FIELD_BYTES} bytes: {{found}}",
+            f"concat_ws(', ', {', '.join(_TOO_LONG)})",
+        ),
+    )
+
+
+def _values(night: date) -> tuple[Rule, ...]:
+    return (
         Rule(
             "rating_in_range",
             "rating",
             "rating_text IS NULL OR coalesce(rating BETWEEN 0.5 AND 5.0, false)",
-            "the rating {rating_text} is not a number from 0.5 to 5",
+            "the rating {rating_text} is not, out of five, a number from 0.5 to 5",
         ),
         Rule(
             "date_readable",
             "review_date",
             "date_text IS NULL OR review_date IS NOT NULL",
-            "the date {date_text} is not an ISO date like 2026-11-22",
+            "the date {date_text} is none that the source profile reads, like 2026-11-22 or 22 novembre 2026",
         ),
         Rule(
             "date_not_future",
@@ -108,8 +229,13 @@ def judged(rows: DataFrame, rules: tuple[Rule, ...]) -> DataFrame:
 
 
 def _message(rule: Rule) -> Column:
+    """One line: rule, column, and the message with its values, of which control characters can't be kept."""
     pieces = rule.message.replace("}", "{").split("{")
-    return F.concat(
-        F.lit(f"{rule.name}: "),
-        *(F.lit(p) if i % 2 == 0 else F.coalesce(F.substring(p, 1, 80), F.lit("")) for i, p in enumerate(pieces)),
-    )
+    values = {name: F.substring(name, 1, SHOWN_CHARS) for name in pieces[1::2] if name != "found"}
+    values |= {"found": F.expr(rule.found)}
+    filled = (F.lit(p) if i % 2 == 0 else F.coalesce(_plain(values[p]), F.lit("")) for i, p in enumerate(pieces))
+    return F.concat(F.lit(f"{rule.name} ({rule.column}): "), *filled)
+
+
+def _plain(value: Column) -> Column:
+    return F.regexp_replace(value.cast("string"), r"[\p{Cc}\p{Zl}\p{Zp}]", "\N{REPLACEMENT CHARACTER}")

@@ -1,45 +1,66 @@
-"""Accepted, quarantined, duplicate: every record goes to exactly one."""
+"""Accepted, quarantined, duplicate: every record goes to exactly one.
+
+Rows are judged once, into a narrow frame that holds the verdict on each and of the refused ones what quarantine
+keeps. What is said of records that pass is read from there, and the wide rows are read a second time only to leave
+out, by their places, those few that are not accepted.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from sentiment import contract
+from sentiment.quality.rules import Rule
 
+PLACE = ("file_no", "record_no")
 QUARANTINE = ("file_no", "record_no", "reasons", "details", "raw", "raw_bytes", "raw_sha256", "byte_offset")
 
 
-def quarantined(judged: DataFrame) -> DataFrame:
-    """The rows that failed a rule, with every reason and the first 64 KiB of the record as it came."""
-    rows = judged.where(F.size("reasons") > 0)
-    return rows.select(
-        "file_no",
-        "record_no",
-        "reasons",
-        "details",
-        F.substring("raw", 1, contract.RAW_KEPT_BYTES).alias("raw"),
-        "raw_bytes",
-        F.coalesce("raw_sha256", F.sha2("raw", 256)).alias("raw_sha256"),
-        "byte_offset",
-    )
+def verdicts(judged: DataFrame, rules: tuple[Rule, ...]) -> DataFrame:
+    """One narrow row a record: place, identity, language, a flag a rule; of refused ones the first 64 KiB too."""
+    refused = F.size("reasons") > 0
+    kept = {
+        "raw": F.substring("raw", 1, contract.RAW_KEPT_BYTES),
+        "raw_bytes": F.col("raw_bytes"),
+        "raw_sha256": F.coalesce("raw_sha256", F.sha2("raw", 256)),
+        "byte_offset": F.col("byte_offset"),
+        "reasons": F.col("reasons"),
+        "details": F.col("details"),
+    }
+    of_refused = (F.when(refused, value).alias(name) for name, value in kept.items())
+    flags = (rule.flag for rule in rules)
+    return judged.select(*PLACE, "review_id", "language", refused.alias("refused"), *flags, *of_refused)
 
 
-def told_apart(judged: DataFrame) -> DataFrame:
-    """The rows that passed, with `duplicate_of`: the place of the first record that says the same review."""
-    first = Window.partitionBy("review_id").orderBy("file_no", "record_no")
-    place = F.struct("file_no", "record_no")
-    kept = F.first(place).over(first)
-    passed = judged.where(F.size("reasons") == 0)
-    return passed.withColumn("duplicate_of", F.when(kept != place, kept))
+def quarantined(verdicts: DataFrame) -> DataFrame:
+    """The records that failed a rule, with every reason and the first 64 KiB as they came."""
+    return verdicts.where("refused").select(*QUARANTINE)
 
 
-def accepted(told: DataFrame) -> DataFrame:
-    """One row a review: the first that said it."""
-    return told.where(F.col("duplicate_of").isNull()).select(*contract.REVIEW)
+def duplicates(verdicts: DataFrame) -> DataFrame:
+    """The records that say a review again, each with `duplicate_of`, the place of the first that passed."""
+    passed = verdicts.where("NOT refused").select(*PLACE, "review_id", F.struct(*PLACE).alias("place"))
+    first = F.min("place").over(Window.partitionBy("review_id"))
+    again = passed.withColumn("duplicate_of", first).where("place <> duplicate_of")
+    return again.select(*PLACE, "review_id", "duplicate_of")
 
 
-def duplicates(told: DataFrame) -> DataFrame:
-    """The records that say a review again, each with the place of the one that was kept."""
-    again = told.where(F.col("duplicate_of").isNotNull())
-    return again.select("file_no", "record_no", "review_id", "duplicate_of")
+def accepted(rows: DataFrame, *others: DataFrame) -> DataFrame:
+    """One row a review: all rows but those at the places of `others`, the quarantined and the duplicate."""
+    for other in others:
+        rows = rows.join(other.select(*PLACE), list(PLACE), "left_anti")
+    return rows.select(*contract.REVIEW)
+
+
+def summary(verdicts: DataFrame, rules: tuple[Rule, ...]) -> dict[str, Any]:
+    """How many records failed each rule, and how many texts there are in each language, by one pass."""
+    failed = (F.count(F.when(~F.col(rule.flag), True)).alias(rule.name) for rule in rules)
+    groups = verdicts.groupBy("language").agg(F.count("*").alias("n"), *failed).collect()
+    totals = {rule.name: sum(group[rule.name] for group in groups) for rule in rules}
+    return {
+        "reasons": {name: n for name, n in totals.items() if n},
+        "languages": {group["language"]: group["n"] for group in groups if group["language"]},
+    }

@@ -21,6 +21,7 @@ PREPARATION_VERSION = 1
 
 DROPPED = r"[\p{Cc}\p{Cf}\x{FFFD}&&[^\t\n\r]]"
 SPACES = r"[\p{Z}\t\n\r]+"
+KEPT = r"[^\p{Cc}\p{Cf}\x{FFFD}\p{Z}]"
 SPLIT_OFF = r"([\p{P}$+<=>^`|~\x{4E00}-\x{9FFF}\x{3400}-\x{4DBF}\x{F900}-\x{FAFF}])"
 ACCENTED_BLOCKS = (range(0x00C0, 0x2000),)
 STAND_INS = range(0xA000, 0xA48D)
@@ -55,3 +56,8 @@ def prepared(text: Column) -> Column:
     spaced = F.regexp_replace(clean, SPLIT_OFF, " $1 ")
     table = shield()
     return F.trim(F.translate(spaced, "".join(table.keys()), "".join(table.values())))
+
+
+def leaves_nothing(text: Column) -> Column:
+    """Whether `prepared` is empty, told without preparing: all of the text is dropped or space; null for null."""
+    return ~text.rlike(KEPT)

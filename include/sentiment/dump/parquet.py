@@ -1,0 +1,96 @@
+"""Parquet dumps: each row as a JSON object, which is then read like any other record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sentiment.contract import RAW_KEPT_BYTES
+from sentiment.dump.records import Record
+from sentiment.dump.stream import DumpStream
+from sentiment.errors import DumpRefusedError, DumpUnreadableError
+
+BATCH_ROWS = 1000
+MAX_ROW_GROUP_BYTES = 4 << 30
+"""A column of one row group is unpacked at a time; a larger row group would not fit into memory."""
+
+
+def opened(stream: DumpStream) -> tuple[list[str], Iterator[Record]]:
+    """The columns and the rows. A Parquet file is read from its end, so it is first copied to a temporary file.
+
+    Raises DumpUnreadableError for one that is damaged or unpacks too far.
+    """
+    spooled = tempfile.TemporaryFile()  # noqa: SIM115 - the rows are read from it later
+    while chunk := stream.chunk():
+        spooled.write(chunk)
+    try:
+        file = pq.ParquetFile(spooled)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _damaged(stream, error) from error
+    groups = [file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups)]
+    if max(groups, default=0) > MAX_ROW_GROUP_BYTES:
+        raise DumpRefusedError(
+            f"{stream.path} has a row group of {max(groups):,} bytes; at most {MAX_ROW_GROUP_BYTES:,} are read.",
+            "write it anew with smaller row groups",
+        )
+    return file.schema_arrow.names, _rows(file, stream, spooled)
+
+
+def _damaged(stream: DumpStream, error: Exception) -> DumpUnreadableError:
+    return DumpUnreadableError(f"{stream.path} is damaged or cut short: {error}", f"ls -la {stream.path}")
+
+
+def _rows(file: pq.ParquetFile, stream: DumpStream, spooled: IO[bytes]) -> Iterator[Record]:
+    number = 0
+    try:
+        with spooled:
+            for batch in file.iter_batches(BATCH_ROWS):
+                for row in _undecoded(batch).to_pylist():
+                    number += 1
+                    yield _record(number, row, stream.max_record_bytes)
+    except (ValueError, OSError) as error:
+        raise _damaged(stream, error) from error
+
+
+def _undecoded(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Text columns as bytes: one row that is not UTF-8 must not take the others down."""
+    columns = [c.cast(pa.large_binary()) if pa.types.is_string(c.type) else c for c in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _record(number: int, row: dict[str, Any], most_bytes: int) -> Record:
+    """A row has no place in bytes: its offset is 0."""
+    bad = [name for name, value in row.items() if isinstance(value, bytes) and not _is_utf8(value)]
+    plain = {name: None if value != value else value for name, value in row.items()}  # noqa: PLR0124 - NaN is missing
+    raw = json.dumps(plain, ensure_ascii=False, default=_text).encode("utf-8", "surrogatepass")
+    if len(raw) > most_bytes:
+        digest = hashlib.sha256(raw).hexdigest()
+        return Record(
+            number, 0, raw[:RAW_KEPT_BYTES], len(raw), digest, "too_long", f"longer than {most_bytes:,} bytes"
+        )
+    problem = ("not_utf8", f"the column {bad[0]} holds no UTF-8") if bad else (None, None)
+    return Record(number, 0, raw, len(raw), None, *problem)
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _text(value: object) -> str:
+    """What JSON has no word for: dates as ISO says, bytes as UTF-8, all else as Python writes it."""
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return str(value)

@@ -1,0 +1,112 @@
+"""Whatever a dump holds: no record is lost, and each that is refused says why."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from sentiment.settings import Settings
+
+from tests.intake import through
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SOUND = [{"id": f"sound-{n}", "review": f"Un film sobre et juste, vu {n} fois sans ennui."} for n in range(150)]
+TWICE = SOUND[7]
+MET = {"readable", "text_present", "text_french", "text_not_markup", "no_nul", "no_lone_surrogate", "not_mojibake"}
+"""Rules that generated records must have met, or the test looks at less than it should."""
+
+odd_text = st.text(
+    st.one_of(
+        st.sampled_from("a é\u0301\u200b\u00a0\ufffd\x00\n\t\\\"'{}<>&;Ã©â€™😀?\u2028"),
+        st.characters(exclude_categories=[]),  # lone surrogates too
+    ),
+    max_size=60,
+)
+words = st.sampled_from(
+    [
+        "Un très beau film, émouvant et drôle, que je recommande à toute la famille.",
+        "A wonderful picture from the first minute to the last: nobody should miss it this winter.",
+        "<div><p></p></div>",
+        "https://example.org/avis?film=12",
+        "FranÃ§ois est gÃ©nial",
+        "C:\\ud83d",
+        "&#0;&#xD83D;&eacute;",
+    ]
+)
+scalar = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), odd_text, words)
+nested = st.recursive(scalar, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(odd_text, inner, max_size=2))
+record = st.fixed_dictionaries(
+    {"review": st.one_of(odd_text, words, scalar)},
+    optional={
+        "id": st.one_of(st.sampled_from(["a", "b", "sound-1"]), odd_text),
+        "film_id": st.one_of(odd_text, st.just("x" * 3000)),
+        "author": odd_text,
+        "title": scalar,
+        "rating": st.one_of(st.floats(0, 6), st.sampled_from(["4,5", "9/10", "onze", "4\x00"]), scalar),
+        "date": st.one_of(st.sampled_from(["2026-11-20", "2999-01-01", "hier", "12 février 2008"]), odd_text),
+        "polarity": st.one_of(st.integers(0, 2), odd_text),
+        "other": nested,
+    },
+)
+
+
+def as_line(value: dict[str, Any], ascii_only: bool, damage: int) -> bytes:
+    line = json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    match damage:
+        case 1:
+            return line[: len(line) // 2]
+        case 2:
+            return line.replace(b"e", b"\xe9")
+        case 3:
+            return line + b" {}"
+        case 4:
+            return line.decode("utf-8", "replace").encode("utf-16-be").replace(b"\n", b"")
+        case _:
+            return line
+
+
+line = st.builds(as_line, record, st.booleans(), st.integers(0, 40)).filter(lambda raw: b"\n" not in raw)
+
+
+def generated(n: int) -> list[bytes]:
+    """Lines for one Spark job; the same ones every time."""
+    found = []
+
+    @settings(max_examples=n, deadline=None, derandomize=True, phases=[Phase.generate], database=None)
+    @given(line)
+    def take(raw: bytes) -> None:
+        found.append(raw)
+
+    take()
+    return [raw for raw in found if raw.strip()]
+
+
+def test_records_in_are_accepted_quarantined_or_duplicate(spark: SparkSession, tmp_path: Path) -> None:
+    whole = [*(json.dumps(r).encode() for r in (*SOUND, TWICE)), *generated(1000)]
+    dump = tmp_path / "dump.jsonl"
+    dump.write_bytes(b"\n".join(whole))
+    accepted, refused, again, n_read = through(spark, dump, Settings(home=tmp_path))
+    assert n_read == len(whole)
+    places = [row["record_no"] for row in (*accepted, *refused, *again)]
+    assert sorted(places) == list(range(1, len(whole) + 1))
+    assert {reason for row in refused for reason in row["reasons"]} >= MET
+    first = {row["record_no"]: row["duplicate_of"]["record_no"] for row in again}
+    assert first[len(SOUND) + 1] == SOUND.index(TWICE) + 1
+    assert set(first.values()) <= {row["record_no"] for row in accepted}
+    for row in refused:
+        told = row["details"].split("\n")
+        assert row["reasons"]
+        assert [re.match(r"(\w+) \(\w+\): .", each)[1] for each in told] == row["reasons"]  # type: ignore[index]
+        assert "\x00" not in row["details"]
+        assert row["raw"] == whole[row["record_no"] - 1]
+    for row in accepted:
+        assert "\x00" not in repr(row.asDict())
+        text = json.loads(whole[row["record_no"] - 1])["review"]
+        if isinstance(text, str) and "&" not in text:
+            assert row["text"] == text, "nothing is changed on the way"
