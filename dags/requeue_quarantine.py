@@ -11,9 +11,10 @@ published one. So it is all there or not at all, counts add up, and every row le
 are not scored again. Each refused record that passes names the new run in `quarantine.requeued_in`; one that does not
 stands in the new run's quarantine.
 
-**Parameters.** `run_id` as `sentiment quarantine list` shows it, and a `reason`, which is kept; `profile` or `encoding`
-where the dump is to be read otherwise than before. It is a **dry run** unless `dry_run` is switched off: find_dump's
-log tells what would be run again, and the other tasks are skipped.
+**Parameters.** `run_id` as `sentiment quarantine list` shows it, and a `reason`, which is kept. It is a **dry run**
+unless `dry_run` is switched off: find_dump's log tells what would be run again, and the other tasks are skipped.
+The night is asked for as it was then, profile, encoding and what was allowed; `profile` and `encoding` say otherwise,
+`allow` more.
 
 ```json
 {"run_id": "20261122-1a2b3c4d", "reason": "texts may be 40,000 characters long", "dry_run": false}
@@ -37,6 +38,7 @@ import pendulum
 from airflow.sdk import Param, dag, get_current_context, task
 from sentiment.orchestration.airflow_side import TASK_DEFAULTS, note_failure, use_connections
 from sentiment.orchestration.night_tasks import after_find_dump
+from sentiment.quality.batch import BatchRule
 
 PARAMS = {
     "run_id": Param(
@@ -51,13 +53,21 @@ PARAMS = {
         None,
         type=["null", "string"],
         pattern=r"^[a-z][a-z0-9_-]{0,30}$",
-        description="`sentiment source list`; empty: the source profile it was read by, as it is today",
+        description="read the dump by this source profile; empty: as the night was asked to",
     ),
     "encoding": Param(
         None,
         type=["null", "string"],
         pattern=r"^[a-z0-9-]{3,20}$",
-        description="the dump's encoding, where it was taken for another",
+        description="read the dump in this encoding; empty: as the night was asked to",
+    ),
+    "allow": Param(
+        [],
+        type="array",
+        items={"type": "string", "enum": [*BatchRule]},
+        examples=[*BatchRule],
+        uniqueItems=True,
+        description="rules for the whole batch that may be broken, beside those that the night was allowed",
     ),
     "dry_run": Param(True, type="boolean", description="only tell what would be run again; off: run and replace"),
 }

@@ -47,8 +47,8 @@ app.add_typer(run_app, name="run")
 app.add_typer(model_app, name="model")
 app.add_typer(db_app, name="db")
 app.add_typer(review_app, name="review")
-app.add_typer(source_app, name="source")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(source_app, name="source")
 
 
 class Role(StrEnum):
@@ -522,8 +522,9 @@ def quarantine_requeue(
         str, typer.Argument(metavar="RUN", help="a published run, as `sentiment quarantine list` shows it")
     ],
     reason: Annotated[str | None, typer.Option(help="what was mended, in words; it is kept")] = None,
-    profile: Annotated[str | None, typer.Option(help="read by another source profile than before")] = None,
-    encoding: Annotated[str | None, typer.Option(help="read in another encoding than before")] = None,
+    profile: Annotated[str | None, typer.Option(help="another source profile than its night was read by")] = None,
+    encoding: Annotated[str | None, typer.Option(help="another encoding than its night was read in")] = None,
+    allow: Annotated[list[BatchRule] | None, typer.Option(help="let it break this rule for batches too")] = None,
     replace: Annotated[bool, typer.Option(help="run it and replace the night; without this it is only told")] = False,
 ) -> None:
     """Tell what a run refused; with --replace, run its night again from the same dump by today's rules, whole.
@@ -533,16 +534,16 @@ def quarantine_requeue(
     from sentiment.embedded import nightly as one_night
     from sentiment.orchestration import requeueing
 
-    again = f"sentiment quarantine requeue {run_id} --reason 'what was mended' --replace"
+    asked = requeueing.Requeue(run_id, reason, profile, encoding, tuple(map(str, allow or ())))
+    again = f"{asked.try_next} --reason 'what was mended' --replace"
     if not replace:
-        planned = requeueing.plan(run_id)
+        planned = requeueing.plan(asked)
         OUT.print(escape(planned.words))
         OUT.print(f"Next: {f'sentiment run show {planned.requeued_in}' if planned.requeued_in else again}")
     elif not (reason or "").strip():
         raise _wrong("--reason", reason, "what was mended, in words", again)
     else:
-        otherwise = requeueing.Otherwise(profile, encoding)
-        _print_outcome(one_night.requeue(run_id, str(reason), otherwise, OUT.print))
+        _print_outcome(one_night.requeue(asked, OUT.print))
 
 
 @model_app.command("list")

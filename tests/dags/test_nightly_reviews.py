@@ -80,7 +80,16 @@ def test_wrong_params_are_refused(dag: DAG, name: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("run_id", "20261122"), ("run_id", "x; DROP"), ("run_id", None), ("reason", ""), ("dry_run", "no")],
+    [
+        ("run_id", "20261122"),
+        ("run_id", "x; DROP"),
+        ("run_id", None),
+        ("reason", ""),
+        ("profile", "No Way"),
+        ("encoding", "../x"),
+        ("allow", ["everything"]),
+        ("dry_run", "no"),
+    ],
 )
 def test_wrong_params_of_a_requeue_are_refused(dags: dict[str, Any], name: str, value: object) -> None:
     params = dags["requeue_quarantine"].params

@@ -18,10 +18,12 @@ from sentiment import ledger, settings
 from sentiment.bench import nights, oracle
 from sentiment.bench.nights import Attempt, run_whole
 from sentiment.database import transaction
+from sentiment.dump import profiles
 from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError, SetupError
 from sentiment.lake import Lake
 from sentiment.ledger import Run
 from sentiment.orchestration import maintenance, requeueing, steps
+from sentiment.orchestration.requeueing import Requeue
 from sentiment.store import forgetting, publishing, quarantine
 
 from tests.store import small_night
@@ -46,8 +48,9 @@ class Scene:
         self.source, self.lake, self.folder = f"again_{next(_NUMBERS)}", Lake(), folder
         self.dump = Path(shutil.copy(nights.dump(NIGHT, 1), folder / "dump.jsonl"))
 
-    def publish(self, uri: Path | None = None) -> Run:
-        request = steps.Request(NIGHT, self.source, nights.MODEL, str(uri or self.dump))
+    def publish(self, uri: Path | None = None, **asked: Any) -> Run:
+        self.dump = uri if uri and uri.is_file() else self.dump
+        request = steps.Request(NIGHT, self.source, nights.MODEL, str(uri or self.dump), reason="asked", **asked)
         return self.merge(steps.find_dump(request).run_id)
 
     def merge(self, run_id: str) -> Run:
@@ -58,11 +61,6 @@ class Scene:
 
     def empty_lake(self, run: Run) -> None:
         self.lake.remove("received", f"dump={run.dump_id}")
-
-    def problems(self, key: str) -> set[str | None]:
-        """What is wrong with the records received under that key."""
-        files = [file for part in self.lake.committed("received", key) for file in part.files]
-        return {row["problem"] for file in files for row in pq.read_table(self.lake.local(file)).to_pylist()}
 
     def received(self, run: Run) -> list[dict[str, Any]]:
         files = [file for part in self.lake.committed("received", f"dump={run.dump_id}") for file in part.files]
@@ -92,39 +90,21 @@ def settings_as_before() -> Iterator[None]:
 def test_records_come_from_the_lake_while_it_has_them(scene: Scene) -> None:
     old = scene.publish()
     scene.dump.write_bytes(b"another by now")
-    found = requeueing.find(old.run_id, "mended", airflow_run_id="airflow's")
+    found = requeueing.find(Requeue(old.run_id, "mended", airflow_run_id="airflow's"))
     new = ledger.get_run(found.run_id)
     assert (new.requeue_of, new.status, new.reason, found.nothing_new) == (old.run_id, "running", "mended", False)
     assert new.counts["read"] == nights.RECORDS == len(scene.received(old))
-    assert how(new.run_id) == how(old.run_id)
-    assert requeueing.find(old.run_id, "mended").run_id == new.run_id
+    assert ledger.done(new.run_id, "find_dump").detail == ledger.done(old.run_id, "find_dump").detail
+    assert requeueing.find(Requeue(old.run_id, "mended")).run_id == new.run_id
 
 
 def test_else_from_the_dumps_files(scene: Scene) -> None:
     old = scene.publish()
     before = scene.received(old)
     scene.empty_lake(old)
-    found = requeueing.find(old.run_id, "mended")
+    found = requeueing.find(Requeue(old.run_id, "mended"))
     assert scene.received(old) == before
-    assert how(found.run_id) == how(old.run_id)
-
-
-def how(run_id: str) -> list[object]:
-    """How the steps of a run were told to read its records."""
-    detail = ledger.done(run_id, "find_dump").detail
-    return [detail[name] for name in ("layouts", "profile", "received")]
-
-
-def test_a_dump_taken_for_another_encoding_is_received_again(scene: Scene) -> None:
-    scene.dump.write_bytes(scene.dump.read_bytes() + b'{"id": "z", "date": "2026-04-12", "review": "d\xe9\xe7u"}\n')
-    old = scene.publish()
-    assert scene.problems(str(how(old.run_id)[2])) == {None, "not_utf8"}
-    found = requeueing.find(old.run_id, "mended", requeueing.Otherwise(encoding="iso-8859-1"))
-    received = str(how(found.run_id)[2])
-    assert received == f"dump={old.dump_id}/as=iso-8859-1.1"
-    assert scene.problems(received) == {None}
-    with pytest.raises(ParameterError, match="There is no source profile 'none'"):
-        requeueing.find(old.run_id, "mended", requeueing.Otherwise(profile="none"))
+    assert ledger.done(found.run_id, "find_dump").detail == ledger.done(old.run_id, "find_dump").detail
 
 
 def test_files_that_are_gone_or_others_are_named(scene: Scene) -> None:
@@ -132,11 +112,11 @@ def test_files_that_are_gone_or_others_are_named(scene: Scene) -> None:
     scene.empty_lake(old)
     scene.dump.write_bytes(scene.dump.read_bytes() + b"\n")
     with pytest.raises(DumpRefusedError, match=rf"{scene.dump}, is another by now: its SHA-256 is") as refused:
-        requeueing.plan(old.run_id)
+        requeueing.plan(Requeue(old.run_id))
     assert f"DUMP={scene.dump} DATE={NIGHT} SUPERSEDE=" in refused.value.try_next
     scene.dump.unlink()
     with pytest.raises(DumpNotFoundError, match=rf"File 0 of run {old.run_id}'s dump, {scene.dump}, is gone"):
-        requeueing.find(old.run_id, "mended")
+        requeueing.find(Requeue(old.run_id, "mended"))
     assert rows("SELECT count(*) FROM sentiment.run WHERE source = :s", s=scene.source) == [(1,)]
 
 
@@ -145,10 +125,10 @@ def test_a_folder_that_holds_more_by_now_is_no_more_the_dump(scene: Scene) -> No
     old = scene.publish(scene.folder)
     scene.empty_lake(old)
     more = Path(shutil.copy(scene.dump, scene.folder / "more.jsonl"))
-    with pytest.raises(DumpRefusedError, match=rf"holds 3 files, and held 2 .* new are: {more}\."):
-        requeueing.find(old.run_id, "mended")
+    with pytest.raises(DumpRefusedError, match=rf"2 files then, 3 now; new are: {more}\."):
+        requeueing.find(Requeue(old.run_id, "mended"))
     more.unlink()
-    requeueing.find(old.run_id, "mended")
+    requeueing.find(Requeue(old.run_id, "mended"))
     assert len(scene.received(old)) == 2 * nights.RECORDS
 
 
@@ -159,38 +139,76 @@ def test_records_that_were_too_long_are_received_again_whole(scene: Scene, monke
     assert {row["problem"] for row in scene.received(old)} == {None, "too_long"}
     with_setting(monkeypatch, "MAX_RECORD_BYTES", longest + 1)
     kept = scene.dump.rename(scene.folder / "elsewhere")
-    requeueing.find(old.run_id, "mended")  # what the lake has is better than nothing
+    requeueing.find(Requeue(old.run_id, "mended"))  # what the lake has is better than nothing
     assert {row["problem"] for row in scene.received(old)} == {None, "too_long"}
     kept.rename(scene.dump)
     with ledger.step(old.run_id, "report"), pytest.raises(InfrastructureError, match=f"Run {old.run_id} works on"):
-        requeueing.find(old.run_id, "mended")
-    requeueing.find(old.run_id, "mended")
+        requeueing.find(Requeue(old.run_id, "mended"))
+    requeueing.find(Requeue(old.run_id, "mended"))
     assert {row["problem"] for row in scene.received(old)} == {None}
     assert max(len(row["raw"]) for row in scene.received(old)) == longest
+
+
+def test_the_night_is_asked_for_as_then_but_for_what_is_said_now(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = profiles.file_of("usual", None).read_text("utf-8")
+    monkeypatch.setenv("SENTIMENT_SOURCES", str(tmp_path))
+    settings.load.cache_clear()
+    (tmp_path / "mine.toml").write_text(mine)
+    old = scene.publish(profile="mine", allow=("same_dump",))
+    then = ledger.done(old.run_id, "find_dump").detail
+    (tmp_path / "mine.toml").write_text(mine.replace("rating_scale", "#") + "\nrating_scale = 10\n")
+    now = ledger.done(requeueing.find(Requeue(old.run_id, "mended")).run_id, "find_dump").detail
+    assert (then["profile"]["rating_scale"], now["profile"]["rating_scale"]) == (5, 10)
+    assert now == then | {"profile": now["profile"]}
+    other = Requeue(old.run_id, "mended", "usual", "windows-1252", ("row_count",))
+    assert requeueing.plan(other).dump is None
+    assert other.try_next.endswith(f"requeue {old.run_id} --profile usual --encoding windows-1252")
+    now = ledger.done(requeueing.find(other).run_id, "find_dump").detail
+    assert (now["profile"]["name"], now["layouts"][0]["encoding"]) == ("usual", "windows-1252")
+    assert (now["allow"], now["asked"]["encoding"]) == (["row_count", "same_dump"], "windows-1252")
+    assert now["received"] != then["received"]
+    assert scene.lake.committed("received", now["received"])
+
+
+def test_a_batch_that_is_stopped_says_what_to_type(scene: Scene) -> None:
+    dated = scene.dump.rename(scene.folder / "reviews-2026-04-12.jsonl")
+    old = scene.publish(dated, allow=("dump_date",))
+    detail = "UPDATE sentiment.run_step SET detail = detail || '{\"allow\": []}' WHERE run_id = :r RETURNING 1"
+    rows(detail, r=old.run_id)
+    with pytest.raises(DumpRefusedError, match=r"dump_date: reviews-2026-04-12\.jsonl says 2026-04-12") as refused:
+        requeueing.find(Requeue(old.run_id, "mended"))
+    typed = f"requeue {old.run_id} --allow dump_date --reason 'why it is right' --replace"
+    assert refused.value.try_next == f"sentiment quarantine {typed}"
+    requeueing.find(Requeue(old.run_id, "why it is right", allow=("dump_date",)))
 
 
 def test_what_can_not_be_requeued_is_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     old = scene.publish()
     for reason in (None, "", "  "):
         with pytest.raises(ParameterError, match="needs a reason") as refused:
-            requeueing.find(old.run_id, reason)
+            requeueing.find(Requeue(old.run_id, reason))
         assert refused.value.try_next == f"sentiment quarantine requeue {old.run_id} --reason 'why' --replace"
     rows("UPDATE sentiment.quarantine SET reasons = '{forgotten}' WHERE run_id = :r RETURNING 1", r=old.run_id)
     with pytest.raises(ParameterError, match="refused no record that could pass"):
-        requeueing.plan(old.run_id)
+        requeueing.plan(Requeue(old.run_id))
     rows("UPDATE sentiment.run SET status = 'failed' WHERE run_id = :r RETURNING 1", r=old.run_id)
     with pytest.raises(ParameterError, match="is failed, and only a run that its night shows"):
-        requeueing.plan(old.run_id)
+        requeueing.plan(Requeue(old.run_id))
     monkeypatch.setattr("sentiment.store.migrate.head", lambda: "9999")
     with pytest.raises(SetupError, match="this code needs 9999"):
-        requeueing.find(old.run_id, "mended")
+        requeueing.find(Requeue(old.run_id, "mended"))
 
 
 def test_one_that_is_over_is_nothing_new(scene: Scene) -> None:
     old = scene.publish()
-    new = scene.merge(requeueing.find(old.run_id, "mended").run_id)
-    assert requeueing.find(old.run_id, "mended") == steps.Found(new.run_id, nothing_new=True)
-    assert requeueing.plan(old.run_id).words == f"Nothing new: run {new.run_id} has requeued run {old.run_id} before."
+    new = scene.merge(requeueing.find(Requeue(old.run_id, "mended")).run_id)
+    assert requeueing.find(Requeue(old.run_id, "mended")) == steps.Found(new.run_id, nothing_new=True)
+    assert (
+        requeueing.plan(Requeue(old.run_id)).words
+        == f"Nothing new: run {new.run_id} has requeued run {old.run_id} before."
+    )
     assert f"run {new.run_id} has requeued run {old.run_id} before" in steps.summary(new.run_id, nothing_new=True)
     again = steps.find_dump(steps.Request(NIGHT, scene.source, nights.MODEL, str(scene.dump)))
     assert again == steps.Found(new.run_id, nothing_new=True)
@@ -199,9 +217,10 @@ def test_one_that_is_over_is_nothing_new(scene: Scene) -> None:
 def test_a_dry_run_in_airflow_tells_and_opens_nothing(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     old = scene.publish()
     context: Any = {
-        "params": {"run_id": old.run_id, "reason": None, "dry_run": True, "profile": None, "encoding": None},
+        "params": {"run_id": old.run_id, "reason": None, "dry_run": True, **dict.fromkeys(("profile", "encoding"))},
         "dag_run": SimpleNamespace(run_id="airflow's"),
     }
+    context["params"]["allow"] = []
     with caplog.at_level("INFO"):
         assert requeueing.find_or_tell(context) is None
     refused = len(rows("SELECT 1 FROM sentiment.quarantine WHERE run_id = :r", r=old.run_id))
@@ -216,7 +235,7 @@ def test_a_dry_run_in_airflow_tells_and_opens_nothing(scene: Scene, caplog: pyte
 def test_retention_keeps_the_records_that_either_run_needs(scene: Scene) -> None:
     kind = "records of a dump no run needs"
     old = scene.publish()
-    new_id = requeueing.find(old.run_id, "mended").run_id
+    new_id = requeueing.find(Requeue(old.run_id, "mended")).run_id
     mine = {f"received/dump={old.dump_id}"}
     for aged, other in ((old.run_id, new_id), (new_id, old.run_id)):
         for run_id, when in ((aged, LONG_AGO), (other, "now()")):
@@ -230,14 +249,14 @@ def test_retention_keeps_the_records_that_either_run_needs(scene: Scene) -> None
          "AND r.run_id = s.run_id RETURNING 1", s=scene.source)  # fmt: skip
     found = [leftover for leftover in maintenance.find() if leftover.where in mine]
     assert len(found) == 1
-    requeueing.find(old.run_id, "mended")
+    requeueing.find(Requeue(old.run_id, "mended"))
     assert [leftover.remove() for leftover in found] == [False]
     assert len(scene.received(old)) == nights.RECORDS
 
 
 def test_forgetting_empties_the_payloads_of_both_runs(scene: Scene) -> None:
     old = scene.publish()
-    new = scene.merge(requeueing.find(old.run_id, "mended").run_id)
+    new = scene.merge(requeueing.find(Requeue(old.run_id, "mended")).run_id)
     review_id, author = rows("SELECT review_id, author FROM sentiment.review WHERE source = :s AND author IS NOT NULL "
                              "ORDER BY 1 LIMIT 1", s=scene.source)[0]  # fmt: skip
     said = f'{{"author": "{author}", "rating": 11}}'.encode()
@@ -269,7 +288,7 @@ def test_a_mended_rule_lets_records_through_from_end_to_end(
     assert (new.counts["scored"], new.counts["reused"]) == (2, n_scored)
     total = len(rows("SELECT 1 FROM sentiment.quarantine WHERE run_id = :r", r=old_id))
     assert rows("SELECT DISTINCT details FROM sentiment.quarantine WHERE requeued_in = :r", r=new.run_id) == [
-        (f"text_not_too_long (text): the text is longer than {bound} characters (SENTIMENT_MAX_TEXT_CHARS)",)
+        (f"text_not_too_long: the text is longer than {bound} characters",)
     ]
     words = f"2 of the {total} requeued records passed; {total - 2} are refused again."
     assert steps.summary(new.run_id).endswith(words)

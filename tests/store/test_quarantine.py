@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sentiment import cli
+from sentiment import cli, ledger
 from sentiment.contract import RAW_KEPT_BYTES
 from sentiment.database import transaction
 from sentiment.ledger import Run
@@ -45,6 +45,8 @@ def nights(ready: object, dump: Path) -> Iterator[list[Run]]:
     """Two published nights, each with its one refused record; the newer has hostile ones too."""
     days: list[tuple[date, list[str | None]]] = [(NIGHT, ["Zoé Vexillaire"]), (NIGHT + timedelta(days=1), [])]
     found = [small_night.publish(SOURCE, night, authors) for night, authors in days]
+    with ledger.step(found[1].run_id, "find_dump") as step:
+        step.detail = {"asked": {}, "allow": []}
     values, at = [], 0
     for number, raw in enumerate(RECORDS, 1):
         told = {"reasons": ["readable", "no_nul"], "details": "readable: \x1b[31mred\nno_nul: =1+1", "no": number}

@@ -179,7 +179,7 @@ def run_whole(spark: SparkSession, attempt: Attempt, resume: bool = False) -> No
     from sentiment.orchestration import requeueing, steps
 
     if attempt.requeue_of:
-        found = requeueing.find(attempt.requeue_of, attempt.reason)
+        found = requeueing.find(requeueing.Requeue(attempt.requeue_of, attempt.reason))
     else:
         asked = steps.Request(
             attempt.night, attempt.source, MODEL, str(attempt.dump), attempt.supersede, attempt.reason

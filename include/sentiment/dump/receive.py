@@ -99,9 +99,9 @@ class Reading:
     encoding: str | None = None
 
 
-def received_key(dump_id: str, encoding: str) -> str:
-    """Where a dump's records lie in the lake: in another encoding they are others."""
-    return f"dump={dump_id}/as={encoding}.{CUTTING_VERSION}"
+def received_key(dump_id: str, encoding: Encoding) -> str:
+    """Where a dump's records lie in the lake: another encoding cuts other records."""
+    return f"dump={dump_id}/as={encoding.name}.{CUTTING_VERSION}"
 
 
 def receive(uri: str, config: Settings, lake: Lake, reading: Reading = Reading()) -> Dump:
@@ -117,12 +117,26 @@ def receive(uri: str, config: Settings, lake: Lake, reading: Reading = Reading()
     files, layouts = [f for f, _ in taken], [layout for _, layout in taken]
     profile = _one_profile(layouts, candidates, reading.source, uri)
     dump_id = hashlib.sha256("\n".join(sorted(f.sha256 for f in files)).encode()).hexdigest()
-    key = received_key(dump_id, encoding.name)
+    key = received_key(dump_id, encoding)
     if lake.committed("received", key):
         lake.filesystem.delete_dir(lake.local(attempt))
     else:
         lake.commit("received", key, 0, Part(lake.list_files(attempt), sum(f.n_records for f in files), ""))
     return Dump(dump_id, uri, files, layouts, profile, key, manifest_night(paths))
+
+
+def received_before(
+    dump_id: str, uri: str, files: list[DumpFile], detail: dict[str, Any], config: Settings, reading: Reading
+) -> Dump:
+    """A dump by what `find_dump` wrote down of it then, to be read as today's profiles say.
+
+    Its records are those of then only where `key` is `detail["received"]`. Raises ParameterError or DumpRefusedError.
+    """
+    candidates, encoding = readable_as(reading, config)
+    layouts, dated = layouts_of(detail), detail["manifest_night"]
+    profile = _one_profile(layouts, candidates, reading.source, uri)
+    night = date.fromisoformat(dated) if dated else None
+    return Dump(dump_id, uri, files, layouts, profile, received_key(dump_id, encoding), night)
 
 
 def readable_as(reading: Reading, config: Settings) -> tuple[list[Profile], Encoding]:

@@ -8,7 +8,7 @@ import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -18,8 +18,11 @@ from sentiment.embedded import airflow, machine, sample_dump
 from sentiment.embedded.machine import Machine, Tell, stage
 from sentiment.errors import InfrastructureError, ParameterError, SentimentError, from_record
 from sentiment.ledger import Run
-from sentiment.orchestration import requeueing, steps
+from sentiment.orchestration import steps
 from sentiment.settings import Settings
+
+if TYPE_CHECKING:
+    from sentiment.orchestration.requeueing import Requeue
 
 DAG, REQUEUE_DAG = "nightly_reviews", "requeue_quarantine"
 POLL_S = 0.5
@@ -51,16 +54,19 @@ def run(params: dict[str, Any], tell: Tell) -> Outcome:
     return _outcome(_run_of(conf), began, log, ready)
 
 
-def requeue(run_id: str, reason: str, otherwise: requeueing.Otherwise, tell: Tell) -> Outcome:
+def requeue(asked: Requeue, tell: Tell) -> Outcome:
     """Prepare the machine and run the night of a published run again, to let mended records through.
 
     Raises what `requeueing.plan` raises, and the error of the task that failed.
     """
+    from sentiment.orchestration import requeueing
+
     ready = machine.prepare(settings.load(), tell)
-    planned = requeueing.plan(run_id)
+    planned = requeueing.plan(asked)
     tell(planned.words)
-    conf = {"run_id": run_id, "reason": reason, "dry_run": False, **asdict(otherwise)}
-    began, log = datetime.now(UTC), _through_airflow(REQUEUE_DAG, f"Requeue of {run_id}", conf, ready, tell)
+    conf = {**asdict(asked), "allow": list(asked.allow), "dry_run": False}
+    del conf["airflow_run_id"]
+    began, log = datetime.now(UTC), _through_airflow(REQUEUE_DAG, f"Requeue of {asked.run_id}", conf, ready, tell)
     return _outcome(_requeue_of(planned.run), began, log, ready)
 
 

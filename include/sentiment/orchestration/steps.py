@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ from sentiment.lake import Lake, run_key
 from sentiment.quality import batch
 
 if TYPE_CHECKING:
-    from sentiment.dump.receive import Dump
+    from sentiment.dump.receive import Dump, Reading
 
 log = logging.getLogger(__name__)
 
@@ -84,17 +84,18 @@ def find_dump(request: Request) -> Found:
     if run.status == "published":
         log.info("nothing new: run %s has published this dump", run.run_id)
         return Found(run.run_id, nothing_new=True)
-    return begin(run, dump, request.allow)
+    return begin(run, dump, reading, request.allow)
 
 
-def begin(run: ledger.Run, dump: Dump, allow: Collection[str]) -> Found:
-    """Write down how the dump's records are read, unless a rule for the whole batch stops it; later steps go by it."""
+def begin(run: ledger.Run, dump: Dump, reading: Reading, allow: Collection[str]) -> Found:
+    """Write down how the dump's records are read and what may be wrong with it; the steps after this one go by it."""
     with ledger.step(run.run_id, "find_dump") as step:
         _check_received(dump.dump_id, dump.key)
+        step.detail = dump.detail() | {"allow": sorted(allow), "asked": asdict(reading)}
         log.info("read by the source profile %s: %s", dump.profile.name, dump.mapping_words())
         step.counts["read"] = sum(f.n_records for f in dump.files)
         broken, kept = batch.on_arrival(run, _arrival(dump), settings.load())
-        step.detail = dump.detail() | kept | {"allow": sorted(allow)}
+        step.detail |= kept
         step.detail["allowed"] = batch.stop_unless_allowed(run, broken, allow)
         step.progress(step.counts["read"], step.counts["read"])
         ledger.phase("dump found")

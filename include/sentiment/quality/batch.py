@@ -118,8 +118,7 @@ def stop_unless_allowed(run: ledger.Run, broken: Broken, allow: Collection[str])
     stopping = [rule for rule in found if rule not in allow]
     if stopping:
         raise DumpRefusedError(
-            "; ".join(f"{rule}: {found[rule]}" for rule in stopping) + ".",
-            f"{_again(run)} ALLOW={','.join([*allow, *stopping])} REASON='why it is right'",
+            "; ".join(f"{rule}: {found[rule]}" for rule in stopping) + ".", _again(run, [*allow, *stopping])
         )
     return [f"{rule}: {words}" for rule, words in found.items()]
 
@@ -235,11 +234,15 @@ def _schema_of_the_night_before(run: ledger.Run) -> Schema | None:
     return Schema(tuple(found["columns"]), found["mapped"]) if found else None
 
 
-def _again(run: ledger.Run) -> str:
-    """The command that runs this night again."""
+def _again(run: ledger.Run, allow: Sequence[str]) -> str:
+    """The command that runs this night again, and allows these rules to be broken."""
+    if run.requeue_of:
+        options = " ".join(f"--allow {rule}" for rule in allow)
+        return f"sentiment quarantine requeue {run.requeue_of} {options} --reason 'why it is right' --replace"
     with transaction() as c:
         uri = c.execute(sa.text("SELECT uri FROM sentiment.dump WHERE dump_id = :d"), {"d": run.dump_id}).scalar()
-    return f"make nightly DUMP={shlex.quote(uri or '…')} DATE={run.night} SOURCE={run.source} MODEL={run.model_id}"
+    night = f"make nightly DUMP={shlex.quote(uri or '…')} DATE={run.night} SOURCE={run.source} MODEL={run.model_id}"
+    return f"{night} ALLOW={','.join(allow)} REASON='why it is right'"
 
 
 def told(run_id: str) -> list[str]:
