@@ -36,7 +36,17 @@ INSERT INTO sentiment.review_sentiment (review_id, model_id, label, score, p_pos
 INSERT INTO sentiment.film_night (night, source, item_id, model_id, n, n_positive, n_fresh, n_fresh_positive, run_id)
   VALUES ('2026-03-02', 'old', 'f1', 'm', 1000, 1000, 1000, 1000, '20260302-00000000');
 """
-EARLIER = {"0001": FIRST_EDITION}
+SECOND_EDITION = (
+    FIRST_EDITION.replace("first_night, last_night,\n", "first_night,\n").replace(
+        "'2026-03-02', '2026-03-02', '2026", "'2026-03-02', '2026"
+    )
+    + """
+INSERT INTO drift.drift_metrics (night, granularity, source, model_id, slice_key, slice_value, column_name, drift_type,
+  reference_id, revision, n, n_reference, status, run_id) SELECT '2026-03-02', 'day', 'old', 'm', 'item_type', s::text,
+  'positive', 'BASELINE', '', 0, 10, 0, 'ok', 'r' FROM generate_series(1, 1000) s;
+"""
+)
+EARLIER = {"0001": FIRST_EDITION, "0002": SECOND_EDITION}
 """Each revision before the newest -> rows as that edition wrote them."""
 
 
