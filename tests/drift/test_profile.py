@@ -1,4 +1,4 @@
-"""Profiles count what they should, from rows; the canary opens once and must then sing the same."""
+"""Profiles count what they should, from rows."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from sentiment.drift import canary, profile
-from sentiment.drift.canary import Said
+from sentiment.drift import profile
 from sentiment.drift.watched import COUNTED, EDGES_ID, FILM_SLICES, REST
-from sentiment.errors import CanaryMovedError
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -77,12 +75,3 @@ def test_one_endless_text_hardly_moves_the_mean(spark: SparkSession) -> None:
     rows = profiled(spark, [*REVIEWS, ("f1", "film", None, None, "x" * 20_000, 0.5, 20_000, 0)])
     assert rows["all", "all", "text_chars"]["max"] == 2000
     assert rows["all", "all", "pieces_per_word"]["max"] == 5
-
-
-def test_canary_opens_once_and_then_must_sing_the_same(ready: object) -> None:
-    first = [Said(1, "pos", 0.9), Said(2, "neg", 0.7)]
-    assert "opened" in canary.check("bird", "f", "r", first)
-    assert "unchanged" in canary.check("bird", "f", "r", [Said(1, "pos", 0.90009), Said(2, "neg", 0.7)])
-    for moved in ([Said(1, "pos", 0.9002), first[1]], [Said(1, "neg", 0.9), first[1]], first[:1]):
-        with pytest.raises(CanaryMovedError, match="canary moved"):
-            canary.check("bird", "f", "r", moved)
