@@ -43,12 +43,16 @@ quarantine_app = typer.Typer(
 model_app = typer.Typer(help="Models that can score.", no_args_is_help=True)
 source_app = typer.Typer(help="Source profiles: how dumps are read.", no_args_is_help=True)
 db_app = typer.Typer(help="The reviews database.", no_args_is_help=True)
+reference_app = typer.Typer(help="References that nights are compared with.", no_args_is_help=True)
+drift_app = typer.Typer(help="Drift: what changed, since when, and why.", no_args_is_help=True)
 app.add_typer(run_app, name="run")
 app.add_typer(model_app, name="model")
 app.add_typer(db_app, name="db")
 app.add_typer(review_app, name="review")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(source_app, name="source")
+app.add_typer(reference_app, name="reference")
+app.add_typer(drift_app, name="drift")
 
 
 class Role(StrEnum):
@@ -293,6 +297,7 @@ class Bench(StrEnum):
     intake = "intake"
     publishing = "publishing"
     matrix = "matrix"
+    drift = "drift"
 
 
 @app.command()
@@ -304,8 +309,9 @@ def bench(
         int, typer.Option(help="reviews that publishing publishes; intake takes in twice as many", min=1000)
     ] = 500_000,
     seeds: Annotated[int, typer.Option(help="seeds of the kill matrix", min=1)] = 25,
+    replays: Annotated[int, typer.Option(help="simulated years that drift alarms are tried on", min=2)] = 200,
 ) -> None:
-    """Measure on this machine and print beside the budgets: nights, intake, publishing, the kill matrix.
+    """Measure on this machine and print beside the budgets: nights, intake, publishing, the kill matrix, drift.
 
     Examples: `sentiment bench --only night --rounds 5 --no-cold`, `sentiment bench --only matrix --seeds 5`
     """
@@ -320,8 +326,23 @@ def bench(
         found += publishing.measure(rounds, reviews, OUT.print)
     if found:
         _show(_table(["measured", "least", "median", "most", "budget"], [m.row() for m in found]))
+    missed = _bench_drift(replays) if Bench.drift in asked else 0
     if Bench.matrix in asked and kill_matrix.measure(seeds, OUT.print):
+        missed += 1
+    if missed:
         raise typer.Exit(1)
+
+
+def _bench_drift(replays: int) -> int:
+    """Print the tables; returns how many rows miss what is asked."""
+    from sentiment.bench import drift
+
+    tables = drift.measure(replays, OUT.print)
+    for table in tables:
+        OUT.print()
+        OUT.print(f"[bold]{escape(table.title)}[/]")
+        _show(_table(table.columns, table.rows))
+    return sum(table.failed for table in tables)
 
 
 @app.command()
@@ -571,6 +592,178 @@ def model_retire(
     registry.retire(model_id, undo)
     days = settings.load().keep_retired_days
     OUT.print(f"{model_id} is in use again." if undo else f"{model_id} is retired; its scores go in {days} days.")
+
+
+Source = Annotated[str | None, typer.Option(help="where the reviews come from; default SENTIMENT_SOURCE")]
+ModelName = Annotated[str | None, typer.Option(help="a name of `sentiment model list`; default SENTIMENT_MODEL")]
+
+
+def _stream(source: str | None, model: str | None) -> Any:
+    from sentiment.drift.history import Stream
+
+    config = settings.load()
+    return Stream(source or config.source, model or config.model)
+
+
+def _date(name: str, text: str, try_next: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise _wrong(name, text, "a date like 2026-11-22", try_next) from None
+
+
+@reference_app.command("pin")
+def reference_pin(
+    first: Annotated[str, typer.Option("--from", help="first night, like 2026-05-01")],
+    last: Annotated[str, typer.Option("--to", help="last night")],
+    source: Source = None,
+    model: ModelName = None,
+    budget: Annotated[float, typer.Option(help="false alarms a year, all series together")] = 1.0,
+) -> None:
+    """Freeze a range of published nights: later nights are compared with it. Nights in alarm are left out.
+
+    Example: `sentiment reference pin --from 2026-05-01 --to 2026-10-31`
+    """
+    from sentiment.drift import reference
+
+    again = "sentiment reference pin --from 2026-05-01 --to 2026-10-31"
+    stream = _stream(source, model)
+    with ERR.status("fitting what quiet nights look like"):
+        found = reference.pin(stream, _date("--from", first, again), _date("--to", last, again), budget)
+    OUT.print(f"[bold]{found.reference_id}[/] is the reference of {stream.source} by {stream.model_id} now.")
+    for line in reference.in_words(found):
+        OUT.print(line)
+
+
+@reference_app.command("list")
+def reference_list() -> None:
+    """List references, the newest first."""
+    from sentiment.drift import reference
+
+    rows = [
+        (r.reference_id, r.stream.source, r.stream.model_id, r.first, r.last, r.n_nights, r.pinned_at,
+         "current" if r.is_current else "")
+        for r in reference.listed()
+    ]  # fmt: skip
+    names = ["reference", "source", "model", "from", "to", "nights", "pinned"]
+    _show(_table([*names, ""], rows)) if rows else OUT.print(
+        "No reference yet. Next: sentiment reference pin --from … --to …"
+    )
+
+
+@reference_app.command("show")
+def reference_show(reference_id: Annotated[str, typer.Argument(help="as `sentiment reference list` names it")]) -> None:
+    """Show what a reference froze: each series with mean, dispersion and thresholds, and the calibrator."""
+    from sentiment.drift import reference
+
+    found = reference.find(reference_id)
+    for line in reference.in_words(found):
+        OUT.print(line)
+    names = ["slice", "value", "column", "mean", "standard error", "dispersion", "z alarms at", "sum alarms at"]
+    _show(_table(names, reference.table(found)))
+
+
+@reference_app.command("compare")
+def reference_compare(
+    one: Annotated[str, typer.Argument(help="a reference")], other: Annotated[str, typer.Argument(help="another")]
+) -> None:
+    """Show, for every series of both, how far the second's mean lies from the first's."""
+    from sentiment.drift import reference
+
+    names = ["slice", "value", "column", one, other, "difference", "in standard errors"]
+    _show(_table(names, reference.compared(reference.find(one), reference.find(other))))
+
+
+@drift_app.command("show")
+def drift_show(
+    source: Annotated[str | None, typer.Option(help="one source; default all")] = None,
+    since: Annotated[str | None, typer.Option(help="alarms followed since that night")] = None,
+    every: Annotated[bool, typer.Option("--all", help="closed alarms too")] = False,
+) -> None:
+    """Show alarms, each in one sentence, and the newest nights with their estimated and realised accuracy.
+
+    Examples: `sentiment drift show`, `sentiment drift show --all --since 2026-11-01`
+    """
+    from sentiment.drift import alarms, tracking
+
+    day = _date("--since", since, "sentiment drift show --since 2026-11-01") if since else None
+    found = alarms.listed(source, day, only_open=not every)
+    for alarm in found:
+        until = f", closed {alarm.closed}" if alarm.closed else ""
+        OUT.print(f"[bold]{alarm.alarm_id}[/]  {alarm.status}, opened {alarm.opened}{until}")
+        OUT.print(f"  {escape(alarm.sentence)}")
+        if alarm.reason:
+            OUT.print(f"  acknowledged: {escape(alarm.reason)}")
+    if not found:
+        OUT.print("No open alarm." if not every else "No alarm.")
+    names = ["night", "source", "model", "ok", "watch", "alarm", "acknowledged", "insufficient data"]
+    nights = tracking.newest(source)
+    _show(_table([*names, "estimated accuracy", "realised accuracy"], nights))
+    if nights and not any(row[3] for row in nights):
+        OUT.print("Nothing is judged without a reference. Next: sentiment reference pin --from … --to …")
+
+
+@drift_app.command("ack")
+def drift_ack(
+    alarm_id: Annotated[str, typer.Argument(help="as `sentiment drift show` names it")],
+    reason: Annotated[str, typer.Option(help="why, in words")],
+) -> None:
+    """Take note of an open alarm, with a reason: it is followed on, but no longer told as an alarm.
+
+    Example: `sentiment drift ack 0123456789abcdef --reason 'the critics are on strike'`
+    """
+    import getpass
+
+    from sentiment.drift import alarms, tracking
+
+    noted = alarms.acknowledge(alarm_id, reason, getpass.getuser())
+    tracking.replay(noted.stream, noted.night, None, run_id=f"ack {alarm_id}")
+    OUT.print(f"Alarm {alarm_id} is acknowledged from night {noted.night} on.")
+
+
+@drift_app.command("replay")
+def drift_replay(
+    first: Annotated[str, typer.Option("--from", help="first night to recompute")],
+    last: Annotated[
+        str | None, typer.Option("--to", help="last one; nights that rest on it follow by themselves")
+    ] = None,
+    reference: Annotated[str | None, typer.Option(help="against this reference instead of the current one")] = None,
+    source: Source = None,
+    model: ModelName = None,
+) -> None:
+    """Recompute drift from stored counts, in the order of nights; what differs supersedes what was said.
+
+    Example: `sentiment drift replay --from 2026-11-01`
+    """
+    from sentiment.drift import tracking
+
+    again = "sentiment drift replay --from 2026-11-01"
+    until = _date("--to", last, again) if last else None
+    told = tracking.replay(_stream(source, model), _date("--from", first, again), until, reference_id=reference)
+    rows = [(night, ", ".join(f"{n} {status}" for status, n in sorted(by.items()))) for night, by in told.items()]
+    _show(_table(["night", "series"], rows))
+
+
+@drift_app.command("simulate")
+def drift_simulate(
+    reviews: Annotated[float, typer.Option(help="new reviews of a mean night", min=30)] = 800,
+    design_effect: Annotated[float, typer.Option(help="how much reviews clump by film; 1: not at all", min=1)] = 1.5,
+    nights: Annotated[int, typer.Option(help="nights of the reference", min=56)] = 180,
+    budget: Annotated[float, typer.Option(help="false alarms a year", min=0.05)] = 1.0,
+    change: Annotated[list[float] | None, typer.Option(help="change of the positive share in points, like -3")] = None,
+    replays: Annotated[int, typer.Option(help="simulated years", min=5)] = 50,
+    seed: Annotated[int, typer.Option(help="the same seed says the same")] = 1,
+) -> None:
+    """Say how many false alarms to expect a year, and how soon a change is found, for a volume of your own.
+
+    Example: `sentiment drift simulate --reviews 300 --change -5 --change 2 --budget 2`
+    """
+    from sentiment.drift import replays as simulated
+
+    wanted = simulated.Wanted(reviews, design_effect, nights, budget, tuple(change or (-3.0, -6.0)), replays, seed)
+    with ERR.status("simulating") as status:
+        rows = simulated.expected(wanted, lambda number: status.update(f"year {number + 1} of {replays}"))
+    _show(_table(["to expect", ""], rows))
 
 
 @db_app.command("url")

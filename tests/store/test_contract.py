@@ -114,6 +114,66 @@ drift.v_drift
   effect               double precision
   z                    double precision
   status               text
+  cusum_low            double precision
+  cusum_high           double precision
+  threshold            double precision
+  cusum_threshold      double precision
+  effect_floor         double precision
+  avg_delta            double precision
+  percent_null_delta   double precision
+  js_distance          double precision
+  ks_statistic         double precision
+  population_stability_index double precision
+  wasserstein_distance double precision
+  chi_squared_statistic double precision
+
+drift.v_alarm
+  alarm_id             text
+  source               text
+  model_id             text
+  slice_key            text
+  slice_value          text
+  column_name          text
+  reference_id         text
+  status               text
+  channel              text
+  began                date
+  opened               date
+  last_night           date
+  closed               date
+  n_nights             integer
+  effect               double precision
+  sentence             text
+  reason               text
+  acknowledged_by      text
+
+drift.v_profile_week
+  week                 date
+  source               text
+  model_id             text
+  slice_key            text
+  slice_value          text
+  column_name          text
+  edges_id             text
+  n_nights             bigint
+  n                    bigint
+  n_null               bigint
+  avg                  double precision
+  bin_counts           bigint[]
+
+drift.v_profile_month
+  month                date
+  source               text
+  model_id             text
+  slice_key            text
+  slice_value          text
+  column_name          text
+  edges_id             text
+  n_nights             bigint
+  n                    bigint
+  n_null               bigint
+  avg                  double precision
+  bin_counts           bigint[]
 """
 
 

@@ -51,9 +51,12 @@ INSERT INTO sentiment.review_version (review_id, content_hash, source, text, tex
   SELECT n::text, 'other', 'old', 'x', 'x', '20260302-00000000', '[]' FROM generate_series(1, 1000) n;
 INSERT INTO sentiment.item VALUES ('old', 'f1', 'film', 'Le Lac', '20260302-00000000');
 INSERT INTO sentiment.forgotten (kind, key_hash) VALUES ('review', 'x');
+INSERT INTO drift.drift_metrics (night, granularity, source, model_id, slice_key, slice_value, column_name, drift_type,
+  reference_id, revision, n, n_reference, status, run_id) SELECT '2026-03-02', 'day', 'old', 'm', 'item_type', s::text,
+  'positive', 'BASELINE', '', 0, 10, 0, 'ok', 'r' FROM generate_series(1, 1000) s;
 """
 )
-EARLIER = {"0001": FIRST_EDITION, "0002": SECOND_EDITION}
+EARLIER = {"0001": FIRST_EDITION, "0002": SECOND_EDITION, "0003": SECOND_EDITION}
 """Each revision before the newest -> rows as that edition wrote them."""
 
 

@@ -34,8 +34,8 @@ def between(counts: Counts, reference: Counts, edges: tuple[float, ...]) -> Dist
     table = np.vstack([counts, reference])
     table = table[:, table.sum(axis=0) > 0]
     chi = float(stats.chi2_contingency(table).statistic) if table.shape[1] > 1 else 0.0
-    middles, h, r = _middles(edges), counts[1:], reference[1:]
-    moved = float(stats.wasserstein_distance(middles, middles, h, r)) if h.sum() and r.sum() else None
+    points, h, r = middles(edges), counts[1:], reference[1:]
+    moved = float(stats.wasserstein_distance(points, points, h, r)) if h.sum() and r.sum() else None
     gap = np.abs(np.cumsum(counts / counts.sum()) - np.cumsum(reference / reference.sum())).max()
     return Distances(
         js_distance=float(spatial.distance.jensenshannon(p, q, base=2)),
@@ -52,8 +52,8 @@ def _shares(counts: Counts) -> Counts:
     return shares
 
 
-def _middles(edges: tuple[float, ...]) -> Counts:
-    """One point a bin: the open ends lie half a neighbouring width outside."""
+def middles(edges: tuple[float, ...]) -> Counts:
+    """One point a bin, nulls left out: the open ends lie half a neighbouring width outside."""
     e = np.asarray(edges, dtype=np.float64)
     if len(e) == 1:
         return np.asarray([e[0] - 0.5, e[0] + 0.5])

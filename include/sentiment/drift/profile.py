@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from sentiment.drift.watched import COLUMNS, EDGES_ID, SLICES, Watched
+from sentiment.drift.watched import COUNTED, EDGES_ID, FILM_SLICES, REST, SLICES, Watched
 
 KEY = ("slice_key", "slice_value", "column_name")
 PROFILE = (
@@ -29,24 +29,34 @@ PROFILE = (
 
 def count(fresh: DataFrame) -> DataFrame:
     """Profile rows (`PROFILE`) of a night's new and changed reviews with their scores."""
-    slices = F.array(*(_pair("slice_key", key, "slice_value", sql) for key, sql in SLICES.items()))
-    values = F.array(*(_value(w) for w in COLUMNS))
+    pairs = [_value("all", "'all'", w) for w in COUNTED]
+    pairs += [_value(key, sql, w) for key, sql in SLICES.items() for w in COUNTED if w.in_slices]
     long = (
-        fresh.select(F.coalesce("item_id", F.lit("")).alias("item_id"), slices.alias("slices"), values.alias("values"))
-        .withColumn("slice", F.explode("slices"))
-        .withColumn("watched", F.explode("values"))
-        .select("item_id", "slice.*", "watched.*")
+        _with_film(fresh)
+        .select(F.coalesce("item_id", F.lit("")).alias("item_id"), F.explode(F.array(*pairs)).alias("watched"))
+        .select("item_id", "watched.*")
         .select("*", F.expr(BIN).alias("bin"), F.expr("size(edges) + 2").alias("n_bins"))
     )
     return _moments(long).join(_bins(long), list(KEY)).select(*PROFILE)
 
 
-def _pair(key_name: str, key: str, value_name: str, sql: str) -> Column:
-    return F.struct(F.lit(key).alias(key_name), F.expr(sql).alias(value_name))
+def _with_film(fresh: DataFrame) -> DataFrame:
+    """Adds `film`: the item id of the night's `FILM_SLICES` most reviewed films, else `REST`."""
+    most = (
+        fresh.where("item_id IS NOT NULL")
+        .groupBy("item_id")
+        .agg(F.count("*").alias("n"))
+        .orderBy(F.desc("n"), "item_id")
+        .limit(FILM_SLICES)
+        .select("item_id", F.col("item_id").alias("film"))
+    )
+    return fresh.join(F.broadcast(most), "item_id", "left").withColumn("film", F.coalesce("film", F.lit(REST)))
 
 
-def _value(watched: Watched) -> Column:
+def _value(key: str, value: str, watched: Watched) -> Column:
     return F.struct(
+        F.lit(key).alias("slice_key"),
+        F.expr(value).alias("slice_value"),
         F.lit(watched.name).alias("column_name"),
         F.lit(watched.data_type).alias("data_type"),
         F.array(*(F.lit(float(edge)) for edge in watched.edges)).alias("edges"),

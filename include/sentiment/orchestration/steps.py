@@ -220,19 +220,31 @@ def share_words(run_id: str) -> str:
 
 
 def drift_words(run_id: str) -> str:
-    """The drift verdict of a run in a few words."""
+    """The drift verdict of a run's night in a few words, with the sentences of open alarms."""
+    run = ledger.get_run(run_id)
+    keys = {"source": run.source, "model_id": run.model_id, "night": run.night}
+    this = "source = :source AND model_id = :model_id"
     with transaction() as c:
         counted = {
             row.status: row.n
             for row in c.execute(
                 sa.text(
-                    "SELECT status, count(*) AS n FROM drift.drift_metrics "
-                    "WHERE run_id = :run_id AND drift_type = 'BASELINE' GROUP BY status"
+                    f"SELECT status, count(*) AS n FROM drift.v_drift WHERE {this} AND night = :night "
+                    "AND drift_type = 'BASELINE' GROUP BY status"
                 ),
-                {"run_id": run_id},
+                keys,
             )
         }
+        alarms = c.execute(
+            sa.text(
+                f"SELECT sentence FROM drift.v_alarm WHERE {this} AND status = 'alarm' AND last_night = :night "
+                "ORDER BY slice_key <> 'all', column_name, slice_value LIMIT 3"
+            ),
+            keys,
+        ).scalars()
+        sentences = list(alarms)
     if set(counted) <= {"insufficient_data"}:
-        return "insufficient data (no reference pinned yet)"
-    worst = next(s for s in ("alarm", "watch", "ok", "insufficient_data") if s in counted)
-    return f"{worst} ({', '.join(f'{n} {s}' for s, n in sorted(counted.items()))})"
+        return "insufficient data; sentiment reference pin --from … --to … gives nights something to be compared with"
+    worst = next(s for s in ("alarm", "watch", "acknowledged", "ok", "insufficient_data") if s in counted)
+    numbers = ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in sorted(counted.items()))
+    return " ".join([f"{worst} ({numbers})", *sentences]).rstrip(".")

@@ -1,0 +1,70 @@
+"""
+# Pin a drift reference
+
+Freezes a range of published nights, so that later nights are compared with it.
+
+**What.** Weekday effects, dispersion, thresholds for the budget of false alarms and the calibrator of the scores are
+fitted to the nights from `first` to `last` and frozen under a new id. Nights in alarm are left out. References are
+never edited; a new one takes over from the next night on. To judge nights that are published already against it:
+`sentiment drift replay --from …`.
+
+**Parameters.** At least 56 published nights of 30 new reviews are needed, 180 are advised; with too few the task
+fails and says how many are missing.
+
+```json
+{"first": "2026-05-01", "last": "2026-10-31", "source": "allocine", "model": "demo-fr", "budget": 1}
+```
+
+**The same again** gives the same reference. `sentiment reference list` shows all, `sentiment reference compare` two.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pendulum
+from airflow.sdk import Param, dag, get_current_context, task
+from sentiment import settings
+from sentiment.orchestration.airflow_side import TASK_DEFAULTS, use_connections
+
+SETTINGS = settings.load()
+PARAMS = {
+    "first": Param(type="string", format="date", description="first night of the range, Paris date"),
+    "last": Param(type="string", format="date", description="last night of the range, Paris date"),
+    "source": Param(
+        SETTINGS.source, type="string", pattern=r"^[a-z][a-z0-9_]{0,30}$", description="where the reviews come from"
+    ),
+    "model": Param(
+        SETTINGS.model, type="string", pattern=r"^[A-Za-z0-9][\w.-]{0,99}$", description="`sentiment model list`"
+    ),
+    "budget": Param(1.0, type="number", exclusiveMinimum=0, maximum=52, description="false alarms a year"),
+}
+
+
+@dag(
+    schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Paris"),
+    catchup=False,
+    max_active_runs=1,
+    params=PARAMS,
+    default_args=TASK_DEFAULTS,
+    doc_md=__doc__,
+    tags=["sentiment"],
+)
+def pin_reference() -> None:
+    @task(execution_timeout=timedelta(minutes=30))
+    def pin() -> str:
+        """The new reference's id."""
+        from sentiment.drift import reference
+        from sentiment.drift.history import Stream
+
+        use_connections()
+        params = get_current_context()["params"]
+        first, last = (date.fromisoformat(params[name]) for name in ("first", "last"))
+        stream = Stream(params["source"], params["model"])
+        return reference.pin(stream, first, last, float(params["budget"])).reference_id
+
+    pin()
+
+
+pin_reference()

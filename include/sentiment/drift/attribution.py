@@ -1,0 +1,42 @@
+"""Why the positive share moved: other films reviewed, or films judged otherwise; and which film most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sentiment.drift.counts import Array, divided
+
+
+@dataclass(frozen=True)
+class Split:
+    """A change of the positive share, in shares; `mix + within` is `total`."""
+
+    before: float
+    after: float
+    mix: float
+    within: float
+    by_film: Array
+    """Each film's part of the total, mix and within together."""
+
+    @property
+    def total(self) -> float:
+        return self.after - self.before
+
+
+def split(n_before: Array, k_before: Array, n_after: Array, k_after: Array) -> Split:
+    """Split by film (arrays over the same films; `k` of `n` positive).
+
+    Kitagawa 1955, "Components of a difference between two rates": mix is the sum of (w - w0)(p + p0)/2 and within
+    of (p - p0)(w + w0)/2, with w a film's part of the reviews and p its positive share. A film seen on one side
+    only has no change of its own: it belongs to the mix. Parts of the mix are counted from the share before, so
+    that a film that is reviewed more often counts by how far it lies from the rest.
+    """
+    w0, w = n_before / max(n_before.sum(), 1), n_after / max(n_after.sum(), 1)
+    p0, p = divided(k_before, n_before), divided(k_after, n_after)
+    p0, p = np.where(np.isnan(p0), p, p0), np.where(np.isnan(p), p0, p)
+    p0, p = np.nan_to_num(p0), np.nan_to_num(p)
+    before, after = float((w0 * p0).sum()), float((w * p).sum())
+    mix, within = (w - w0) * ((p + p0) / 2 - before), (p - p0) * (w + w0) / 2
+    return Split(before, after, float(mix.sum()), float(within.sum()), mix + within)

@@ -1,0 +1,154 @@
+"""What quiet nights look like: weekday-adjusted mean and film-clustered variance, frozen from reference nights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentiment.drift.counts import Array, Sums, divided
+
+WEEKDAYS = 7
+MIN_SERIES_NIGHTS = 28
+"""A series with fewer judged reference nights has no null model: it stays insufficient_data."""
+MIN_NIGHT_REVIEWS = 30
+"""A night with fewer fresh reviews than this says nothing, in no slice."""
+MIN_SLICE_REVIEWS = 10
+"""On a night that is large enough, a slice with fewer values than this says nothing."""
+MIN_SHARE = 1e-4
+"""Expected shares are kept this far from 0 and 1."""
+FLOOR_SHARE = 5.0
+"""No standard error is believed to be smaller than the effect floor over this."""
+
+Days = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class NullModel:
+    """The null distribution of every series, each field an array over series (weekday: 7 x series).
+
+    A night's mean has the expectation `mean + weekday[w]` and the variance `dispersion * variance(n, item_n_sq)`.
+    """
+
+    mean: Array
+    weekday: Array
+    sigma_sq: Array
+    icc: Array
+    dispersion: Array
+    shrinkage: Array
+    n_nights: Array
+    n: Array
+    floor: Array
+    is_share: Array
+    centre: Array
+
+    def expected(self, days: Days) -> Array:
+        """Expected mean of nights x series; `days` are weekdays, Monday 0."""
+        expected: Array = self.mean + self.weekday[days]
+        return expected
+
+    def variance(self, sums: Sums) -> Array:
+        """Variance of a night's mean when nothing has changed.
+
+        sigma^2 (1/n + icc (sum n_f^2 - n) / n^2), Kish 1965, "Survey Sampling", for clusters of unequal size,
+        times the dispersion of the reference nights. The night's own scatter between films is not used: one film
+        that is being review-bombed would widen its own yardstick.
+        """
+        by_films = divided(sums.n + self.icc * np.maximum(sums.item_n_sq - sums.n, 0.0), sums.n**2)
+        return np.maximum(self.sigma_sq * by_films * self.dispersion, (self.floor / FLOOR_SHARE) ** 2)
+
+    def effect(self, sums: Sums, days: Days) -> Array:
+        """How far the means lie from what is expected, in the column's unit; NaN where not `judged`."""
+        effect: Array = np.where(self.judged(sums), sums.mean - self.expected(days), np.nan)
+        return effect
+
+    def z(self, sums: Sums, days: Days) -> Array:
+        """How far the means lie from what is expected, in standard errors; nights x series; NaN where not `judged`.
+
+        Shares are compared as Anscombe's 2 asin(sqrt((k + 3/8) / (n + 3/4))), whose error hardly depends on the
+        share (Biometrika 1948), n being the number of independent reviews that would have the same variance: a
+        share of 1 % has a long tail upwards that would raise false alarms. `centre` takes off what is left in
+        the mean of the reference nights.
+        """
+        expected, variance = self.expected(days), self.variance(sums)
+        plain = (sums.mean - expected) / np.sqrt(variance)
+        z = np.where(self.is_share > 0, _angle(sums.mean, expected, variance), plain) - self.centre
+        judged: Array = np.where(self.judged(sums), z, np.nan)
+        return judged
+
+    def judged(self, sums: Sums) -> NDArray[np.bool_]:
+        """Where a night says enough of a series that has a null model. The caller masks nights that are too small."""
+        judged: NDArray[np.bool_] = (sums.n >= MIN_SLICE_REVIEWS) & (self.n_nights >= MIN_SERIES_NIGHTS)
+        return judged
+
+    def __getitem__(self, series: object) -> NullModel:
+        return NullModel(**{f.name: getattr(self, f.name)[..., series] for f in fields(self)})
+
+
+def fit(sums: Sums, days: Days, floor: Array, is_share: Array) -> NullModel:
+    """Fit to reference nights x series; `is_share` is 1 for the means of yes-or-no columns.
+
+    Weekday effects are shrunk towards none as far as their own error reaches (positive-part James and Stein; Efron
+    and Morris 1973). The dispersion is the mean squared z of the reference nights, with as many degrees of freedom
+    taken off as means were fitted (the quasi-likelihood estimate of McCullagh and Nelder 1989, section 4.5).
+    """
+    used = sums.n >= MIN_SLICE_REVIEWS
+    kept = sums.masked(used)
+    whole = kept.over_nights()
+    mean = np.nan_to_num(whole.mean)
+    spread = np.maximum(np.nan_to_num(divided(whole.square, whole.n)) - mean**2, 0.0)
+    sigma_sq = np.maximum(spread, divided(np.ones_like(mean), 4 * (whole.n + 1)))
+    raw, error_sq = _weekday_effects(kept, days, mean, sigma_sq)
+    shrinkage = _shrinkage(raw, error_sq)
+    weekday = shrinkage * raw
+    expected = mean + weekday[days]
+    pairs = np.maximum(whole.item_n_sq - whole.n, 0.0)
+    squares = kept.item_squares(expected).sum(axis=0)
+    icc = np.clip(np.nan_to_num(divided(squares / sigma_sq - whole.n, pairs)), 0.0, 1.0)
+    one, none = np.ones_like(mean), np.zeros_like(mean)
+    nights = used.sum(axis=0)
+    raw_model = NullModel(
+        mean, weekday, sigma_sq, icc, one, shrinkage, nights, whole.n, none, np.asarray(is_share, dtype=float), none
+    )
+    z = np.where(used, raw_model.z(sums, days), np.nan)
+    freedom = np.maximum(nights - 1 - shrinkage * (WEEKDAYS - 1), 1.0)
+    centre = np.nan_to_num(divided(np.nansum(z, axis=0), nights))
+    dispersion = np.nansum((z - centre) ** 2, axis=0) / freedom
+    dispersed = replace(raw_model, dispersion=dispersion, floor=floor)
+    left = np.where(used, dispersed.z(sums, days), np.nan)
+    return replace(dispersed, centre=np.nan_to_num(divided(np.nansum(left, axis=0), nights)))
+
+
+def _angle(share: Array, expected: Array, variance: Array) -> Array:
+    q = np.clip(expected, MIN_SHARE, 1 - MIN_SHARE)
+    independent = q * (1 - q) / variance
+    p = (np.clip(np.nan_to_num(share), 0.0, 1.0) * independent + 0.375) / (independent + 0.75)
+    z: Array = 2 * (np.arcsin(np.sqrt(p)) - np.arcsin(np.sqrt(q))) * np.sqrt(independent + 0.5)
+    return z
+
+
+def _weekday_effects(kept: Sums, days: Days, mean: Array, sigma_sq: Array) -> tuple[Array, Array]:
+    """Each weekday's mean less the mean of all, and the squared error of that, both 7 x series.
+
+    The error comes from the nights themselves: the variance of their means within a weekday, weighted by reviews.
+    """
+    effects, errors = np.zeros((WEEKDAYS, len(mean))), np.zeros((WEEKDAYS, len(mean)))
+    for day in range(WEEKDAYS):
+        mine = kept[days == day]
+        whole = mine.over_nights()
+        its_mean = np.nan_to_num(divided(whole.total, whole.n))
+        nights = (mine.n > 0).sum(axis=0)
+        scatter = ((mine.total - mine.n * its_mean) ** 2).sum(axis=0)
+        small = np.where(nights > 1, nights / np.maximum(nights - 1, 1), 1.0)
+        effects[day] = np.where(nights > 1, its_mean - mean, 0.0)
+        errors[day] = np.nan_to_num(divided(scatter * small, whole.n**2))
+    return effects, errors
+
+
+def _shrinkage(effects: Array, error_sq: Array) -> Array:
+    """Share of the weekday effects that is not their own error, 0 to 1 for each series."""
+    between = (effects**2).sum(axis=0) / (WEEKDAYS - 1)
+    own = error_sq.mean(axis=0)
+    share: Array = np.clip(1.0 - np.nan_to_num(divided(own, between), nan=1.0), 0.0, 1.0)
+    return share

@@ -1,0 +1,95 @@
+"""Simulated nights written into the tables as the score job and publishing would have counted them."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import sqlalchemy as sa
+from sentiment.database import transaction
+from sentiment.drift import simulate
+from sentiment.drift.history import Stream
+from sentiment.drift.simulate import LOGIT_EDGES, Audience, Nights
+from sentiment.drift.watched import BY_NAME, EDGES_ID
+
+PROFILE = """
+INSERT INTO drift.profile_metrics (night, source, model_id, slice_key, slice_value, column_name, data_type, n, n_null,
+  avg, stddev, edges_id, bin_counts, n_items, sum_item_sq, sum_item_cross, sum_item_n_sq, run_id)
+VALUES (:night, :source, :model_id, :slice_key, :slice_value, :column_name, :data_type, :n, :n_null, :avg, :stddev,
+  :edges_id, :bins, 60, :sq, :cross, :n_sq, 'r')
+"""
+FILM = """
+INSERT INTO sentiment.film_night (night, source, item_id, model_id, n, n_positive, n_fresh, n_fresh_positive, run_id)
+VALUES (:night, :source, :item_id, :model_id, :n, :k, :n, :k, 'r')
+"""
+
+
+def put(stream: Stream, first: date, audience: Audience, nights: Nights) -> list[date]:
+    """Write the nights, the first on `first`; returns their dates."""
+    dates = [first + timedelta(days=no) for no in range(len(nights.days))]
+    profiles = [row for no, night in enumerate(dates) for row in _profiles(stream, night, audience, nights, no)]
+    films = [row for no, night in enumerate(dates) for row in _films(stream, night, nights, no)]
+    with transaction() as c:
+        c.execute(sa.text("INSERT INTO sentiment.model (model_id, name, language, engine, fingerprint, labels, "
+                          "source_uri, spark_nlp_version) VALUES (:m, :m, 'fr', 'onnx', 'f', '{neg,pos}', 'u', '5') "
+                          "ON CONFLICT DO NOTHING"), {"m": stream.model_id})  # fmt: skip
+        c.execute(sa.text(PROFILE), profiles)
+        c.execute(sa.text(FILM), films)
+    return dates
+
+
+def take_away(stream: Stream, night: date) -> None:
+    """As if the night had not been published."""
+    with transaction() as c:
+        for table in ("drift.profile_metrics", "sentiment.film_night"):
+            where = "source = :source AND model_id = :model_id AND night = :night"
+            c.execute(sa.text(f"DELETE FROM {table} WHERE {where}"), {**stream.keys, "night": night})
+
+
+def remove(stream: Stream) -> None:
+    """Take everything of the stream away again."""
+    with transaction("owner") as c:
+        tables = ("profile_metrics", "drift_metrics", "reference", "alarm", "acknowledgement", "performance")
+        for table in (*(f"drift.{t}" for t in tables), "sentiment.film_night"):
+            c.execute(sa.text(f"DELETE FROM {table} WHERE source = :source"), {"source": stream.source})
+
+
+def _profiles(stream: Stream, night: date, audience: Audience, nights: Nights, no: int) -> list[dict[str, object]]:
+    rows = []
+    for i, (slice_key, slice_value, column) in enumerate(simulate.series_of(audience)):
+        s = nights.sums[no, i]
+        if slice_key == "film" or not s.n:
+            continue
+        mean = float(s.total / s.n)
+        stddev = max(float(s.square / s.n) - mean**2, 0.0) ** 0.5
+        n, k = int(s.n), round(float(s.total))
+        bins = [0, n - k, k] if BY_NAME[column].is_share else [0, n] + [0] * (BY_NAME[column].n_bins - 2)
+        sums = {"sq": float(s.item_sq), "cross": float(s.item_cross), "n_sq": float(s.item_n_sq)}
+        rows.append(
+            _row(stream, night, (slice_key, slice_value, column), n, bins) | sums | {"avg": mean, "stddev": stddev}
+        )
+    return [*rows, *_logits(stream, night, nights, no)]
+
+
+def _row(stream: Stream, night: date, key: tuple[str, str, str], n: int, bins: list[int]) -> dict[str, object]:
+    named = dict(zip(("slice_key", "slice_value", "column_name"), key, strict=True))
+    fixed = {"night": night, "data_type": BY_NAME[key[2]].data_type, "edges_id": EDGES_ID, "n_null": 0}
+    return {**stream.keys, **named, **fixed, "n": n, "bins": bins}
+
+
+def _logits(stream: Stream, night: date, nights: Nights, no: int) -> list[dict[str, object]]:
+    """Every review is labelled as the score says, one in ten the other way."""
+    bins = [int(b) for b in nights.logits[no]]
+    right = [b if i >= 1 + len(LOGIT_EDGES) // 2 + 1 else 0 for i, b in enumerate(bins)]
+    positive = [r - r // 10 + (b - r) // 10 for b, r in zip(bins, right, strict=True)]
+    none = {"avg": 0.5, "stddev": 3.0, "sq": 0.0, "cross": 0.0, "n_sq": float(np.sum(nights.film_n[no] ** 2))}
+    named = {"logit": bins, "labelled_logit": bins, "positive_logit": positive}
+    return [_row(stream, night, ("all", "all", name), sum(b), b) | none for name, b in named.items()]
+
+
+def _films(stream: Stream, night: date, nights: Nights, no: int) -> list[dict[str, object]]:
+    return [
+        {**stream.keys, "night": night, "item_id": f"film-{f + 1:02d}", "n": int(n), "k": int(k)}
+        for f, (n, k) in enumerate(zip(nights.film_n[no], nights.film_positive[no], strict=True))
+        if n
+    ]

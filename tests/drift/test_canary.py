@@ -1,0 +1,201 @@
+"""The canary: opened once for a model, silent while nothing changes, and loud when the pipeline breaks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from sentiment import ledger, settings
+from sentiment.drift import canary
+from sentiment.drift.canary import Said
+from sentiment.errors import CanaryMovedError, ParameterError
+from sentiment.jobs import score
+from sentiment.ledger import DumpFile
+from sentiment.orchestration import steps
+from sentiment.scoring import network, registry
+from sentiment.scoring.registry import Model
+
+from tools.make_golden import Reference
+
+if TYPE_CHECKING:
+    from pyspark.ml import PipelineModel
+    from pyspark.sql import Column, SparkSession
+
+pytestmark = pytest.mark.usefixtures("ready")
+
+FIRST = [Said(1, "pos", 0.9), Said(2, "neg", 0.7)]
+NEAR = 0.2
+"""So far from one half a score is near the threshold."""
+
+
+def test_it_opens_once_and_must_then_sing_the_same() -> None:
+    assert "new canary opened for model bird: it is new here" in canary.check("bird", "f", "r", FIRST)
+    assert "unchanged" in canary.check("bird", "f", "r", [Said(1, "pos", 0.90009), FIRST[1]])
+    for moved in ([Said(1, "pos", 0.9002), FIRST[1]], [Said(1, "neg", 0.9), FIRST[1]]):
+        with pytest.raises(CanaryMovedError, match=r"1 of 2 sentences .* nothing is published"):
+            canary.check("bird", "f", "r", moved)
+    with pytest.raises(CanaryMovedError, match="has 1 sentences, it was opened with 2"):
+        canary.check("bird", "f", "r", FIRST[:1])
+
+
+def test_a_new_network_opens_a_new_canary_and_says_so() -> None:
+    canary.check("finch", "f", "r", FIRST)
+    told = canary.check("finch", "g", "r", [Said(1, "neg", 0.9), FIRST[1]])
+    assert "its network or the sentences are new" in told
+    assert "unchanged" in canary.check("finch", "f", "r", FIRST)
+
+
+def test_audit_stops_the_run_before_it_may_publish(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "_check_conservation", lambda _: None)
+    monkeypatch.setattr(steps, "_check_size", lambda _: None)
+    monkeypatch.setattr(registry, "canary_fingerprint", lambda _: "audited")
+    audited = scored_run("canary_a", FIRST)
+    steps.audit(audited)
+    assert ledger.get_run(audited).status == "audited"
+    moved = scored_run("canary_b", [Said(1, "neg", 0.9), FIRST[1]])
+    with pytest.raises(CanaryMovedError):
+        steps.audit(moved)
+    assert ledger.get_run(moved).status != "audited"
+
+
+def scored_run(source: str, said: list[Said]) -> str:
+    """A run whose score step left these canary scores."""
+    registry.register(registry.find("demo-fr", settings.load()))
+    ledger.record_dump(source, source, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
+    run = ledger.open_run(date(2026, 2, 2), source, source, "demo-fr")
+    with ledger.step(run.run_id, "score") as step:
+        step.detail["canary"] = [vars(s) for s in said]
+    return run.run_id
+
+
+@pytest.fixture(scope="module")
+def model(home: Path) -> Model:
+    return registry.find("demo-fr", settings.load())
+
+
+@pytest.fixture(scope="module")
+def sung(spark: SparkSession, model: Model, home: Path) -> list[Said]:
+    """What the sound pipeline says."""
+    return sing(spark, network.load(spark, model, home / "models-shielded"), model)
+
+
+def sing(spark: SparkSession, pipeline: PipelineModel, model: Model) -> list[Said]:
+    return [Said(**each) for each in score._canary(spark, pipeline, model)]  # type: ignore[arg-type]
+
+
+def test_many_sentences_are_near_the_threshold(sung: list[Said]) -> None:
+    assert len(sung) == len(registry.CANARY.read_text("utf-8").splitlines())
+    assert sum(s.score - 0.5 < NEAR for s in sung) >= len(sung) // 4
+
+
+def test_another_time_it_sings_the_same(spark: SparkSession, model: Model, home: Path, sung: list[Said]) -> None:
+    canary.check("sound", "f", "r", sung)
+    assert "unchanged" in canary.check("sound", "f", "r", sing(spark, network.load(spark, model, home / "s2"), model))
+
+
+@pytest.fixture
+def opened(sung: list[Said]) -> str:
+    """A canary opened by the sound pipeline."""
+    canary.check("broken", "f", "r", sung)
+    return "broken"
+
+
+def test_broken_preparation_stops_the_run(
+    spark: SparkSession, model: Model, home: Path, opened: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unprepared(text: Column) -> Column:
+        return text
+
+    monkeypatch.setattr(network, "prepared", unprepared)
+    with pytest.raises(CanaryMovedError):
+        canary.check(opened, "f", "r", sing(spark, network.load(spark, model, home / "models-shielded"), model))
+
+
+def test_a_broken_tokeniser_stops_the_run(spark: SparkSession, model: Model, home: Path, opened: str) -> None:
+    """The vocabulary's accents are not shielded, so that accented words are unknown or cut."""
+    copy = network._shielded_copy(model, home / "unshielded")
+    shutil.copyfile(model.folder / "assets" / "vocab.txt", copy / "assets" / "vocab.txt")
+    with pytest.raises(CanaryMovedError):
+        canary.check(opened, "f", "r", sing(spark, network.load(spark, model, copy.parent), model))
+
+
+def test_a_network_quantised_by_mistake_stops_the_run(model: Model, tmp_path: Path) -> None:
+    """By ONNX Runtime: one Spark session can't hold two networks of the same file name."""
+    copy = tmp_path / model.model_id
+    shutil.copytree(model.folder, copy)
+    canary.check("quantised", "f", "r", by_onnx_runtime(model.folder))
+    assert "unchanged" in canary.check("quantised", "f", "r", by_onnx_runtime(copy))
+    (copy / "model.onnx").write_bytes(rounded_to_int8(bytearray((copy / "model.onnx").read_bytes())))
+    with pytest.raises(CanaryMovedError):
+        canary.check("quantised", "f", "r", by_onnx_runtime(copy))
+
+
+def by_onnx_runtime(folder: Path) -> list[Said]:
+    """What the network in `folder` says of the canary."""
+    reference, said = Reference(folder), []
+    for line in registry.CANARY.read_text("utf-8").splitlines():
+        sentence = json.loads(line)
+        p = reference.score(sentence["text"]).pos
+        said.append(Said(sentence["sentence_no"], "pos" if p >= 0.5 else "neg", max(p, 1 - p)))
+    return said
+
+
+def test_a_changed_model_file_is_refused_by_its_fingerprint(model: Model, tmp_path: Path) -> None:
+    registry.register(model)
+    other = tmp_path / model.model_id
+    shutil.copytree(model.folder, other)
+    (other / "model.onnx").write_bytes(rounded_to_int8(bytearray((other / "model.onnx").read_bytes())))
+    changed = Model(model.model_id, other, model.labels, registry._fingerprint(other))
+    with pytest.raises(ParameterError, match="changed since it was registered"):
+        registry.register(changed)
+
+
+def rounded_to_int8(file: bytearray) -> bytes:
+    """Every large float tensor rounded to 256 steps, in place, as quantising its weights does.
+
+    Walks ONNX's protobuf: model.graph is field 7, graph.initializer 5, of a tensor data_type 2 (a number; 1 is
+    float) and raw_data 9.
+    """
+    for graph in fields(file, 0, len(file), 7):
+        for begin, end in fields(file, *graph, 5):
+            for at, until in fields(file, begin, end, 9):
+                if until - at >= MANY_BYTES and FLOAT in bytes(file[begin:at]):
+                    weights = np.frombuffer(bytes(file[at:until]), dtype="<f4")
+                    step = np.abs(weights).max() / 127
+                    file[at:until] = (np.round(weights / step) * step).astype("<f4").tobytes()
+    return bytes(file)
+
+
+MANY_BYTES, FLOAT = 4096, b"\x10\x01"
+
+
+def fields(file: bytearray, at: int, end: int, wanted: int) -> Iterator[tuple[int, int]]:
+    """Where each length-delimited field `wanted` of the message in file[at:end] has its bytes."""
+    while at < end:
+        tag, at = varint(file, at)
+        kind = tag & 7
+        if kind == 2:
+            size, at = varint(file, at)
+            if tag >> 3 == wanted:
+                yield at, at + size
+            at += size
+        elif kind == 0:
+            _, at = varint(file, at)
+        else:
+            at += {1: 8, 5: 4}[kind]
+
+
+def varint(file: bytearray, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = file[at]
+        value |= (byte & 127) << shift
+        shift, at = shift + 7, at + 1
+        if byte < 128:
+            return value, at

@@ -1,0 +1,101 @@
+"""The groups `reference` and `drift` as a person types them, and what a night's report says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+from sentiment import cli, ledger
+from sentiment.drift import reference, tracking
+from sentiment.drift.history import Stream
+from sentiment.drift.simulate import Shift
+from sentiment.errors import DataError, ParameterError, SentimentError
+from sentiment.ledger import Run
+from sentiment.orchestration import steps
+from typer.testing import CliRunner
+
+from tests.drift import stored_nights
+from tests.drift.test_tracking import AUDIENCE, FIRST, N_REFERENCE, made
+
+pytestmark = pytest.mark.usefixtures("ready")
+
+STREAM = Stream("commanded", "commanded-model")
+WHICH = ["--source", STREAM.source, "--model", STREAM.model_id]
+
+
+@pytest.fixture(scope="module")
+def nights(ready: object) -> Iterator[list[date]]:
+    """Stored nights of one stream, the last ten of them fallen."""
+    yield stored_nights.put(STREAM, FIRST, AUDIENCE, made(Shift(share=-0.12)))
+    stored_nights.remove(STREAM)
+
+
+def typed(*arguments: str) -> str:
+    done = CliRunner().invoke(cli.app, list(arguments))
+    if isinstance(done.exception, SentimentError):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return " ".join(done.output.split())
+
+
+def report(nights: list[date], monkeypatch: pytest.MonkeyPatch) -> str:
+    run = Run("r", nights[-1], STREAM.source, "d", STREAM.model_id, "published", None, None, None, {})
+    monkeypatch.setattr(ledger, "get_run", lambda _: run)
+    return steps.drift_words("r")
+
+
+def test_pin_judge_acknowledge_and_compare(nights: list[date], monkeypatch: pytest.MonkeyPatch) -> None:
+    tracking.replay(STREAM, nights[-1], None)
+    assert "sentiment reference pin" in report(nights, monkeypatch)
+    assert "Nothing is judged without a reference" in typed("drift", "show", "--source", STREAM.source)
+
+    first, last = str(nights[0]), str(nights[N_REFERENCE - 1])
+    with pytest.raises(DataError, match="26 nights are missing"):
+        typed("reference", "pin", "--from", first, "--to", str(nights[29]), *WHICH)
+    with pytest.raises(ParameterError, match="--from is 'May'"):
+        typed("reference", "pin", "--from", "May", "--to", last, *WHICH)
+    said = typed("reference", "pin", "--from", first, "--to", last, *WHICH)
+    assert "is the reference of commanded" in said
+    assert "With fewer than 180 nights" in said
+    assert "Calibrated (isotonic)" in said
+
+    assert str(nights[-1]) in typed("drift", "replay", "--from", str(nights[N_REFERENCE]), *WHICH)
+    shown = typed("drift", "show", "--source", STREAM.source)
+    assert "positive reviews fell from" in shown
+    assert "estimated accuracy" in shown
+    assert "positive reviews fell from" in report(nights, monkeypatch)
+
+    alarm_id = shown.split()[0]
+    typed("drift", "ack", alarm_id, "--reason", "the critics are on strike")
+    assert "acknowledged: the critics are on strike" in typed("drift", "show", "--source", STREAM.source)
+
+    pinned = next(r.reference_id for r in reference.listed() if r.stream == STREAM)
+    assert pinned in typed("reference", "list")
+    assert re.search(r"all all positive 0\.[56]\d{3} 0\.0\d{3} ", typed("reference", "show", pinned))
+    assert "+0.0000" in typed("reference", "compare", pinned, pinned)
+    with pytest.raises(ParameterError, match="no reference 'nothing'"):
+        typed("reference", "show", "nothing")
+
+
+def test_the_simulator_says_what_to_expect() -> None:
+    said = typed("drift", "simulate", "--reviews", "400", "--nights", "56", "--replays", "5", "--change", "-12")
+    assert "false alarms a year" in said
+    assert "-12 points found after" in said
+
+
+def test_the_bench_counts_what_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sentiment.bench import drift
+
+    def measured(*_: Any) -> list[drift.Table]:
+        table = drift.Table("title", ["what", "met"], [])
+        table.add(True, "good")
+        table.add(False, "bad")
+        return [table]
+
+    monkeypatch.setattr(drift, "measure", measured)
+    done = CliRunner().invoke(cli.app, ["bench", "--only", "drift", "--replays", "2"])
+    assert done.exit_code == 1
+    assert "NO" in done.output

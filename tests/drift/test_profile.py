@@ -1,0 +1,77 @@
+"""Profiles count what they should, from rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from sentiment.drift import profile
+from sentiment.drift.watched import COUNTED, EDGES_ID, FILM_SLICES, REST
+
+if TYPE_CHECKING:
+    from pyspark.sql import Row, SparkSession
+
+FRESH = (
+    "item_id string, item_type string, rating double, polarity int, text string, p_positive double, "
+    "n_wordpieces int, n_unknown int"
+)
+FRENCH, ENGLISH = "je ne sais pas si le film est bien", "this one is not in the language we know"
+REVIEWS: list[tuple[Any, ...]] = [
+    ("f1", "film", 4.0, None, "un bien beau film", 0.9, 6, 0),
+    ("f1", "film", 1.0, None, "nul", 0.2, 3, 1),
+    ("f1", "film", None, 0, FRENCH, 0.5, 42, 0),
+    ("f2", "series", 5.0, 1, ENGLISH, 1.0, 3, 0),
+]
+
+
+def profiled(spark: SparkSession, reviews: list[tuple[Any, ...]]) -> dict[tuple[str, str, str], Row]:
+    rows = profile.count(spark.createDataFrame(reviews, FRESH)).collect()
+    return {(r["slice_key"], r["slice_value"], r["column_name"]): r for r in rows}
+
+
+def test_profile_counts_by_hand(spark: SparkSession) -> None:
+    rows = profiled(spark, REVIEWS)
+    whole = {name: row for (key, _, name), row in rows.items() if key == "all"}
+    assert set(whole) == {w.name for w in COUNTED}
+    positive = whole["positive"]
+    assert (positive["n"], positive["n_null"], positive["avg"], positive["n_items"]) == (4, 0, 0.75, 2)
+    assert list(positive["bin_counts"]) == [0, 1, 3]
+    # by film: s = (2, 1), n = (3, 1)
+    assert (positive["sum_item_sq"], positive["sum_item_cross"], positive["sum_item_n_sq"]) == (5, 7, 10)
+    rating = whole["rating"]
+    assert (rating["n"], rating["n_null"], rating["min"], rating["max"]) == (4, 1, 1.0, 5.0)
+    assert list(rating["bin_counts"]) == [1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1]
+    assert list(whole["rating_missing"]["bin_counts"]) == [0, 3, 1]
+    assert list(whole["not_french"]["bin_counts"]) == [2, 1, 1]
+    assert list(whole["uncertain"]["bin_counts"]) == [0, 3, 1]
+    # the third says positive, its label negative; the others agree with rating or polarity
+    assert list(whole["agreement"]["bin_counts"]) == [0, 1, 3]
+    assert whole["labelled_logit"]["n_null"] == 0
+    assert whole["positive_logit"]["n_null"] == 2
+    assert rows["rating_band", "none", "positive"]["n"] == 1
+    assert rows["item_type", "series", "positive"]["avg"] == 1.0
+    assert rows["film", "f1", "positive"]["n"] == 3
+    length = whole["text_chars"]
+    assert length["stddev"] == pytest.approx(np.std([len(r[4]) for r in REVIEWS]))
+    assert length["avg_length"] == length["avg"]
+    assert all(sum(r["bin_counts"]) == r["n"] for r in rows.values())
+    assert {r["edges_id"] for r in rows.values()} == {EDGES_ID}
+    assert {name for key, _, name in rows if key != "all"} == {w.name for w in COUNTED if w.in_slices}
+
+
+def test_the_most_reviewed_films_have_slices_and_the_others_share_one(spark: SparkSession) -> None:
+    reviews = [
+        (f"film {no:02d}", "film", 4.0, None, "bien", 0.9, 3, 0)
+        for no in range(FILM_SLICES + 2)
+        for _ in range(2 if no >= 2 else 1)
+    ]
+    rows = profiled(spark, [*reviews, (None, None, None, None, "bien", 0.9, 3, 0)])
+    films = {value: row["n"] for (key, value, _), row in rows.items() if key == "film"}
+    assert films == {f"film {no:02d}": 2 for no in range(2, FILM_SLICES + 2)} | {REST: 3}
+
+
+def test_one_endless_text_hardly_moves_the_mean(spark: SparkSession) -> None:
+    rows = profiled(spark, [*REVIEWS, ("f1", "film", None, None, "x" * 20_000, 0.5, 20_000, 0)])
+    assert rows["all", "all", "text_chars"]["max"] == 2000
+    assert rows["all", "all", "pieces_per_word"]["max"] == 5
