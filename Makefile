@@ -19,7 +19,7 @@ nightly: $(VENV)/.run  ## run one night on this machine, from nothing to a summa
 	@$(BIN)/sentiment nightly $(if $(DUMP),--dump '$(DUMP)') $(if $(DATE),--date '$(DATE)') \
 	  $(if $(MODEL),--model '$(MODEL)') $(if $(SOURCE),--source '$(SOURCE)') \
 	  $(if $(PROFILE),--profile '$(PROFILE)') $(if $(ENCODING),--encoding '$(ENCODING)') \
-	  $(if $(SUPERSEDE),--supersede '$(SUPERSEDE)') $(if $(DRY_RUN),--dry-run)
+	  $(if $(SUPERSEDE),--supersede '$(SUPERSEDE)') $(if $(SENTENCES),--sentences) $(if $(DRY_RUN),--dry-run)
 
 test: lint  ## lint, types, unit and integration tests
 	@$(BIN)/python -m pytest $(PYTEST)

@@ -81,6 +81,7 @@ def nightly(
     profile: Annotated[str | None, typer.Option(help="a name of `sentiment source list`")] = None,
     encoding: Annotated[str | None, typer.Option(help="the dump's encoding, where it is not UTF-8")] = None,
     supersede: Annotated[str | None, typer.Option(help="replace a published night; the reason, in words")] = None,
+    sentences: Annotated[bool, typer.Option("--sentences", help="score each sentence as well")] = False,
     dry_run: Annotated[bool, typer.Option(help="do everything but publish")] = False,
 ) -> None:
     """Run one night on this machine, from nothing to a summary.
@@ -93,7 +94,8 @@ def nightly(
     given = {"dump": dump, "night": _day(night), "model": model, "source": source}
     given |= {"profile": profile, "encoding": encoding}
     params: dict[str, Any] = {k: v for k, v in given.items() if v}
-    params |= {"dry_run": dry_run} | ({"supersede": True, "reason": supersede} if supersede else {})
+    params |= {"dry_run": dry_run, "sentences": sentences}
+    params |= {"supersede": True, "reason": supersede} if supersede else {}
     outcome = one_night.run(params, OUT.print)
     _print_summary(outcome.run_id, outcome.nothing_new, dry_run)
     OUT.print(f"[bold]Data Docs[/]     {_data_docs()}")

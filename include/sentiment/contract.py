@@ -57,12 +57,13 @@ def text_hash() -> Column:
 
     def hash_nfc(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         for texts in batches:
-            yield texts.map(_nfc_sha256, na_action="ignore")
+            yield texts.map(nfc_sha256, na_action="ignore")
 
     return pandas_udf(hash_nfc, "string")(F.col("text"))  # type: ignore[call-overload, no-any-return]
 
 
-def _nfc_sha256(text: str) -> str:
+def nfc_sha256(text: str) -> str:
+    """`text_hash` of one text."""
     return hashlib.sha256(unicodedata.normalize("NFC", text).encode()).hexdigest()
 
 

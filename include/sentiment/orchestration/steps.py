@@ -35,6 +35,7 @@ class Request:
     airflow_run_id: str | None = None
     profile: str | None = None
     encoding: str | None = None
+    sentences: bool = False
 
     def __post_init__(self) -> None:
         today = datetime.now(PARIS).date()
@@ -81,7 +82,7 @@ def find_dump(request: Request) -> Found:
         return Found(run.run_id, nothing_new=True)
     with ledger.step(run.run_id, "find_dump") as step:
         _check_received(dump.dump_id, dump.key)
-        step.detail = dump.detail()
+        step.detail = dump.detail() | {"sentences": request.sentences}
         log.info("read by the source profile %s: %s", dump.profile.name, dump.mapping_words())
         step.counts["read"] = sum(f.n_records for f in dump.files)
         step.progress(step.counts["read"], step.counts["read"])
