@@ -20,7 +20,7 @@ nightly: $(VENV)/.run  ## run one night on this machine, from nothing to a summa
 	@$(BIN)/sentiment nightly $(if $(DUMP),--dump '$(DUMP)') $(if $(DATE),--date '$(DATE)') \
 	  $(if $(MODEL),--model '$(MODEL)') $(if $(SOURCE),--source '$(SOURCE)') \
 	  $(if $(PROFILE),--profile '$(PROFILE)') $(if $(ENCODING),--encoding '$(ENCODING)') \
-	  $(if $(SUPERSEDE),--supersede '$(SUPERSEDE)') $(if $(DRY_RUN),--dry-run) \
+	  $(if $(SUPERSEDE),--supersede '$(SUPERSEDE)') $(if $(SENTENCES),--sentences) $(if $(DRY_RUN),--dry-run) \
 	  $(patsubst %,--allow %,$(subst $(COMMA), ,$(ALLOW))) $(if $(REASON),--reason '$(REASON)')
 
 test: lint  ## lint, types, unit and integration tests

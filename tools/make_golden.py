@@ -4,6 +4,10 @@ The text is scored, and written, in its NFC form. `n_wordpieces` is the length o
 [SEP] count, and it never exceeds 512, where longer texts are cut. `pos` is the softmax probability of the label pos.
 `--as-it-came` leaves the text alone: `shared/golden/demo-fr-allocine-train.jsonl` was made so, and one row of its
 reviews (543) holds decomposed accents.
+
+`--prepared` writes something else: of each text of a file what reaches the annotators, where its sentences are, and
+where it is cut if it is long. tests/scoring/test_pinned.py compares it. A text whose answers change while
+PREPARATION_VERSION and CHUNK_RULE stay is refused: scores of older versions would be reused.
 """
 
 from __future__ import annotations
@@ -17,11 +21,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped]
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from sentiment import spark as sessions
+from sentiment.scoring import chunks, network, preparation, sentences
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 MAX_WORDPIECES = 512
 EXAMPLE = """example:
   python tools/make_golden.py tests/golden/own-sentences.jsonl /tmp/golden.jsonl \\
+      --model include/sentiment/scoring/bundled/demo-fr
+  python tools/make_golden.py --prepared tests/golden/prepared.jsonl tests/golden/prepared.jsonl \\
       --model include/sentiment/scoring/bundled/demo-fr
 """
 
@@ -72,6 +82,37 @@ def golden(lines: Iterator[str], reference: Reference, as_it_came: bool) -> Iter
         }
 
 
+VERSIONS = {"preparation_version": preparation.PREPARATION_VERSION, "chunk_rule": chunks.CHUNK_RULE}
+
+
+def prepared(spark: SparkSession, texts: list[str], vocabulary: list[str]) -> list[dict[str, Any]]:
+    """What the code makes of each text today: `prepared`, `sentences` (begin, end), `chunks` (begin, end, pieces)."""
+    tokenizer = network.reference({piece: i for i, piece in enumerate(vocabulary)})
+    rows = spark.createDataFrame([(i, preparation.fed_form(t)) for i, t in enumerate(texts)], "i int, text string")
+    said = rows.select("i", preparation.prepared(F.col("text")).alias("prepared")).collect()
+    fed = {row["i"]: row["prepared"] for row in said}
+    found = []
+    for i, text in enumerate(texts):
+        coded = tokenizer.encode(text)
+        cuts = chunks.cut(text, coded) if len(coded.ids) > MAX_WORDPIECES else []
+        spans = sentences.spans(text)
+        found.append(
+            {"text": text, "prepared": fed[i], "sentences": list(map(list, spans)), "chunks": list(map(list, cuts))}
+        )
+    return found
+
+
+def pin(given: Path, output: Path, model: Path) -> None:
+    """Write the versions and, of every text of `given`, what is made of it; refuse silent changes."""
+    versions, *before = [json.loads(line) for line in given.read_text("utf-8").splitlines()]
+    vocabulary = (model / "assets" / "vocab.txt").read_text("utf-8").split("\n")[:-1]
+    now = prepared(sessions.session("golden"), [row["text"] for row in before], vocabulary)
+    changed = [was["text"] for was, row in zip(before, now, strict=True) if len(was) > 1 and was != row]
+    if changed and versions == VERSIONS:
+        raise SystemExit(f"Raise PREPARATION_VERSION or CHUNK_RULE first: {changed[0]!r} is prepared otherwise now.")
+    output.write_text("".join(json.dumps(row) + "\n" for row in (VERSIONS, *now)), "utf-8")
+
+
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -81,12 +122,16 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("output", type=Path, help="JSON lines to write; may be the file that is read")
     parser.add_argument("--model", type=Path, required=True, help="folder with model.onnx and assets/")
     parser.add_argument("--as-it-came", action="store_true", help="don't compose accents (NFC) first")
+    parser.add_argument("--prepared", action="store_true", help="write what is fed, sentences and cuts instead")
     return parser.parse_args()
 
 
 def main() -> None:
     """Read all, then write all, so that a golden file can be made anew in place."""
     options = arguments()
+    if options.prepared:
+        pin(options.sentences, options.output, options.model)
+        return
     lines = filter(str.strip, options.sentences.read_text("utf-8").split("\n"))
     rows = list(golden(lines, Reference(options.model), options.as_it_came))
     written = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

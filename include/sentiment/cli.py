@@ -96,6 +96,7 @@ def nightly(
     supersede: Annotated[str | None, typer.Option(help="replace a published night; the reason, in words")] = None,
     allow: Annotated[list[BatchRule] | None, typer.Option(help="let it break this rule for batches")] = None,
     reason: Annotated[str | None, typer.Option(help="why that is allowed, in words")] = None,
+    sentences: Annotated[bool, typer.Option("--sentences", help="score each sentence as well")] = False,
     dry_run: Annotated[bool, typer.Option(help="do everything but publish")] = False,
 ) -> None:
     """Run one night on this machine, from nothing to a summary.
@@ -108,7 +109,7 @@ def nightly(
     given = {"dump": dump, "night": _day(night), "model": model, "source": source}
     given |= {"profile": profile, "encoding": encoding}
     params: dict[str, Any] = {k: v for k, v in given.items() if v}
-    params |= {"dry_run": dry_run} | ({"supersede": True} if supersede else {})
+    params |= {"dry_run": dry_run, "sentences": sentences} | ({"supersede": True} if supersede else {})
     reasons = "; ".join(filter(None, (supersede, reason)))
     params |= ({"allow": [*map(str, allow)]} if allow else {}) | ({"reason": reasons} if reasons else {})
     _print_outcome(one_night.run(params, OUT.print), dry_run)

@@ -57,7 +57,7 @@ def text_hash() -> Column:
 
     def hash_nfc(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         for texts in batches:
-            yield mapped(texts, _nfc_sha256)
+            yield mapped(texts, nfc_sha256)
 
     return pandas_udf(hash_nfc, "string")(F.col("text"))  # type: ignore[call-overload, no-any-return]
 
@@ -67,7 +67,8 @@ def mapped(texts: pd.Series, function: Callable[[str], str]) -> pd.Series:
     return pd.Series([function(t) if isinstance(t, str) else None for t in texts], dtype="object")
 
 
-def _nfc_sha256(text: str) -> str:
+def nfc_sha256(text: str) -> str:
+    """`text_hash` of one text."""
     return hashlib.sha256(unicodedata.normalize("NFC", text).encode()).hexdigest()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sentiment import settings
-from sentiment.scoring import network, registry
+from sentiment.scoring import chunks, network, registry
 from sentiment.scoring.registry import Model
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def compare(spark: SparkSession, pipeline: PipelineModel, model: Model, golden: 
         for i, g in enumerate(golden)
         if abs(said[i]["p_positive"] - g["pos"]) > TOLERANCE
         or (said[i]["label"] == "pos") != (g["pos"] >= 0.5)
-        or min(said[i]["n_wordpieces"], registry.MAX_WORDPIECES) != g["n_wordpieces"]
+        or min(said[i]["n_wordpieces"], chunks.MAX_WORDPIECES) != g["n_wordpieces"]
     ]
 
 

@@ -165,7 +165,7 @@ def _insert(staging: Staging, kind: str, rows: list[dict[str, Any]]) -> None:
     names = [column.split()[0] for column in COLUMNS[kind].split(", ")]
     connection = engine("writer").raw_connection()
     try:
-        values = [[row[name] for name in names] for row in rows]
+        values = [[row.get(name) for name in names] for row in rows]
         statement = f"INSERT INTO {staging.table(kind)} ({', '.join(names)}) VALUES %s"
         execute_values(connection.cursor(), statement, values)
         connection.commit()

@@ -13,7 +13,7 @@ from sentiment import contract, database, ledger, settings
 from sentiment.drift import profile
 from sentiment.jobs.entry import main
 from sentiment.lake import Lake, Part, run_key
-from sentiment.scoring import network, registry, reuse
+from sentiment.scoring import network, registry, reuse, sentences
 from sentiment.store import publishing
 
 if TYPE_CHECKING:
@@ -28,9 +28,13 @@ def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) ->
     accepted = lake.read(spark, lake.committed("accepted", key, ledger.done(run.run_id, "validate").token))
     pipeline = network.load(spark, model, config.home / "models-shielded")
     step.detail["canary"] = _canary(spark, pipeline, model)
-    reuse.fill(accepted, lake, model, step, lambda texts: network.score(texts, pipeline, model))
-    scored = accepted.join(reuse.cached(spark, lake, model), "text_hash").join(_known(spark, run), "review_id", "left")
-    whole = scored.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash")
+    asked = ledger.done(run.run_id, "find_dump").detail.get("sentences", False)
+    said = sentences.of_reviews(accepted) if asked else None
+    texts = _texts(accepted) if said is None else _texts(accepted).unionByName(_texts(said))
+    reuse.fill(texts, lake, model, step, lambda texts: network.score(texts, pipeline, model))
+    scores = reuse.cached(spark, lake, model)
+    scored = accepted.join(scores, "text_hash").join(_known(spark, run), "review_id", "left")
+    whole = _with_sentences(scored.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash"), said, scores)
     # In key order, so that publishing appends to its indexes rather than jumping about in them.
     part = lake.write(whole.sortWithinPartitions("review_id"), "scored", key, step.token, 0, "")
     rows = lake.read(spark, [part])
@@ -44,6 +48,17 @@ def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) ->
 
 
 NOVELTY = """CASE WHEN known_hash IS NULL THEN 'new' WHEN known_hash = content_hash THEN 'known' ELSE 'changed' END"""
+
+
+def _texts(rows: DataFrame) -> DataFrame:
+    return rows.select("text_hash", "text")
+
+
+def _with_sentences(scored: DataFrame, said: DataFrame | None, scores: DataFrame) -> DataFrame:
+    """Add `sentences`, JSON; null where the night did not ask."""
+    if said is None:
+        return scored.withColumn("sentences", F.lit(None).cast("string"))
+    return scored.join(sentences.told(said, scores), "review_id", "left")
 
 
 def _known(spark: SparkSession, run: ledger.Run) -> DataFrame:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -16,13 +16,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from sentiment import settings
+from sentiment import contract, settings
 from sentiment.database import transaction
 from sentiment.errors import InfrastructureError
 from sentiment.lake import Lake
 from sentiment.ledger import LIVE_MINUTES
 from sentiment.orchestration.maintenance import RUN_DATASETS
-from sentiment.scoring import reuse
+from sentiment.scoring import reuse, sentences
 from sentiment.store import forgetting
 from sentiment.store.forgetting import Target
 
@@ -46,7 +46,7 @@ def forget(review_id: str, dry_run: bool) -> Outcome:
 
     Raises ParameterError for an unknown id, InfrastructureError while a night works or where something is left.
     """
-    target, lake = forgetting.find(review_id), Lake(settings.load().lake)
+    target, lake = _with_sentences(forgetting.find(review_id)), Lake(settings.load().lake)
     if dry_run:
         return Outcome(_doomed(lake, target) | forgetting.count(target))
     _refuse_while_live(lake, target)
@@ -61,6 +61,13 @@ def forget(review_id: str, dry_run: bool) -> Outcome:
         raise InfrastructureError(f"The lake at {lake.root} still holds it: {', '.join(left)}.", target.try_next)
     from_tables, n_tables = forgetting.remove(target)
     return Outcome(gone | from_tables, n_tables, sum(len(files) for files in folders.values()))
+
+
+def _with_sentences(target: Target) -> Target:
+    """Sentences are texts to the score cache; those that are too long to be somebody else's by chance go with it."""
+    said = [text[slice(*span)] for text in target.texts for span in sentences.spans(text)]
+    long = {contract.nfc_sha256(sentence) for sentence in said if len(sentence) >= forgetting.LONG_CHARS}
+    return replace(target, own_hashes=tuple(sorted({*target.own_hashes, *long})))
 
 
 WORKING = f"""

@@ -66,6 +66,8 @@ class Plan:
     """The dump as the lake has it; None where its files must be read again."""
     requeued_in: str | None
     """The run that has taken it up already."""
+    sentences: bool
+    """Whether that night's sentences were scored."""
 
     @property
     def words(self) -> str:
@@ -102,7 +104,16 @@ def plan(asked: Requeue) -> Plan:
     dump = _in_lake(run, reading, detail)
     if not done and not dump:
         _check_files(asked, run)
-    return Plan(run, refused, by_rule, reading, {*detail.get("allow", ()), *asked.allow}, dump, done)
+    return Plan(
+        run,
+        refused,
+        by_rule,
+        reading,
+        {*detail.get("allow", ()), *asked.allow},
+        dump,
+        done,
+        detail.get("sentences", False),
+    )
 
 
 def _reading(asked: Requeue, run: Run, detail: dict[str, Any]) -> Reading:
@@ -151,7 +162,7 @@ def find(asked: Requeue) -> Found:
     run = ledger.open_requeue(asked.run_id, str(asked.reason), asked.airflow_run_id)
     if run.status == "published":
         return Found(run.run_id, nothing_new=True)
-    return steps.begin(run, dump, planned.reading, planned.allow)
+    return steps.begin(run, dump, planned.reading, planned.allow, planned.sentences)
 
 
 def _received(asked: Requeue, planned: Plan) -> Dump:

@@ -39,6 +39,7 @@ class Request:
     profile: str | None = None
     encoding: str | None = None
     allow: tuple[str, ...] = ()
+    sentences: bool = False
 
     def __post_init__(self) -> None:
         today = datetime.now(PARIS).date()
@@ -84,14 +85,14 @@ def find_dump(request: Request) -> Found:
     if run.status == "published":
         log.info("nothing new: run %s has published this dump", run.run_id)
         return Found(run.run_id, nothing_new=True)
-    return begin(run, dump, reading, request.allow)
+    return begin(run, dump, reading, request.allow, request.sentences)
 
 
-def begin(run: ledger.Run, dump: Dump, reading: Reading, allow: Collection[str]) -> Found:
+def begin(run: ledger.Run, dump: Dump, reading: Reading, allow: Collection[str], sentences: bool) -> Found:
     """Write down how the dump's records are read and what may be wrong with it; the steps after this one go by it."""
     with ledger.step(run.run_id, "find_dump") as step:
         _check_received(dump.dump_id, dump.key)
-        step.detail = dump.detail() | {"allow": sorted(allow), "asked": asdict(reading)}
+        step.detail = dump.detail() | {"allow": sorted(allow), "asked": asdict(reading), "sentences": sentences}
         log.info("read by the source profile %s: %s", dump.profile.name, dump.mapping_words())
         step.counts["read"] = sum(f.n_records for f in dump.files)
         broken, kept = batch.on_arrival(run, _arrival(dump), settings.load())

@@ -33,6 +33,7 @@ def find_or_wait(context: Context, night: date) -> dict[str, Any] | None:
         reason=params["reason"],
         profile=params["profile"],
         encoding=params["encoding"],
+        sentences=params["sentences"],
         airflow_run_id=context["dag_run"].run_id,
         allow=tuple(params["allow"]),
     )

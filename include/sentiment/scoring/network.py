@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pandas as pd
@@ -13,35 +15,50 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
-from sentiment.scoring.preparation import prepared, shield_text
-from sentiment.scoring.registry import MAX_WORDPIECES, Model
+from sentiment.scoring import chunks
+from sentiment.scoring.preparation import CHUNK_END, fed_form, prepared, shield_text
+from sentiment.scoring.registry import Model
 
-PIECES = "n_wordpieces int, n_unknown int"
+if TYPE_CHECKING:
+    from sparknlp.annotator import DistilBertForSequenceClassification
+    from tokenizers import Encoding
+    from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
+
+PIECES = "n_wordpieces int, n_unknown int, fed string, lengths array<int>"
 SCORED = ("text_hash", "label", "score", "p_positive", "probabilities", "n_wordpieces", "n_unknown", "n_chunks")
 """Columns of a scored text; `probabilities` is a JSON object, label -> probability."""
 
 
 def load(spark: SparkSession, model: Model, scratch: Path) -> PipelineModel:
-    """The three annotators, the network read once; `scratch` keeps the copy with the shielded vocabulary."""
-    from sparknlp.annotator import DistilBertForSequenceClassification, Tokenizer
+    """The four annotators, the network read once; `scratch` keeps the copy with the shielded vocabulary.
+
+    A chunk is a sentence to Spark NLP, so a long text stays in its row. One network a Spark application: Spark NLP
+    hands executors the graph under the name `model.onnx`, whichever it is, and refuses another.
+    """
+    from sparknlp.annotator import DistilBertForSequenceClassification, SentenceDetector, Tokenizer
     from sparknlp.base import DocumentAssembler
 
     folder = _shielded_copy(model, scratch)
     document = DocumentAssembler().setInputCol("prepared").setOutputCol("document")
-    token = Tokenizer().setInputCols(["document"]).setOutputCol("token")
-    network = (
-        DistilBertForSequenceClassification.loadSavedModel(str(folder), spark)
-        .setInputCols(["document", "token"])
-        .setOutputCol("class")
-        .setCaseSensitive(True)
-        .setMaxSentenceLength(MAX_WORDPIECES)
-        .setBatchSize(1)
-        .setCoalesceSentences(False)
-        .setActivation("softmax")
+    chunk = (
+        SentenceDetector()
+        .setInputCols(["document"])
+        .setOutputCol("chunk")
+        .setCustomBounds([CHUNK_END])
+        .setUseCustomBoundsOnly(True)
     )
+    token = Tokenizer().setInputCols(["chunk"]).setOutputCol("token")
+    network = configured(DistilBertForSequenceClassification.loadSavedModel(str(folder), spark))
     empty = spark.createDataFrame([], "prepared string")
-    tokenizer = token.fit(document.transform(empty))
-    return PipelineModel(stages=[document, tokenizer, network])
+    tokenizer = token.fit(chunk.transform(document.transform(empty)))
+    return PipelineModel(stages=[document, chunk, tokenizer, network])
+
+
+def configured(network: DistilBertForSequenceClassification) -> DistilBertForSequenceClassification:
+    """The annotator as a night uses it: cased, the whole window, one chunk at a time, so that nothing is padded."""
+    network.setInputCols(["chunk", "token"]).setOutputCol("class").setCaseSensitive(True)
+    network.setMaxSentenceLength(chunks.MAX_WORDPIECES).setBatchSize(1).setCoalesceSentences(False)
+    return network.setActivation("softmax")
 
 
 def _shielded_copy(model: Model, scratch: Path) -> Path:
@@ -64,36 +81,59 @@ def _shielded_copy(model: Model, scratch: Path) -> Path:
 def score(texts: DataFrame, pipeline: PipelineModel, model: Model) -> DataFrame:
     """Score each row of (text_hash, text): one review a row, so nothing is padded. Returns `SCORED`."""
     text = F.col("text")
-    told = pipeline.transform(
-        texts.select("text_hash", wordpieces(text, model).alias("pieces"), prepared(text).alias("prepared"))
-    )
-    found = F.col("class").getItem(0)
-    chances = {label: found["metadata"].getItem(label).cast("double") for label in model.labels}
+    counted = texts.select("text_hash", "text", wordpieces(text, model).alias("pieces"))
+    fed = prepared(F.coalesce("pieces.fed", text))
+    told = pipeline.transform(counted.select("text_hash", "pieces", fed.alias("prepared")))
+    lengths = F.col("pieces.lengths")
+    chances = chunks.combined(F.col("class"), lengths, model.labels)
+    score = F.greatest(*chances.values()) if len(chances) > 1 else next(iter(chances.values()))
+    said = F.coalesce(*(F.when(chance == score, F.lit(label)) for label, chance in chances.items()))
     positive = model.positive_label
     return told.select(
         "text_hash",
-        found["result"].alias("label"),
-        F.greatest(*chances.values()).alias("score"),
+        said.alias("label"),
+        score.alias("score"),
         (chances[positive] if positive else F.lit(None).cast("double")).alias("p_positive"),
         F.to_json(F.struct(*(c.alias(label) for label, c in chances.items()))).alias("probabilities"),
         "pieces.n_wordpieces",
         "pieces.n_unknown",
-        F.lit(1).cast("short").alias("n_chunks"),
+        F.coalesce(F.when(lengths.isNotNull(), F.size(lengths)), F.lit(1)).cast("short").alias("n_chunks"),
     )
 
 
+def reference(vocabulary: dict[str, int]) -> BertWordPieceTokenizer:
+    """The cased tokenizer whose ids the network is fed; a text that spells a special piece is only text to it."""
+    from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
+
+    tokenizer = BertWordPieceTokenizer(vocabulary, lowercase=False, strip_accents=False)
+    tokenizer._tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
 def wordpieces(text: Column, model: Model) -> Column:
-    """Struct (n_wordpieces, n_unknown) of the whole text, special pieces included, by `tokenizers`."""
+    """Struct of the whole text's (n_wordpieces, n_unknown), special pieces included, by `tokenizers`.
+
+    `fed` is what is scored, where that is not `text` itself: in another Unicode form, or cut into chunks. `lengths`
+    are the chunks' wordpieces, null where there is one.
+    """
     vocabulary = {piece: i for i, piece in enumerate(model.vocabulary())}
 
     def count(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
-        from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
-
-        tokenizer = BertWordPieceTokenizer(vocabulary, lowercase=False, strip_accents=False)
-        unknown = vocabulary["[UNK]"]
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the task has one core
+        tokenizer, unknown = reference(vocabulary), vocabulary["[UNK]"]
         for texts in batches:
-            coded = [e.ids for e in tokenizer.encode_batch(texts.fillna("").tolist())]
-            counts = [(len(ids), ids.count(unknown)) for ids in coded]
-            yield pd.DataFrame(counts, columns=["n_wordpieces", "n_unknown"])
+            raw = texts.fillna("").tolist()
+            forms = [fed_form(text) for text in raw]
+            coded = tokenizer.encode_batch(forms)
+            rows = [_counted(*each, unknown) for each in zip(raw, forms, coded, strict=True)]
+            yield pd.DataFrame(rows, columns=["n_wordpieces", "n_unknown", "fed", "lengths"])
 
     return pandas_udf(count, PIECES)(text)  # type: ignore[call-overload, no-any-return]
+
+
+def _counted(raw: str, form: str, encoding: Encoding, unknown: int) -> tuple[Any, ...]:
+    counts = len(encoding.ids), encoding.ids.count(unknown)
+    if counts[0] <= chunks.MAX_WORDPIECES:
+        return *counts, None if form == raw else form, None
+    cuts = chunks.cut(form, encoding)
+    return *counts, CHUNK_END.join(form[begin:end] for begin, end, _ in cuts), [length for _, _, length in cuts]

@@ -11,13 +11,12 @@ import sqlalchemy as sa
 
 from sentiment.database import transaction
 from sentiment.errors import ParameterError
+from sentiment.scoring.chunks import CHUNK_RULE, MAX_WORDPIECES
 from sentiment.scoring.preparation import PREPARATION_VERSION
 from sentiment.settings import Settings
 
 BUNDLED = Path(__file__).parent / "bundled"
 CANARY = BUNDLED / "canary.jsonl"
-MAX_WORDPIECES = 512
-CHUNK_RULE = "cut-at-512"
 LOCK_REGISTERING = "SELECT pg_advisory_xact_lock(hashtext('sentiment.register_model'))"
 POSITIVE_LABELS = ("pos", "positive", "positif")
 
@@ -37,8 +36,8 @@ class Model:
         return next((label for label in self.labels if label.lower() in POSITIVE_LABELS), None)
 
     def vocabulary(self) -> list[str]:
-        """Wordpieces in id order."""
-        return (self.folder / "assets" / "vocab.txt").read_text("utf-8").splitlines()
+        """Wordpieces in id order, one a line; other characters that end lines may be pieces."""
+        return (self.folder / "assets" / "vocab.txt").read_text("utf-8").removesuffix("\n").split("\n")
 
 
 def known(config: Settings) -> dict[str, Path]:

@@ -150,7 +150,7 @@ def remember(target: Target) -> None:
 ROWS = {
     **{
         f"rows of sentiment.{table}": (f"sentiment.{table}", "review_id = :id", "")
-        for table in ("review_sentiment", "night_review", "review_version", "review")
+        for table in ("sentence_sentiment", "review_sentiment", "night_review", "review_version", "review")
     },
     **{
         f"names in sentiment.{table}": (

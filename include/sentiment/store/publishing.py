@@ -222,7 +222,7 @@ def _merge(c: sa.Connection, run: ledger.Run, staging: Staging, staged: str, rep
         c.execute(sa.text(statement), values)
     n_new = c.execute(sa.text(INSERT_SENTIMENT.format(**scope)), values).rowcount if newest else 0
     scores = (UPSERT_SENTIMENT,) if newest else (UPSERT_SHOWN_SENTIMENT, FIRST_NIGHT)
-    for statement in (*scores, INSERT_FILM_NIGHT, ITEM_NEWEST if newest else ITEM_MISSING):
+    for statement in (*scores, INSERT_SENTENCES, INSERT_FILM_NIGHT, ITEM_NEWEST if newest else ITEM_MISSING):
         c.execute(sa.text(statement.format(**scope)), values)
     c.execute(sa.text(INSERT_QUARANTINE.format(table=staging.table("quarantine"))), values)
     if run.requeue_of:
@@ -255,7 +255,8 @@ WITH other AS (
   SELECT s.review_id, :source, {", ".join(f"s.{column}" for column in VERSION)}, :run_id,
     jsonb_build_array(jsonb_build_object('review_id', s.review_id, 'model_id', cast(:model_id AS text),
       'label', s.label, 'score', s.score, 'p_positive', s.p_positive, 'probabilities', s.probabilities::jsonb,
-      'n_wordpieces', s.n_wordpieces, 'n_chunks', s.n_chunks, 'text_hash', s.text_hash, 'scored_at', s.scored_at))
+      'n_wordpieces', s.n_wordpieces, 'n_chunks', s.n_chunks, 'text_hash', s.text_hash, 'scored_at', s.scored_at,
+      'sentences', s.sentences::jsonb))
   FROM {{staged}} s JOIN sentiment.review r USING (review_id)
   WHERE {{differing}} AND s.content_hash <> r.content_hash
   ON CONFLICT (review_id, content_hash) DO UPDATE SET run_id = excluded.run_id,
@@ -280,6 +281,22 @@ ORDER BY record_no, file_no
 """Each file's records in order, so that the primary key grows at its ends; numbers differ more often than files."""
 INSERT_MISSING_NIGHT = INSERT_NIGHT + "ON CONFLICT DO NOTHING"
 
+SENTENCE = "sentence_no smallint, begin_char int, end_char int, label text, score double precision"
+SENTENCE_COLUMNS = ", ".join(column.split()[0] for column in SENTENCE.split(", "))
+SENTENCE_VALUES = ", ".join(f"e.{column}" for column in SENTENCE_COLUMNS.split(", "))
+SENTENCES_OF = f"""(SELECT jsonb_agg(to_jsonb(e)) FROM (SELECT {SENTENCE_COLUMNS} FROM sentiment.sentence_sentiment n
+  WHERE n.review_id = s.review_id AND n.model_id = s.model_id) AS e)"""
+
+INSERT_SENTENCES = f"""
+INSERT INTO sentiment.sentence_sentiment (review_id, model_id, {SENTENCE_COLUMNS})
+SELECT s.review_id, :model_id, {SENTENCE_VALUES}
+FROM {{staged}} s JOIN sentiment.review r USING (review_id, content_hash)
+CROSS JOIN LATERAL jsonb_to_recordset(s.sentences::jsonb) AS e({SENTENCE})
+WHERE s.sentences IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sentiment.sentence_sentiment t
+  WHERE t.review_id = s.review_id AND t.model_id = :model_id)
+"""
+"""Offsets are those of the version that is shown; a review's sentences come together, or it has them already."""
+
 SETTLE = (
     """
 CREATE TEMP TABLE right_version ON COMMIT DROP AS
@@ -290,7 +307,8 @@ FROM (SELECT DISTINCT review_id FROM unsettled) u""",
 WITH gone AS (
   DELETE FROM sentiment.review r USING right_version w
   WHERE r.review_id = w.review_id AND w.content_hash IS NULL AND r.first_night >= :night RETURNING r.review_id),
-scores AS (DELETE FROM sentiment.review_sentiment s USING gone WHERE s.review_id = gone.review_id)
+scores AS (DELETE FROM sentiment.review_sentiment s USING gone WHERE s.review_id = gone.review_id),
+sentences AS (DELETE FROM sentiment.sentence_sentiment s USING gone WHERE s.review_id = gone.review_id)
 DELETE FROM sentiment.review_version v USING gone WHERE v.review_id = gone.review_id""",
     """
 DELETE FROM right_version w USING sentiment.review r
@@ -298,10 +316,14 @@ WHERE r.review_id = w.review_id AND (w.content_hash IS NULL OR r.content_hash = 
     f"""
 INSERT INTO sentiment.review_version (review_id, source, {VERSION_COLUMNS}, run_id, sentiments)
 SELECT r.review_id, r.source, {", ".join(f"r.{column}" for column in VERSION)}, r.run_id,
-  coalesce((SELECT jsonb_agg(to_jsonb(s)) FROM sentiment.review_sentiment s
-            WHERE s.review_id = r.review_id AND s.text_hash = r.text_hash), '[]')
+  coalesce((SELECT jsonb_agg(to_jsonb(s) || jsonb_build_object('sentences', {SENTENCES_OF}))
+            FROM sentiment.review_sentiment s WHERE s.review_id = r.review_id AND s.text_hash = r.text_hash), '[]')
 FROM sentiment.review r JOIN right_version w USING (review_id)
 ON CONFLICT (review_id, content_hash) DO UPDATE SET sentiments = excluded.sentiments, run_id = excluded.run_id""",
+    """
+DELETE FROM sentiment.sentence_sentiment s
+USING right_version w JOIN sentiment.review_version v USING (review_id, content_hash), sentiment.review r
+WHERE s.review_id = w.review_id AND r.review_id = w.review_id AND r.text <> v.text""",
     f"""
 UPDATE sentiment.review r SET {", ".join(f"{column} = v.{column}" for column in VERSION)}, run_id = v.run_id
 FROM right_version w JOIN sentiment.review_version v USING (review_id, content_hash)
@@ -317,6 +339,15 @@ SELECT s.review_id, s.model_id, s.label, s.score, s.p_positive, s.probabilities,
 FROM right_version w JOIN sentiment.review_version v USING (review_id, content_hash)
 CROSS JOIN LATERAL jsonb_populate_recordset(NULL::sentiment.review_sentiment, v.sentiments) AS s
 ON CONFLICT (review_id, model_id) DO NOTHING""",
+    f"""
+INSERT INTO sentiment.sentence_sentiment (review_id, model_id, {SENTENCE_COLUMNS})
+SELECT w.review_id, s.said->>'model_id', {SENTENCE_VALUES}
+FROM right_version w JOIN sentiment.review_version v USING (review_id, content_hash)
+CROSS JOIN LATERAL jsonb_array_elements(v.sentiments) AS s(said)
+CROSS JOIN LATERAL jsonb_to_recordset(nullif(s.said->'sentences', 'null')) AS e({SENTENCE})
+WHERE NOT EXISTS (SELECT 1 FROM sentiment.sentence_sentiment t
+  WHERE t.review_id = w.review_id AND t.model_id = s.said->>'model_id')
+ON CONFLICT (review_id, model_id, sentence_no) DO NOTHING""",
     """
 DELETE FROM sentiment.review_version v USING unsettled u, sentiment.review r
 WHERE v.review_id = u.review_id AND r.review_id = u.review_id AND (v.content_hash = r.content_hash OR NOT EXISTS (

@@ -127,6 +127,7 @@ RULES = (
         empties="raw = ''",
     ),
     Rule("scores of a retired model", "sentiment.review_sentiment", _RETIRED, "retired", "model_id"),
+    Rule("sentences of a retired model", "sentiment.sentence_sentiment", _RETIRED, "retired", "model_id"),
     Rule("film sums of a retired model", "sentiment.film_night", _RETIRED, "retired", "model_id"),
     Rule("profiles of a retired model", "drift.profile_metrics", _RETIRED, "retired", "model_id"),
 )

@@ -24,7 +24,7 @@ COLUMNS = {
         "author text, rating double precision, review_date date, title text, text text, polarity int, "
         "text_hash text, content_hash text, novelty text, label text, score double precision, "
         "p_positive double precision, probabilities text, n_wordpieces int, n_chunks smallint, "
-        "scored_at timestamptz"
+        "scored_at timestamptz, sentences text"
     ),
     "quarantine": (
         "file_no int, record_no bigint, reasons text[], details text, raw bytea, raw_bytes bigint, raw_sha256 text, "
