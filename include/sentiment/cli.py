@@ -103,12 +103,14 @@ def nightly(
 
 
 def _day(text: str | None) -> str | None:
-    if not text:
-        return None
+    return _date("--date", text, "make nightly DATE=2026-11-22").isoformat() if text else None
+
+
+def _date(name: str, text: str, try_next: str) -> date:
     try:
-        return date.fromisoformat(text).isoformat()
+        return date.fromisoformat(text)
     except ValueError:
-        raise _wrong("--date", text, "a date like 2026-11-22", "make nightly DATE=2026-11-22") from None
+        raise _wrong(name, text, "a date like 2026-11-22", try_next) from None
 
 
 def _wrong(name: str, value: object, expected: str, try_next: str) -> SentimentError:
@@ -232,6 +234,35 @@ def predict(
     session.stop()
 
 
+@app.command()
+def rescore(
+    model: Annotated[str, typer.Option(help="a name of `sentiment model list`")],
+    first: Annotated[str, typer.Option("--from", help="first night, a Paris date")],
+    last: Annotated[str, typer.Option("--to", help="last night, a Paris date")],
+    source: Annotated[str | None, typer.Option(help="where the reviews come from")] = None,
+) -> None:
+    """Score published nights by another model, beside the current one, as the DAG rescore_reviews does.
+
+    What was interrupted goes on where it was.
+
+    Example: `sentiment rescore --model mine --from 2026-01-01 --to 2026-11-22`
+    """
+    import logging
+
+    from sentiment import spark
+    from sentiment.jobs import rescore as job
+    from sentiment.lake import Lake
+    from sentiment.orchestration import rescoring
+
+    config, again = settings.load(), f"sentiment rescore --model {model} --from 2026-01-01 --to 2026-01-31"
+    days = [_date(name, text, again) for name, text in (("--from", first), ("--to", last))]
+    request = rescoring.Request(model, source or config.source, *days)
+    if rescoring.pending(request):
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+        job.work(spark.session(f"sentiment rescore {model}"), request, Lake(config.lake))
+    OUT.print(escape(rescoring.report(**vars(request))))
+
+
 @app.command("sample-dump")
 def sample_dump(
     path: Annotated[Path, typer.Argument(help="where to write: .jsonl or .csv, also with .gz")],
@@ -337,12 +368,15 @@ def run_show(run_id: Annotated[str, typer.Argument(help="as `sentiment runs` lis
     with database.transaction() as c:
         rows = c.execute(
             sa.text(
-                "SELECT step, token, state, finished_at - started_at AS took, rows_done, error, try_next "
-                "FROM sentiment.run_step WHERE run_id = :run_id ORDER BY token"
+                "SELECT step, token, state, finished_at - started_at AS took, rows_done, "
+                "CASE WHEN rows_done < rows_total THEN format('of %s', rows_total) END AS of, "
+                "detail ->> 'rows_per_s' AS rows_per_s, CASE WHEN state = 'running' THEN detail ->> 'left_s' END, "
+                "error, try_next FROM sentiment.run_step WHERE run_id = :run_id ORDER BY token"
             ),
             {"run_id": run_id},
         ).all()
-    _show(_table(["step", "token", "state", "took", "rows", "error", "next"], [tuple(r) for r in rows]))
+    names = ["step", "token", "state", "took", "rows", "", "rows/s", "s left", "error", "next"]
+    _show(_table(names, [tuple(r) for r in rows]))
 
 
 @source_app.command("list")
@@ -427,6 +461,24 @@ def model_list() -> None:
     found = [registry.find(name, config) for name in sorted(registry.known(config))]
     rows = [(m.model_id, ", ".join(m.labels), m.fingerprint[:12], m.folder) for m in found]
     _show(_table(["model", "labels", "fingerprint", "folder"], rows))
+
+
+@model_app.command("use")
+def model_use(
+    model_id: Annotated[str, typer.Argument(help="as `sentiment model list` names it")],
+    anyway: Annotated[bool, typer.Option(help="even if the views then show less than now")] = False,
+) -> None:
+    """Let the views show this model from now on. A model that covers less than the current one is refused.
+
+    Example: `sentiment model use demo-fr`
+    """
+    from sentiment.orchestration import rescoring
+
+    lost = rescoring.use(model_id, anyway)
+    OUT.print(f"The views show {model_id}, without {lost.reviews:,} reviews and {lost.nights:,} nights they showed.")
+    scheduled = settings.load().model
+    if scheduled != model_id:
+        OUT.print(f"Scheduled nights are still scored by {scheduled}. Next: set SENTIMENT_MODEL={model_id}")
 
 
 @model_app.command("retire")

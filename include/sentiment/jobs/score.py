@@ -27,20 +27,27 @@ def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) ->
     step.detail["baseline"] = publishing.newest_publication(run.source)
     accepted = lake.read(spark, lake.committed("accepted", key, ledger.done(run.run_id, "validate").token))
     pipeline = network.load(spark, model, config.home / "models-shielded")
-    step.detail["canary"] = _canary(spark, pipeline, model)
+    step.detail["canary"] = canary_said(spark, pipeline, model)
     reuse.fill(accepted, lake, model, step, lambda texts: network.score(texts, pipeline, model))
-    scored = accepted.join(reuse.cached(spark, lake, model), "text_hash").join(_known(spark, run), "review_id", "left")
-    whole = scored.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash")
+    said = accepted.join(reuse.cached(lake, model, accepted), "text_hash")
+    told = said.join(_known(spark, run), "review_id", "left").withColumn("novelty", F.expr(NOVELTY))
+    keep(told.drop("known_hash"), run, step, lake)
+
+
+def keep(whole: DataFrame, run: ledger.Run, step: ledger.Step, lake: Lake) -> Part:
+    """Commit scored reviews and their profile to the lake, and count them; returns what publishing must find."""
+    key = run_key(run.night, run.run_id)
     # In key order, so that publishing appends to its indexes rather than jumping about in them.
     part = lake.write(whole.sortWithinPartitions("review_id"), "scored", key, step.token, 0, "")
-    rows = lake.read(spark, [part])
-    step.counts = _counts(rows, run)
+    rows = lake.read(whole.sparkSession, [part])
+    step.counts |= _counts(rows, run)
     checksum = rows.agg(contract.key_checksum().alias("c")).collect()[0]["c"]
     scored_part = Part(part.files, step.counts["scored"] + step.counts["reused"], checksum)
     profiled = lake.write(profile.count(rows.where("novelty <> 'known'")), "profile", key, step.token, 0, "")
     lake.commit("profile", key, step.token, profiled)
     lake.commit("scored", key, step.token, scored_part)
     step.detail |= {"scored": asdict(scored_part)}
+    return scored_part
 
 
 NOVELTY = """CASE WHEN known_hash IS NULL THEN 'new' WHEN known_hash = content_hash THEN 'known' ELSE 'changed' END"""
@@ -55,7 +62,8 @@ def _known(spark: SparkSession, run: ledger.Run) -> DataFrame:
     return reader.option("fetchsize", 10_000).load()
 
 
-def _canary(spark: SparkSession, pipeline: PipelineModel, model: registry.Model) -> list[dict[str, object]]:
+def canary_said(spark: SparkSession, pipeline: PipelineModel, model: registry.Model) -> list[dict[str, object]]:
+    """What the network says of the canary's sentences now: never from the cache."""
     sentences = [json.loads(line) for line in registry.CANARY.read_text("utf-8").splitlines()]
     texts = spark.createDataFrame(
         [(str(s["sentence_no"]), s["text"]) for s in sentences], "text_hash string, text string"
