@@ -306,6 +306,7 @@ class Bench(StrEnum):
 
     night = "night"
     intake = "intake"
+    scoring = "scoring"
     publishing = "publishing"
     matrix = "matrix"
 
@@ -320,17 +321,19 @@ def bench(
     ] = 500_000,
     seeds: Annotated[int, typer.Option(help="seeds of the kill matrix", min=1)] = 25,
 ) -> None:
-    """Measure on this machine and print beside the budgets: nights, intake, publishing, the kill matrix.
+    """Measure on this machine and print beside the budgets: nights, intake, scoring, publishing, the kill matrix.
 
     Examples: `sentiment bench --only night --rounds 5 --no-cold`, `sentiment bench --only matrix --seeds 5`
     """
-    from sentiment.bench import intake, kill_matrix, night, publishing
+    from sentiment.bench import intake, kill_matrix, night, publishing, scoring
 
     asked = set(only or Bench)
     OUT.print(f"On {night.machine()}")
     found = night.measure(rounds, cold, OUT.print) if Bench.night in asked else []
     if Bench.intake in asked:
         found += intake.measure(rounds, 2 * reviews, OUT.print)
+    if Bench.scoring in asked:
+        found += scoring.measure(rounds, OUT.print)
     if Bench.publishing in asked:
         found += publishing.measure(rounds, reviews, OUT.print)
     if found:
