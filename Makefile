@@ -39,7 +39,7 @@ down: $(VENV)/.run  ## stop every process of this checkout
 doctor: $(VENV)/.run  ## say what is missing, and how to mend it
 	@$(BIN)/sentiment doctor
 
-bench: $(VENV)/.run  ## measure; prints budgets beside what was measured
+bench: $(VENV)/.dev  ## measure; prints budgets beside what was measured
 	@$(BIN)/sentiment bench
 
 audit: $(VENV)/.dev  ## known vulnerabilities in the run-time lock

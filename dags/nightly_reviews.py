@@ -12,7 +12,8 @@ caught up by themselves (`airflow backfill create --dag-id nightly_reviews --fro
 **Parameters.** All may stay empty. `night` is a Paris date; `dump` a file, a folder or a glob (without it the
 place in `SENTIMENT_DUMPS` is looked at and waited for); `model` one of `sentiment model list`. With `dry_run`
 everything happens but publishing. With `sentences` each sentence is scored as well, into
-`sentiment.sentence_sentiment`; a night that is published already gets none. `supersede`, with a `reason`, replaces a night that another dump published.
+`sentiment.sentence_sentiment`; a night that is published already gets none. `supersede`, with a `reason`, replaces
+a night that another dump published.
 `allow`, with a `reason`, lets a batch pass that one of these rules stops: `dump_date` (its name dates it otherwise),
 `same_dump` (another night published it), `schema_change` (a column is gone), `row_count` (far fewer or more than
 recent nights had), `quarantine_share` (too many records refused).

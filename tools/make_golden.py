@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnxruntime as ort  # type: ignore[import-untyped]
+import onnxruntime as ort
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from sentiment import spark as sessions

@@ -124,12 +124,14 @@ def _print_outcome(outcome: Outcome, dry_run: bool = False) -> None:
 
 
 def _day(text: str | None, option: str = "--date", example: str = "make nightly DATE=2026-11-22") -> str | None:
-    if not text:
-        return None
+    return _date(option, text, example).isoformat() if text else None
+
+
+def _date(name: str, text: str, try_next: str) -> date:
     try:
-        return date.fromisoformat(text).isoformat()
+        return date.fromisoformat(text)
     except ValueError:
-        raise _wrong(option, text, "a date like 2026-11-22", example) from None
+        raise _wrong(name, text, "a date like 2026-11-22", try_next) from None
 
 
 def _wrong(name: str, value: object, expected: str, try_next: str) -> SentimentError:
@@ -253,6 +255,35 @@ def predict(
     session.stop()
 
 
+@app.command()
+def rescore(
+    model: Annotated[str, typer.Option(help="a name of `sentiment model list`")],
+    first: Annotated[str, typer.Option("--from", help="first night, a Paris date")],
+    last: Annotated[str, typer.Option("--to", help="last night, a Paris date")],
+    source: Annotated[str | None, typer.Option(help="where the reviews come from")] = None,
+) -> None:
+    """Score published nights by another model, beside the current one, as the DAG rescore_reviews does.
+
+    What was interrupted goes on where it was.
+
+    Example: `sentiment rescore --model mine --from 2026-01-01 --to 2026-11-22`
+    """
+    import logging
+
+    from sentiment import spark
+    from sentiment.jobs import rescore as job
+    from sentiment.lake import Lake
+    from sentiment.orchestration import rescoring
+
+    config, again = settings.load(), f"sentiment rescore --model {model} --from 2026-01-01 --to 2026-01-31"
+    days = [_date(name, text, again) for name, text in (("--from", first), ("--to", last))]
+    request = rescoring.Request(model, source or config.source, *days)
+    if rescoring.pending(request):
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+        job.work(spark.session(f"sentiment rescore {model}"), request, Lake(config.lake))
+    OUT.print(escape(rescoring.report(**vars(request))))
+
+
 @app.command("sample-dump")
 def sample_dump(
     path: Annotated[Path, typer.Argument(help="where to write: .jsonl or .csv, also with .gz")],
@@ -296,6 +327,7 @@ class Bench(StrEnum):
 
     night = "night"
     intake = "intake"
+    scoring = "scoring"
     publishing = "publishing"
     matrix = "matrix"
     drift = "drift"
@@ -312,17 +344,19 @@ def bench(
     seeds: Annotated[int, typer.Option(help="seeds of the kill matrix", min=1)] = 25,
     replays: Annotated[int, typer.Option(help="simulated years that drift alarms are tried on", min=2)] = 200,
 ) -> None:
-    """Measure on this machine and print beside the budgets: nights, intake, publishing, the kill matrix, drift.
+    """Measure on this machine and print beside the budgets: nights, intake, scoring, publishing, the matrix, drift.
 
     Examples: `sentiment bench --only night --rounds 5 --no-cold`, `sentiment bench --only matrix --seeds 5`
     """
-    from sentiment.bench import intake, kill_matrix, night, publishing
+    from sentiment.bench import intake, kill_matrix, night, publishing, scoring
 
     asked = set(only or Bench)
     OUT.print(f"On {night.machine()}")
     found = night.measure(rounds, cold, OUT.print) if Bench.night in asked else []
     if Bench.intake in asked:
         found += intake.measure(rounds, 2 * reviews, OUT.print)
+    if Bench.scoring in asked:
+        found += scoring.measure(rounds, OUT.print)
     if Bench.publishing in asked:
         found += publishing.measure(rounds, reviews, OUT.print)
     if found:
@@ -377,12 +411,15 @@ def run_show(run_id: Annotated[str, typer.Argument(help="as `sentiment runs` lis
     with database.transaction() as c:
         rows = c.execute(
             sa.text(
-                "SELECT step, token, state, finished_at - started_at AS took, rows_done, error, try_next "
-                "FROM sentiment.run_step WHERE run_id = :run_id ORDER BY token"
+                "SELECT step, token, state, finished_at - started_at AS took, rows_done, "
+                "CASE WHEN rows_done < rows_total THEN format('of %s', rows_total) END AS of, "
+                "detail ->> 'rows_per_s' AS rows_per_s, CASE WHEN state = 'running' THEN detail ->> 'left_s' END, "
+                "error, try_next FROM sentiment.run_step WHERE run_id = :run_id ORDER BY token"
             ),
             {"run_id": run_id},
         ).all()
-    _show(_table(["step", "token", "state", "took", "rows", "error", "next"], [tuple(r) for r in rows]))
+    names = ["step", "token", "state", "took", "rows", "", "rows/s", "s left", "error", "next"]
+    _show(_table(names, [tuple(r) for r in rows]))
 
 
 @source_app.command("list")
@@ -579,6 +616,24 @@ def model_list() -> None:
     _show(_table(["model", "labels", "fingerprint", "folder"], rows))
 
 
+@model_app.command("use")
+def model_use(
+    model_id: Annotated[str, typer.Argument(help="as `sentiment model list` names it")],
+    anyway: Annotated[bool, typer.Option(help="even if the views then show less than now")] = False,
+) -> None:
+    """Let the views show this model from now on. A model that covers less than the current one is refused.
+
+    Example: `sentiment model use demo-fr`
+    """
+    from sentiment.orchestration import rescoring
+
+    lost = rescoring.use(model_id, anyway)
+    OUT.print(f"The views show {model_id}, without {lost.reviews:,} reviews and {lost.nights:,} nights they showed.")
+    scheduled = settings.load().model
+    if scheduled != model_id:
+        OUT.print(f"Scheduled nights are still scored by {scheduled}. Next: set SENTIMENT_MODEL={model_id}")
+
+
 @model_app.command("retire")
 def model_retire(
     model_id: Annotated[str, typer.Argument(help="as `sentiment model list` names it")],
@@ -595,7 +650,7 @@ def model_retire(
     OUT.print(f"{model_id} is in use again." if undo else f"{model_id} is retired; its scores go in {days} days.")
 
 
-Source = Annotated[str | None, typer.Option(help="where the reviews come from; default SENTIMENT_SOURCE")]
+SourceName = Annotated[str | None, typer.Option(help="where the reviews come from; default SENTIMENT_SOURCE")]
 ModelName = Annotated[str | None, typer.Option(help="a name of `sentiment model list`; default SENTIMENT_MODEL")]
 
 
@@ -606,18 +661,11 @@ def _stream(source: str | None, model: str | None) -> Any:
     return Stream(source or config.source, model or config.model)
 
 
-def _date(name: str, text: str, try_next: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise _wrong(name, text, "a date like 2026-11-22", try_next) from None
-
-
 @reference_app.command("pin")
 def reference_pin(
     first: Annotated[str, typer.Option("--from", help="first night, like 2026-05-01")],
     last: Annotated[str, typer.Option("--to", help="last night")],
-    source: Source = None,
+    source: SourceName = None,
     model: ModelName = None,
     budget: Annotated[float, typer.Option(help="false alarms a year, all series together")] = 1.0,
 ) -> None:
@@ -729,7 +777,7 @@ def drift_replay(
         str | None, typer.Option("--to", help="last one; nights that rest on it follow by themselves")
     ] = None,
     reference: Annotated[str | None, typer.Option(help="against this reference instead of the current one")] = None,
-    source: Source = None,
+    source: SourceName = None,
     model: ModelName = None,
 ) -> None:
     """Recompute drift from stored counts, in the order of nights; what differs supersedes what was said.

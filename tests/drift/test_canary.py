@@ -86,7 +86,7 @@ def sung(spark: SparkSession, model: Model, home: Path) -> list[Said]:
 
 
 def sing(spark: SparkSession, pipeline: PipelineModel, model: Model) -> list[Said]:
-    return [Said(**each) for each in score._canary(spark, pipeline, model)]  # type: ignore[arg-type]
+    return [Said(**each) for each in score.canary_said(spark, pipeline, model)]  # type: ignore[arg-type]
 
 
 def test_many_sentences_are_near_the_threshold(sung: list[Said]) -> None:

@@ -8,7 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime as ort  # type: ignore[import-untyped]
+import onnxruntime as ort
 import pytest
 from hypothesis import given
 from hypothesis import settings as how

@@ -137,7 +137,7 @@ def kill_whole(spark: SparkSession, phase: str, seeds: range) -> Words:
     """Kill the real night at a phase, on one Spark session, and run it again or go on with the step it was in."""
     from sentiment.scoring import reuse
 
-    reuse.CHUNK_TEXTS = 20
+    reuse.CHUNK_TEXTS = 10
     number, found = SPARK_PHASES.index(phase), Words()
     attempts = {
         seed: Attempt(f"night_{number}_{seed}", nights.FIRST, nights.dump(nights.FIRST, seed + 1000 * number))

@@ -100,7 +100,7 @@ def _sentiment(home: Path, *arguments: str) -> tuple[float, float]:
 def _timed(command: list[str], env: dict[str, str], cwd: Path) -> tuple[float, float]:
     began = time.monotonic()
     process = subprocess.Popen(command, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    peak = _Peak(process.pid)
+    peak = Peak(process.pid)
     peak.start()
     said, _ = process.communicate()
     peak.stop.set()
@@ -109,7 +109,7 @@ def _timed(command: list[str], env: dict[str, str], cwd: Path) -> tuple[float, f
     return time.monotonic() - began, peak.bytes
 
 
-class _Peak(threading.Thread):
+class Peak(threading.Thread):
     """Samples the proportional memory of a process tree twice a second."""
 
     def __init__(self, pid: int) -> None:

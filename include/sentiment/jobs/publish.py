@@ -23,20 +23,30 @@ def without_known_text(rows: DataFrame) -> DataFrame:
     return rows.withColumns({column: F.when(fresh, F.col(column)) for column in ("title", "text", "author")})
 
 
+def staged(run: ledger.Run, step: ledger.Step) -> Staging:
+    """The attempt's staging tables, made and empty."""
+    staging = Staging(run.run_id, step.token)
+    staging.create()
+    return staging
+
+
+def fill(staging: Staging, kind: str, rows: DataFrame) -> None:
+    """Append the columns that the kind of staging table has."""
+    staging.fill(kind, rows.select(*(column.split()[0] for column in COLUMNS[kind].split(", "))))
+
+
 def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) -> None:
     key = run_key(run.night, run.run_id)
     score, validate = (ledger.done(run.run_id, name) for name in ("score", "validate"))
-    staging = Staging(run.run_id, step.token)
-    staging.create()
+    staging = staged(run, step)
     quarantined = lake.committed("quarantined", key, validate.token)
     for kind, parts in {
         "review": lake.committed("scored", key, score.token),
         "profile": lake.committed("profile", key, score.token),
         "quarantine": quarantined,
     }.items():
-        names = [column.split()[0] for column in COLUMNS[kind].split(", ")]
-        rows = lake.read(spark, parts).select(*names)
-        staging.fill(kind, without_known_text(rows) if kind == "review" and run.supersedes is None else rows)
+        rows = lake.read(spark, parts)
+        fill(staging, kind, without_known_text(rows) if kind == "review" and run.supersedes is None else rows)
     expected = publishing.Expected(
         scored=Part(**score.detail["scored"]),
         quarantined=sum(part.rows for part in quarantined),

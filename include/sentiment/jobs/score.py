@@ -27,24 +27,31 @@ def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) ->
     step.detail["baseline"] = publishing.newest_publication(run.source)
     accepted = lake.read(spark, lake.committed("accepted", key, ledger.done(run.run_id, "validate").token))
     pipeline = network.load(spark, model, config.home / "models-shielded")
-    step.detail["canary"] = _canary(spark, pipeline, model)
+    step.detail["canary"] = canary_said(spark, pipeline, model)
     asked = ledger.done(run.run_id, "find_dump").detail.get("sentences", False)
-    said = sentences.of_reviews(accepted) if asked else None
-    texts = _texts(accepted) if said is None else _texts(accepted).unionByName(_texts(said))
+    split = sentences.of_reviews(accepted) if asked else None
+    texts = _texts(accepted) if split is None else _texts(accepted).unionByName(_texts(split))
     reuse.fill(texts, lake, model, step, lambda texts: network.score(texts, pipeline, model))
-    scores = reuse.cached(spark, lake, model)
-    scored = accepted.join(scores, "text_hash").join(_known(spark, run), "review_id", "left")
-    whole = _with_sentences(scored.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash"), said, scores)
+    scores = reuse.cached(lake, model, texts)
+    said = accepted.join(scores, "text_hash").join(_known(spark, run), "review_id", "left")
+    told = said.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash")
+    keep(_with_sentences(told, split, scores), run, step, lake)
+
+
+def keep(whole: DataFrame, run: ledger.Run, step: ledger.Step, lake: Lake) -> Part:
+    """Commit scored reviews and their profile to the lake, and count them; returns what publishing must find."""
+    key = run_key(run.night, run.run_id)
     # In key order, so that publishing appends to its indexes rather than jumping about in them.
     part = lake.write(whole.sortWithinPartitions("review_id"), "scored", key, step.token, 0, "")
-    rows = lake.read(spark, [part])
-    step.counts = _counts(rows, run)
+    rows = lake.read(whole.sparkSession, [part])
+    step.counts |= _counts(rows, run)
     checksum = rows.agg(contract.key_checksum().alias("c")).collect()[0]["c"]
     scored_part = Part(part.files, step.counts["scored"] + step.counts["reused"], checksum)
     profiled = lake.write(profile.count(rows.where("novelty <> 'known'")), "profile", key, step.token, 0, "")
     lake.commit("profile", key, step.token, profiled)
     lake.commit("scored", key, step.token, scored_part)
     step.detail |= {"scored": asdict(scored_part)}
+    return scored_part
 
 
 NOVELTY = """CASE WHEN known_hash IS NULL THEN 'new' WHEN known_hash = content_hash THEN 'known' ELSE 'changed' END"""
@@ -70,7 +77,8 @@ def _known(spark: SparkSession, run: ledger.Run) -> DataFrame:
     return reader.option("fetchsize", 10_000).load()
 
 
-def _canary(spark: SparkSession, pipeline: PipelineModel, model: registry.Model) -> list[dict[str, object]]:
+def canary_said(spark: SparkSession, pipeline: PipelineModel, model: registry.Model) -> list[dict[str, object]]:
+    """What the network says of the canary's sentences now: never from the cache."""
     sentences = [json.loads(line) for line in registry.CANARY.read_text("utf-8").splitlines()]
     texts = spark.createDataFrame(
         [(str(s["sentence_no"]), s["text"]) for s in sentences], "text_hash string, text string"

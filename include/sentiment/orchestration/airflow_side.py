@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,22 +132,46 @@ class SparkStep(SparkSubmitOperator):
 
     def execute(self, context: Context) -> None:
         """Submit and wait; raises the error that the job wrote into the ledger, else InfrastructureError."""
-        from sentiment import ledger, spark
+        from sentiment import ledger
 
         if context["ti"].xcom_pull(task_ids="find_dump")["nothing_new"]:
             raise AirflowSkipException("nothing new: this dump is published already")
         if self.skip_if and context["params"][self.skip_if]:
             raise AirflowSkipException(f"{self.skip_if}: {self.step} is left out")
+        run_id = (self.application_args or [])[-1]
+        self._submit(context, lambda: ledger.failure(run_id, self.step))
+
+    def _submit(self, context: Context, failure: Callable[[], tuple[str, str, str] | None]) -> None:
+        from sentiment import spark
+
         use_connections()
         config = settings.load()
         self.conf = spark.conf(config)
         own = {"SENTIMENT_SPARK_MASTER": config.spark_master, "SENTIMENT_STATEMENT_TIMEOUT_S": self._timeout_s(config)}
         self.env_vars = spark.environment(config) | own
-        run_id = (self.application_args or [])[-1]
         try:
             super().execute(context)
         except AirflowException as error:
-            told = ledger.failure(run_id, self.step)
+            told = failure()
             if told is None:
                 raise InfrastructureError(f"The Spark job {self.step} ended without a word: {error}") from error
             raise from_record(*told) from error
+
+
+class SparkRescore(SparkStep):
+    """The job `rescore` for what the task `find_nights` found; left out where that is nothing."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(step="rescore", **kwargs)
+        found = "{{ ti.xcom_pull(task_ids='find_nights')['%s'] }}"
+        names = {"--model": "model", "--source": "source", "--from": "first", "--to": "last"}
+        self.application_args = [word for flag, name in names.items() for word in (flag, found % name)]
+
+    def execute(self, context: Context) -> None:
+        """Submit and wait; raises the error of the night that failed, else InfrastructureError."""
+        from sentiment.orchestration import rescoring
+
+        found, since = context["ti"].xcom_pull(task_ids="find_nights"), datetime.now(UTC)
+        if not found["nights"]:
+            raise AirflowSkipException("the model has scored every night of the range")
+        self._submit(context, lambda: rescoring.failure(found["model"], since))

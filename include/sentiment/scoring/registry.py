@@ -52,6 +52,11 @@ def find(model_id: str, config: Settings) -> Model:
     if folder is None:
         there = ", ".join(sorted(known(config)))
         raise ParameterError(f"There is no model {model_id!r}; there are: {there}.", "sentiment model list")
+    return read(model_id, folder)
+
+
+def read(model_id: str, folder: Path) -> Model:
+    """The model in this folder, wherever it lies."""
     labels = tuple((folder / "assets" / "labels.txt").read_text("utf-8").split())
     return Model(model_id, folder, labels, _fingerprint(folder))
 

@@ -1,29 +1,49 @@
-"""A text that a model has scored is not scored again: the score cache in the lake, by fingerprint."""
+"""A text that a model has scored is not scored again: the score cache in the lake, by fingerprint.
+
+What is missing is scored chunk by chunk. Each chunk is committed as it is done and is as large as what the network
+scores in a minute, so that a killed job loses a minute, whatever the network's size.
+"""
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sentiment import ledger
 from sentiment.lake import Lake, Part
 from sentiment.ledger import Step
+from sentiment.scoring.balance import balanced
 from sentiment.scoring.network import SCORED
 from sentiment.scoring.registry import Model
 
+log = logging.getLogger(__name__)
+
 DATASET = "score_cache"
 CHUNK_TEXTS = 20_000
-"""Texts committed at a time: what a killed job can lose."""
+"""Most texts committed at a time."""
+FIRST_CHUNK_TEXTS = 1_000
+LEAST_CHUNK_TEXTS = 100
+CHUNK_S = 60.0
+"""How long a chunk should take: what a killed job can lose, in seconds."""
+PLACES = 1 << 32
 
 
-def cached(spark: SparkSession, lake: Lake, model: Model) -> DataFrame:
-    """Every score this model has committed: `SCORED`, `scored_at`, `scored_in` (the run), one row a text."""
+def cached(lake: Lake, model: Model, wanted: DataFrame) -> DataFrame:
+    """What this model has said of the texts `wanted` (text_hash): `SCORED`, `scored_at`, `scored_in` (the run).
+
+    One row a text, though two runs may have scored it at the same time; other texts' scores are not carried along.
+    """
     parts = lake.committed(DATASET, cache_key(model.fingerprint))
+    spark = wanted.sparkSession
     if not parts:
         return spark.createDataFrame([], _schema())
-    return lake.read(spark, parts).dropDuplicates(["text_hash"])
+    mine = lake.read(spark, parts).join(wanted.select("text_hash"), "text_hash", "left_semi")
+    return mine.dropDuplicates(["text_hash"])
 
 
 def cache_key(fingerprint: str) -> str:
@@ -39,24 +59,97 @@ def _schema() -> str:
 
 
 def fill(accepted: DataFrame, lake: Lake, model: Model, step: Step, score: Callable[[DataFrame], DataFrame]) -> None:
-    """Score the texts of `accepted` that are not cached, chunk by chunk, each committed as it is done."""
-    spark = accepted.sparkSession
-    texts = accepted.groupBy("text_hash").agg(F.min("text").alias("text"))
-    missing = texts.join(cached(spark, lake, model).select("text_hash"), "text_hash", "left_anti").persist()
-    total = missing.count()
-    chunks = -(-total // CHUNK_TEXTS)
-    done = 0
-    for chunk in range(chunks):
-        mine = missing.where(F.pmod(F.crc32("text_hash"), F.lit(chunks)) == chunk)
-        mine = mine.repartition(spark.sparkContext.defaultParallelism * 4)
-        scored = score(mine).select(
-            *SCORED, F.current_timestamp().alias("scored_at"), F.lit(step.run_id).alias("scored_in")
-        )
-        part = lake.write(scored, DATASET, cache_key(model.fingerprint), step.token, 0, "", chunk)
-        rows = lake.read(spark, [part]).count()
-        step.check_fence()
-        lake.commit(DATASET, cache_key(model.fingerprint), step.token, Part(part.files, rows, part.checksum), chunk)
-        ledger.phase("chunk scored")
-        done += rows
-        step.progress(done, total)
+    """Score the texts of `accepted` that are not cached, each once, chunk by chunk, each committed as it is done."""
+    missing = _missing(accepted, lake, model).persist()
+    pace, number, begin = Pace(missing.count()), 0, 0
+    while pace.done < pace.total and begin < PLACES:
+        end = pace.next_place(begin)
+        chunk = missing.where(F.col("place").between(begin, end - 1)).select("text_hash", "text")
+        rows = _score_chunk(balanced(chunk, pace.next_texts()), lake, model, step, score, number)
+        pace.add(rows)
+        step.detail |= pace.told()
+        step.progress(pace.done, pace.total)
+        log.info("%s", pace.words())
+        number, begin = number + 1, end
     missing.unpersist()
+
+
+def _missing(accepted: DataFrame, lake: Lake, model: Model) -> DataFrame:
+    """Texts to score, in the order of their `place`, which is random but fixed: 0 to 2^32 - 1."""
+    hashes = accepted.select("text_hash").distinct()
+    unknown = hashes.join(cached(lake, model, hashes).select("text_hash"), "text_hash", "left_anti")
+    texts = accepted.select("text_hash", "text").join(unknown, "text_hash", "left_semi")
+    once = texts.groupBy("text_hash").agg(F.min("text").alias("text"))
+    return once.withColumn("place", _place()).sortWithinPartitions("place")
+
+
+def _place() -> Column:
+    return F.crc32("text_hash")
+
+
+def _score_chunk(
+    texts: DataFrame, lake: Lake, model: Model, step: Step, score: Callable[[DataFrame], DataFrame], number: int
+) -> int:
+    """Score and commit one chunk, as one file, since years of nights are read together; returns its rows."""
+    said = score(texts).select(*SCORED, F.current_timestamp().alias("scored_at"), F.lit(step.run_id).alias("scored_in"))
+    key = cache_key(model.fingerprint)
+    part = lake.write(said.repartition(1), DATASET, key, step.token, 0, "", number)
+    rows = lake.read(texts.sparkSession, [part]).count()
+    step.check_fence()
+    lake.commit(DATASET, key, step.token, Part(part.files, rows, part.checksum), number)
+    ledger.phase("chunk scored")
+    return rows
+
+
+@dataclass
+class Pace:
+    """How fast texts are scored, and so how many the next chunk should hold."""
+
+    total: int
+    done: int = 0
+    per_s: float = 0.0
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._since = self._chunk_began = self.clock()
+
+    def add(self, rows: int) -> None:
+        """A chunk of so many rows is done."""
+        now = self.clock()
+        self.done += rows
+        self.per_s = rows / max(now - self._chunk_began, 1e-9)
+        self._chunk_began = now
+
+    def next_texts(self) -> int:
+        """As many as take `CHUNK_S` by the last chunk's rate, and never so few that a rest of them is left over."""
+        wished = max(LEAST_CHUNK_TEXTS, self.per_s * CHUNK_S) if self.done else FIRST_CHUNK_TEXTS
+        left, most = self.total - self.done, int(min(CHUNK_TEXTS, wished))
+        return left if left < 1.5 * most else most
+
+    def next_place(self, begin: int) -> int:
+        """Where the chunk that begins at this place ends."""
+        left, texts = self.total - self.done, self.next_texts()
+        return PLACES if texts >= left else begin + max(1, (PLACES - begin) * texts // left)
+
+    def told(self) -> dict[str, float]:
+        """Rows a second over all of the step, and seconds left."""
+        per_s = self.done / max(self.clock() - self._since, 1e-9)
+        return {"rows_per_s": round(per_s, 1), "left_s": round((self.total - self.done) / max(per_s, 1e-9))}
+
+    def words(self) -> str:
+        """Like `scored 4,000 of 20,000 texts, 13.2 a second, 20 min left`."""
+        told = self.told()
+        return (
+            f"scored {self.done:,} of {self.total:,} texts, {told['rows_per_s']:,.1f} a second, "
+            f"{_duration(told['left_s'])} left"
+        )
+
+
+def _duration(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )

@@ -1,0 +1,86 @@
+"""
+# Rescore reviews
+
+Scores nights that are published already by another model, beside the scores there are.
+
+`find_nights >> rescore >> report`
+
+**What.** For each night of the range that the model has not published, the newest first: the reviews as that night
+said them, from the tables; scores from the cache or the network, chunk by chunk; then one publishing transaction, as
+for a night, which adds the model's rows to `review_sentiment`, `film_night` and `drift.profile_metrics`. Each night is
+a run of its own (`sentiment runs`), and accepted = scored + reused = published holds for it. Readers go on seeing the
+current model until `sentiment model use MODEL`, which refuses one that covers less.
+
+**Parameters.** `model` (one of `sentiment model list`), `first` and `last` night, `source`.
+`sentiment rescore --model mine --from 2026-01-01 --to 2026-11-22` does the same.
+
+```json
+{"model": "demo-fr", "first": "2026-11-01", "last": "2026-11-22"}
+```
+
+**Left out** are reviews whose version of that night is not kept any more (`SENTIMENT_KEEP_SUPERSEDED_DAYS`) and months
+that retention has dropped; the log and the step's `detail` say how many. Drift is not compared again.
+
+**The same again** does the nights that are missing. Stopped anywhere, it goes on with the night it was in, whose
+committed chunks are not scored again. A night published or superseded meanwhile makes it try again.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pendulum
+from airflow.sdk import Param, dag, get_current_context, task
+from sentiment import settings
+from sentiment.orchestration.airflow_side import TASK_DEFAULTS, SparkRescore, use_connections
+
+SETTINGS = settings.load()
+PARAMS = {
+    "model": Param(
+        SETTINGS.model, type="string", pattern=r"^[A-Za-z0-9][\w.-]{0,99}$", description="`sentiment model list`"
+    ),
+    "first": Param(type="string", format="date", description="first night, a Paris date"),
+    "last": Param(type="string", format="date", description="last night, a Paris date"),
+    "source": Param(
+        SETTINGS.source, type="string", pattern=r"^[a-z][a-z0-9_]{0,30}$", description="where the reviews come from"
+    ),
+}
+
+
+@dag(
+    schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Paris"),
+    catchup=False,
+    max_active_runs=1,
+    params=PARAMS,
+    default_args=TASK_DEFAULTS,
+    doc_md=__doc__,
+    tags=["sentiment"],
+)
+def rescore_reviews() -> None:
+    @task(execution_timeout=timedelta(minutes=10))
+    def find_nights() -> dict[str, Any]:
+        """The request, checked before any Spark starts, and how many nights it is about."""
+        from sentiment.orchestration import rescoring
+
+        use_connections()
+        asked = get_current_context()["params"]
+        days = {name: date.fromisoformat(asked[name]) for name in ("first", "last")}
+        request = rescoring.Request(asked["model"], asked["source"], **days)
+        found = {name: asked[name] for name in ("model", "source", "first", "last")}
+        return {**found, "nights": len(rescoring.pending(request))}
+
+    @task(trigger_rule="none_failed", execution_timeout=timedelta(minutes=10))
+    def report(found: dict[str, Any]) -> str:
+        from sentiment.orchestration import rescoring
+
+        use_connections()
+        days = {name: date.fromisoformat(found[name]) for name in ("first", "last")}
+        return rescoring.report(found["model"], found["source"], **days)
+
+    found = find_nights()
+    found >> SparkRescore(execution_timeout=timedelta(days=3)) >> report(found)  # type: ignore[arg-type]
+
+
+rescore_reviews()

@@ -1,0 +1,260 @@
+"""What scoring costs: our step against what people use otherwise, the second night, a cluster, and where time goes.
+
+Whatever is compared is measured in turn, in one run, and told as a ratio: of rounds, not of their best.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from sentiment import ledger, settings, spark
+from sentiment.bench import networks, sides
+from sentiment.bench.night import Measured
+from sentiment.bench.place import own_home
+from sentiment.bench.sides import Side, Task
+from sentiment.embedded import sample_dump
+from sentiment.jobs import ingest, score, validate
+from sentiment.lake import Lake
+from sentiment.orchestration import steps
+from sentiment.scoring.registry import BUNDLED
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+TEXTS = 256
+SMALL_TEXTS = 4_000
+REVIEWS = 4_000
+KNOWN_SHARE = 0.95
+FIRST_NIGHT = date(2026, 3, 2)
+CHARS = (9, 113, 196, 398, 792, 1214, 2000)
+QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+"""Characters of AlloCiné reviews by quantile: 1,999 of the public training set, mean 544 (130 wordpieces)."""
+BUDGETS = {"fp32": (2.2, 0.88), "int8": (4.5, 0.90)}
+"""Times the card's snippet, and share of the raw limit, at least."""
+
+
+def measure(rounds: int, tell: Callable[[str], None], texts: int = TEXTS, reviews: int = REVIEWS) -> list[Measured]:
+    """Every row of the table. The network has the published one's size, random weights, and 19,912 wordpieces."""
+    found: list[Measured] = []
+    with tempfile.TemporaryDirectory(prefix="sentiment-bench-") as made:
+        fp32 = networks.make(Path(made) / "fp32")
+        int8 = networks.quantize(fp32, Path(made) / "int8")
+        with own_home():
+            sample = like_real_ones(texts)
+            chars = sum(map(len, sample)) / texts
+            tell(f"{texts} texts of {chars:.0f} characters in the mean; network of 6 x 768, {os.cpu_count()} cores")
+            for kind, folder in (("fp32", fp32), ("int8", int8)):
+                found += compared(kind, Task(folder, sample), rounds, tell)
+            found += workers(Task(int8, sample), rounds, tell)
+            found += small(rounds, tell)
+            found += nights(int8, reviews, rounds, tell)
+    return found
+
+
+def like_real_ones(n: int) -> list[str]:
+    """Made-up reviews of the lengths that real ones have, in no order; the same every time."""
+    dump = settings.load().home / "texts.jsonl"
+    sample_dump.write(sample_dump.SampleDump(FIRST_NIGHT, max(2 * n, 1000), defect_share=0, known_share=0), dump)
+    words = iter(" ".join(_texts_of(dump)).split(" ") * (1 + n // 50))
+    lengths = [_chars((place + 0.5) / n) for place in range(n)]
+    random.Random(networks.SEED).shuffle(lengths)
+    return [_text(words, length) for length in lengths]
+
+
+def _texts_of(dump: Path) -> list[str]:
+    import json
+
+    return [json.loads(line)["review"] for line in dump.read_text("utf-8").splitlines()]
+
+
+def _chars(quantile: float) -> int:
+    above = next(n for n, each in enumerate(QUANTILES) if each >= quantile)
+    low, high = QUANTILES[above - 1], QUANTILES[above]
+    return round(CHARS[above - 1] + (CHARS[above] - CHARS[above - 1]) * (quantile - low) / (high - low))
+
+
+def _text(words: Iterator[str], chars: int) -> str:
+    said = next(words)
+    while len(said) < chars:
+        said = f"{said} {next(words)}"
+    return said
+
+
+def compared(kind: str, task: Task, rounds: int, tell: Callable[[str], None]) -> list[Measured]:
+    """Ours, the card's snippet, the raw limit and the usual alternative, in turn."""
+    least_times, least_share = BUDGETS[kind]
+    ours = Measured(f"{kind}: our score step", 0, "reviews/s")
+    card = Measured(f"{kind}: ours / the card's snippet", least_times, "x")
+    share = Measured(f"{kind}: ours / raw limit", least_share, "x")
+    usual = Measured(f"{kind}: ours / ONNX Runtime sorted, batches of {sides.BATCH}", 1, "x")
+    cost = Measured(f"{kind}: a million reviews", 0, "core-hours")
+    memory = Measured(f"{kind}: our processes' peak", 4, "GiB")
+    ways = {"ours": sides.ours, "card": sides.card, "raw": sides.raw, "batches": sides.batched}
+    with sides.sides({name: (way, task) for name, way in ways.items()}) as found:
+        for _ in range(rounds):
+            per_s = _in_turn(found)
+            tell(f"{kind}: " + ", ".join(f"{name} {n:.1f}/s" for name, n in per_s.items()))
+            ours.rounds.append(per_s["ours"])
+            card.rounds.append(per_s["ours"] / per_s["card"])
+            share.rounds.append(per_s["ours"] / per_s["raw"])
+            usual.rounds.append(per_s["ours"] / per_s["batches"])
+            cost.rounds.append(_core_hours(per_s["ours"], task.cores))
+        memory.rounds.append(found["ours"].peak_bytes / 2**30)
+    return [ours, card, share, usual, cost, memory]
+
+
+def _in_turn(found: dict[str, Side]) -> dict[str, float]:
+    return {name: side.texts_per_s() for name, side in found.items()}
+
+
+def _core_hours(per_s: float, cores: int) -> float:
+    return cores * 1e6 / per_s / 3600
+
+
+def workers(task: Task, rounds: int, tell: Callable[[str], None]) -> list[Measured]:
+    """Our step on a standalone cluster of two one-core workers, and on one of one."""
+    ratio = Measured("int8: two one-core workers / one", 1.5, "x")
+    with cluster(1) as one, cluster(2) as two:
+        ways = {name: (sides.ours, Task(task.folder, task.texts, url)) for name, url in (("one", one), ("two", two))}
+        with sides.sides(ways) as found:
+            for _ in range(rounds):
+                per_s = _in_turn(found)
+                tell("standalone cluster: " + ", ".join(f"{name} {n:.1f}/s" for name, n in per_s.items()))
+                ratio.rounds.append(per_s["two"] / per_s["one"])
+    return [ratio]
+
+
+@contextmanager
+def cluster(n_workers: int) -> Iterator[str]:
+    """A standalone master with so many one-core workers, on ports that are free; yields its address."""
+    config, port = settings.load(), _free_port()
+    url = f"spark://127.0.0.1:{port}"
+    env = {**os.environ, **spark.environment(config), "SPARK_LOCAL_IP": "127.0.0.1"}
+    env |= {"SPARK_WORKER_DIR": str(config.home / "spark" / "work"), "SPARK_DAEMON_MEMORY": "256m"}
+    java = [sys.executable, "-m", "sentiment.embedded.standalone"]
+    master = ["--host", "127.0.0.1", "--port", str(port), "--webui-port", "0"]
+    worker = ["--host", "127.0.0.1", "--cores", "1", "--memory", "4g", "--webui-port", "0"]
+    commands = [[*java, "master", *master], *([*java, "worker", url, *worker] for _ in range(n_workers))]
+    started = []
+    try:
+        for command in commands:
+            started.append(subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            time.sleep(5)
+        yield url
+    finally:
+        for process in reversed(started):
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for each in (*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)):
+        each.terminate()
+    process.wait(30)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+    return port
+
+
+def small(rounds: int, tell: Callable[[str], None]) -> list[Measured]:
+    """The bundled model: rows a second, and which part of the step takes how much of it."""
+    task = Task(BUNDLED / "demo-fr", like_real_ones(SMALL_TEXTS))
+    ours, cost = (
+        Measured("demo-fr: our score step", 0, "reviews/s"),
+        Measured("demo-fr: a million reviews", 0, "core-hours"),
+    )
+    ways: dict[str, Any] = {"all": sides.ours, "our copy": sides.prepared_only, "wordpieces": sides.counted_only}
+    ways["copy + document + tokens"] = sides.tokenized_only
+    with sides.sides({name: (way, task) for name, way in ways.items()}) as found:
+        for _ in range(rounds):
+            per_s = _in_turn(found)
+            seconds = {name: per_s["all"] / n for name, n in per_s.items()}
+            seconds["network and the rest"] = 1 - seconds["wordpieces"] - seconds["copy + document + tokens"]
+            tell(
+                f"demo-fr: {per_s['all']:,.0f}/s, of whose time "
+                + ", ".join(f"{k} {v:.0%}" for k, v in seconds.items())
+            )
+            ours.rounds.append(per_s["all"])
+            cost.rounds.append(_core_hours(per_s["all"], task.cores))
+    return [ours, cost]
+
+
+def nights(folder: Path, reviews: int, rounds: int, tell: Callable[[str], None]) -> list[Measured]:
+    """A first night and one 95 % known, by the whole score step; the chunks of the first are what a kill can lose."""
+    ratio = Measured(f"int8: second night of {reviews:,}, 95 % known: how much faster", 10, "x")
+    lost = Measured("int8: a job killed after an hour loses at most", 90, "s")
+    (settings.load().models).mkdir(exist_ok=True)
+    (settings.load().models / "int8").symlink_to(folder)
+    session = spark.session("bench nights")
+    session.sparkContext.setLogLevel("ERROR")
+    for number in range(rounds):
+        source, commits = f"bench{number}", list[float]()
+        first, second = _two_dumps(settings.load().home, source, reviews, number)
+        with listening("chunk scored", commits):
+            one = _score_night(session, source, FIRST_NIGHT + timedelta(days=60), first)
+        two = _score_night(session, source, FIRST_NIGHT + timedelta(days=61), second)
+        tell(f"score step: first night {one:.0f} s in {len(commits)} chunks, second {two:.1f} s")
+        ratio.rounds.append(one / two)
+        lost.rounds.append(max(after - before for before, after in pairwise(commits)))
+    session.stop()
+    return [ratio, lost]
+
+
+@contextmanager
+def listening(phase: str, times: list[float]) -> Iterator[None]:
+    """Note when the phase comes, and when listening began."""
+    times.append(time.monotonic())
+    on = [True]
+
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
+        if on[0] and event == "sentiment.phase" and arguments[0] == phase:
+            times.append(time.monotonic())
+
+    sys.addaudithook(note)
+    yield
+    on[0] = False
+
+
+def _two_dumps(folder: Path, source: str, reviews: int, seed: int) -> tuple[Path, Path]:
+    """A night's dump, and the next one's: 95 % of the same records, and new ones."""
+    made = []
+    for number, n in enumerate((reviews, reviews - round(KNOWN_SHARE * reviews))):
+        path = folder / f"{source}-{number}.made.jsonl"
+        spec = sample_dump.SampleDump(FIRST_NIGHT + timedelta(days=30 * number), n, seed + 1, 0.6, 0, 0, 0, 0)
+        sample_dump.write(spec, path)
+        made.append(path.read_bytes().splitlines(keepends=True))
+    first, second = folder / f"{source}-first.jsonl", folder / f"{source}-second.jsonl"
+    first.write_bytes(b"".join(made[0]))
+    second.write_bytes(b"".join([*made[0][: reviews - len(made[1])], *made[1]]))
+    return first, second
+
+
+def _score_night(session: SparkSession, source: str, night: date, dump: Path) -> float:
+    """Take the night in; returns the seconds of its score step, session started."""
+    lake = Lake()
+    found = steps.find_dump(steps.Request(night, source, "int8", str(dump)))
+    run = ledger.get_run(found.run_id)
+    for job, name in ((ingest, "ingest"), (validate, "validate")):
+        with ledger.step(run.run_id, name) as step:
+            job.work(session, run, step, lake)
+    began = time.monotonic()
+    with ledger.step(run.run_id, "score") as step:
+        score.work(session, run, step, lake)
+    return time.monotonic() - began

@@ -1,0 +1,120 @@
+"""rescore: published nights once more, by another model, beside the scores there are."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from datetime import date
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from sentiment import contract, database, ledger, settings, spark
+from sentiment.drift import canary
+from sentiment.errors import SentimentError
+from sentiment.jobs import publish, score
+from sentiment.lake import Lake, run_key
+from sentiment.orchestration import rescoring
+from sentiment.orchestration.rescoring import Night, Request
+from sentiment.scoring import network, registry, reuse
+from sentiment.store import publishing
+
+if TYPE_CHECKING:
+    from pyspark.ml import PipelineModel
+    from pyspark.sql import DataFrame, SparkSession
+
+log = logging.getLogger("sentiment.jobs")
+
+
+def work(session: SparkSession, request: Request, lake: Lake) -> int:
+    """Score and publish every night that the model lacks, one by one; returns how many.
+
+    What was killed goes on with the night it was in, whose texts are scored up to the last chunk.
+    """
+    config, pending = settings.load(), rescoring.pending(request)
+    if not pending:
+        return 0
+    model = registry.find(request.model, config)
+    pipeline = network.load(session, model, config.home / "models-shielded")
+    said = score.canary_said(session, pipeline, model)
+    for number, night in enumerate(pending, 1):
+        run = _one_night(session, request, night, lake, model, pipeline, said)
+        log.info("night %s, %d of %d: %s", night.night, number, len(pending), _words(run))
+    return len(pending)
+
+
+def _words(run: ledger.Run) -> str:
+    n = run.counts
+    return f"{n['scored']:,} scored, {n['reused']:,} reused, {n['published']:,} published by {run.model_id}"
+
+
+def _one_night(
+    session: SparkSession,
+    request: Request,
+    night: Night,
+    lake: Lake,
+    model: registry.Model,
+    pipeline: PipelineModel,
+    said: list[dict[str, object]],
+) -> ledger.Run:
+    """Its stored reviews through the score cache into the tables, as one start of the step `rescore`."""
+    run = ledger.open_run(night.night, request.source, night.dump_id, model.model_id)
+    if run.status == "published":
+        return run
+    with ledger.step(run.run_id, rescoring.STEP) as step:
+        step.detail["baseline"] = publishing.newest_publication(run.source)
+        accepted = _accepted(session, run, step, lake)
+        reuse.fill(accepted, lake, model, step, lambda texts: network.score(texts, pipeline, model))
+        part = score.keep(accepted.join(reuse.cached(lake, model, accepted), "text_hash"), run, step, lake)
+        sung = [canary.Said(**each) for each in said]  # type: ignore[arg-type]
+        step.detail["canary"] = canary.check(model.model_id, registry.canary_fingerprint(model), run.run_id, sung)
+        staging, key = publish.staged(run, step), run_key(run.night, run.run_id)
+        scored = lake.read(session, lake.committed("scored", key, step.token))
+        for column in ("title", "text", "author"):  # what is shown is stored already
+            scored = scored.withColumn(column, F.when(~F.col("is_shown"), F.col(column)))
+        publish.fill(staging, "review", scored)
+        publish.fill(staging, "profile", lake.read(session, lake.committed("profile", key, step.token)))
+        publishing.merge(run, step, publishing.Expected(part, 0, step.detail["baseline"]))
+    ledger.set_status(run.run_id, "published", f"Night {run.night} once more, by {run.model_id}.")
+    return ledger.get_run(run.run_id)
+
+
+def _accepted(session: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) -> DataFrame:
+    """What that night said, from the tables into the lake, as `validate` would have left it."""
+    options = database.jdbc_options(database.url("writer"))
+    query = session.read.format("jdbc").options(**options).option("query", rescoring.stored(run))
+    rows = query.option("fetchsize", 10_000).load().withColumn("source", F.lit(run.source))
+    key = run_key(run.night, run.run_id)
+    columns = (*contract.REVIEW, "novelty", "is_shown")
+    part = lake.write(rows.select(*columns), "accepted", key, step.token, 0, "")
+    there = lake.read(session, [part])
+    kept = there.where("text IS NOT NULL")
+    n, n_kept = there.count(), kept.count()
+    lake.commit("accepted", key, step.token, part)
+    step.counts = {"read": n_kept, "accepted": n_kept}
+    step.detail["versions_not_kept"] = n - n_kept
+    if n > n_kept:
+        log.warning("%d reviews of night %s are left out: the versions it held are not kept", n - n_kept, run.night)
+    return kept
+
+
+def main() -> int:
+    """Run the job for its arguments; returns the process's exit code."""
+    parser = argparse.ArgumentParser(description="score published nights again, by another model")
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--source", required=True)
+    parser.add_argument("--from", dest="first", type=date.fromisoformat, required=True)
+    parser.add_argument("--to", dest="last", type=date.fromisoformat, required=True)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
+    try:
+        request = Request(**vars(parser.parse_args()))
+        work(spark.session(f"sentiment rescore {request.model}"), request, Lake(settings.load().lake))
+    except SentimentError as error:
+        log.error("%s", error)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""Published nights by another model: whole, side by side, and only then may the views show it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+from sentiment import ledger, settings
+from sentiment.bench import nights
+from sentiment.bench.nights import Attempt, publish_without_spark
+from sentiment.database import transaction
+from sentiment.errors import InfrastructureError, ParameterError
+from sentiment.jobs import rescore
+from sentiment.lake import Lake
+from sentiment.orchestration import rescoring
+from sentiment.orchestration.rescoring import Request
+from sentiment.scoring import registry
+from sentiment.store import publishing
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SOURCE, MODEL = "again", "second"
+NIGHTS = (date(2026, 3, 2), date(2026, 3, 3))
+REQUEST = Request(MODEL, SOURCE, NIGHTS[0], NIGHTS[1])
+
+
+def rows(query: str, **values: object) -> list[tuple[object, ...]]:
+    names = {"s": SOURCE, "m": MODEL, **values}
+    with transaction("owner") as c:
+        return [tuple(row) for row in c.execute(sa.text(query), names)]
+
+
+def run_sql(query: str, **values: object) -> None:
+    with transaction("owner") as c:
+        c.execute(sa.text(query), {"s": SOURCE, "m": MODEL, **values})
+
+
+@pytest.fixture
+def published(ready: object) -> Iterator[None]:
+    """Two nights by demo-fr, of which the second changed some reviews; and another model that has scored nothing."""
+    config = settings.load()
+    registry.register(registry.find("demo-fr", config))
+    shutil.copytree(registry.BUNDLED / "demo-fr", config.models / MODEL, dirs_exist_ok=True)
+    with (config.models / MODEL / "assets" / "vocab.txt").open("a", encoding="utf-8") as vocabulary:
+        vocabulary.write("[never said]\n")  # another fingerprint, the same ids
+    for night in NIGHTS:
+        publish_without_spark(Attempt(SOURCE, night, nights.dump(night, 3)))
+    yield
+    run_sql("UPDATE sentiment.model SET is_current = false WHERE model_id = :m")
+    run_sql("UPDATE sentiment.model SET is_current = true WHERE model_id = 'demo-fr'")
+    ours = "run_id IN (SELECT run_id FROM sentiment.run WHERE source = :s)"
+    for table in ("review_sentiment", "night_review", "film_night", "review", "review_version", "quarantine"):
+        run_sql(f"DELETE FROM sentiment.{table} WHERE {ours}")
+    for table in ("drift.profile_metrics", "drift.canary", "sentiment.run_step", "sentiment.item", "sentiment.run"):
+        run_sql(f"DELETE FROM {table} WHERE {ours}")
+    run_sql("DELETE FROM sentiment.model WHERE model_id = :m")
+    shutil.rmtree(config.models / MODEL)
+
+
+def by_model(query: str) -> dict[object, tuple[object, ...]]:
+    """Rows of a query whose first column is the model."""
+    return {model: values for model, *values in rows(query)}  # type: ignore[misc]
+
+
+def test_nights_by_another_model_side_by_side(
+    published: None, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = rows("SELECT md5(string_agg(v::text, '|' ORDER BY v::text)) FROM sentiment.v_review_sentiment v")
+    merge, lake, lacked = publishing.merge, Lake(settings.load().lake), rescoring.missing(MODEL)
+
+    def fails_for_the_older(run: ledger.Run, step: ledger.Step, expected: publishing.Expected) -> None:
+        if run.night == NIGHTS[0]:
+            raise InfrastructureError("the server is away")
+        merge(run, step, expected)
+
+    began = datetime.now(UTC) - timedelta(minutes=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(publishing, "merge", fails_for_the_older)
+        with pytest.raises(InfrastructureError, match="away"):
+            rescore.work(spark, REQUEST, lake)
+    assert rescoring.failure(MODEL, began) == ("InfrastructureError", "the server is away", "")
+    assert [found.night for found in rescoring.pending(REQUEST)] == [NIGHTS[0]]
+    with pytest.raises(ParameterError, match=r"has not scored \d+ reviews and \d+ nights that demo-fr"):
+        rescoring.use(MODEL)
+
+    assert rescore.work(spark, REQUEST, lake) == 1
+    assert rescore.work(spark, REQUEST, lake) == 0
+    for night in NIGHTS:
+        counts = ledger.get_run(run_of(night)).counts
+        assert counts["read"] == counts["accepted"] == counts["scored"] + counts["reused"] == counts["published"] > 0
+    assert ledger.get_run(run_of(NIGHTS[0])).counts["reused"] > 0, "what both nights hold is scored once"
+    assert_same_population()
+    assert before == rows("SELECT md5(string_agg(v::text, '|' ORDER BY v::text)) FROM sentiment.v_review_sentiment v")
+    left = rescoring.missing(MODEL)
+    assert (lacked.nights - left.nights, lacked.reviews - left.reviews) == (2, n_shown())
+    assert "has published 2 nights of again" in rescoring.report(MODEL, SOURCE, *NIGHTS)
+    assert rescoring.use(MODEL, anyway=left.nights > 0) == left  # other tests may have published nights
+    assert rows("SELECT DISTINCT model_id FROM sentiment.v_review_sentiment") == [(MODEL,)]
+    assert "It is the current model" in rescoring.report(MODEL, SOURCE, *NIGHTS)
+
+
+def n_shown() -> object:
+    return rows("SELECT count(*) FROM sentiment.review WHERE source = :s")[0][0]
+
+
+def run_of(night: date) -> str:
+    return str(
+        rows("SELECT run_id FROM sentiment.run WHERE source = :s AND model_id = :m AND night = :n", n=night)[0][0]
+    )
+
+
+def assert_same_population() -> None:
+    """Both models have scored the same reviews, versions and nights, and said otherwise of some."""
+    films = "SELECT model_id, jsonb_agg(jsonb_build_array(night, item_id, n, n_fresh) ORDER BY night, item_id) "
+    films += "FROM sentiment.film_night WHERE source = :s GROUP BY 1"
+    scored = "SELECT model_id, jsonb_agg(jsonb_build_array(review_id, text_hash) ORDER BY review_id) "
+    scored += "FROM sentiment.review_sentiment JOIN sentiment.review USING (review_id, text_hash) "
+    scored += "WHERE source = :s GROUP BY 1"
+    kept = (
+        "SELECT x.model_id, jsonb_agg(DISTINCT v.content_hash ORDER BY v.content_hash) FROM sentiment.review_version v "
+    )
+    kept += "CROSS JOIN jsonb_to_recordset(v.sentiments) AS x(model_id text) WHERE v.source = :s GROUP BY 1"
+    profile = "SELECT model_id, count(*) FROM drift.profile_metrics WHERE source = :s AND model_id = :m GROUP BY 1"
+    for query in (films, scored, kept):
+        said = by_model(query)
+        assert said["demo-fr"] == said[MODEL], query
+    assert by_model(profile)[MODEL][0]
+    differ = "SELECT count(*) FROM sentiment.review_sentiment a JOIN sentiment.review_sentiment b USING (review_id) "
+    differ += "JOIN sentiment.review r USING (review_id) WHERE r.source = :s AND a.model_id = 'demo-fr' "
+    differ += "AND b.model_id = :m AND a.p_positive <> b.p_positive"
+    assert rows(differ)[0][0] > 0  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [(NIGHTS[1], NIGHTS[0]), (NIGHTS[0], date(2999, 1, 1))],
+)
+def test_ranges_that_are_none(first: date, last: date) -> None:
+    with pytest.raises(ParameterError, match=r"--from is .* expected a range of days up to today") as refused:
+        Request(MODEL, SOURCE, first, last)
+    assert refused.value.try_next.startswith("sentiment rescore --model second --from")
+
+
+def test_models_that_cannot_be_used(published: None) -> None:
+    with pytest.raises(ParameterError, match="No model 'none' has scored here"):
+        rescoring.use("none")
+    rescoring.pending(REQUEST)
+    with pytest.raises(ParameterError, match=r"has not scored [\d,]+ reviews and \d+ nights") as refused:
+        rescoring.use(MODEL)
+    assert "sentiment model use second --anyway" in refused.value.try_next
+    registry.retire(MODEL)
+    with pytest.raises(ParameterError, match="is retired"):
+        rescoring.use(MODEL, anyway=True)
+    with pytest.raises(ParameterError, match="is retired"):
+        rescoring.pending(REQUEST)
+    assert rows("SELECT model_id FROM sentiment.model WHERE is_current") == [("demo-fr",)]
+
+
+def test_a_model_that_is_not_here_is_told_before_spark() -> None:
+    with pytest.raises(ParameterError, match="There is no model 'gpt'"):
+        rescoring.pending(Request("gpt", SOURCE, *NIGHTS))
+
+
+def test_nights_that_retention_dropped_are_left_out(published: None) -> None:
+    run_sql("DELETE FROM sentiment.night_review WHERE source = :s AND night = :n", n=NIGHTS[1])
+    assert [found.night for found in rescoring.pending(REQUEST)] == [NIGHTS[1] - timedelta(days=1)]

@@ -1,0 +1,176 @@
+"""Texts are scored once, chunk by chunk; a killed job loses its chunk and no more; work is dealt evenly."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+from pyspark.sql import functions as F
+from sentiment import ledger, settings
+from sentiment.database import transaction
+from sentiment.errors import StaleAttemptError
+from sentiment.lake import Lake
+from sentiment.ledger import DumpFile
+from sentiment.scoring import registry, reuse
+from sentiment.scoring.balance import balanced
+from sentiment.scoring.network import SCORED
+from sentiment.scoring.registry import Model
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+SOURCE = "reuse"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def model(ready: object) -> Model:
+    found = registry.find("demo-fr", settings.load())
+    registry.register(found)
+    return found
+
+
+@pytest.fixture
+def run(model: Model) -> Iterator[ledger.Run]:
+    ledger.record_dump("reuse", SOURCE, "nowhere", [DumpFile(0, "nowhere", "0" * 64, "jsonl", "none", 0, 0)])
+    yield ledger.open_run(date(2026, 4, 1), SOURCE, "reuse", model.model_id)
+    with transaction("owner") as c:
+        for table in ("run_step", "run"):
+            query = (
+                f"DELETE FROM sentiment.{table} WHERE run_id IN (SELECT run_id FROM sentiment.run WHERE source = :s)"
+            )
+            c.execute(sa.text(query), {"s": SOURCE})
+
+
+class Network:
+    """Says the length of a text, and remembers how many it was asked."""
+
+    def __init__(self, fails_in_chunk: int = 99) -> None:
+        self.chunks: list[int] = []
+        self.fails_in_chunk = fails_in_chunk
+
+    def __call__(self, texts: DataFrame) -> DataFrame:
+        if len(self.chunks) == self.fails_in_chunk:
+            raise Killed
+        self.chunks.append(texts.count())
+        values = {
+            "text_hash": F.col("text_hash"),
+            "label": F.lit("pos"),
+            "score": F.length("text").cast("double"),
+            "p_positive": F.lit(1.0),
+            "probabilities": F.lit("{}"),
+            "n_wordpieces": F.lit(1),
+            "n_unknown": F.lit(0),
+            "n_chunks": F.lit(1).cast("short"),
+        }
+        return texts.select(*(values[name].alias(name) for name in SCORED))
+
+
+class Killed(BaseException):
+    """What SIGKILL would do to a job, as far as the lake can tell."""
+
+
+def accepted(spark: SparkSession, numbers: range) -> DataFrame:
+    """Reviews, two of each text."""
+    texts = spark.range(numbers.start, numbers.stop).select(F.concat(F.lit("texte "), F.col("id")).alias("text"))
+    twice = texts.union(texts)
+    return twice.select(F.sha2("text", 256).alias("text_hash"), "text")
+
+
+@contextmanager
+def chunks_of(texts: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patched:
+        patched.setattr(reuse, "CHUNK_TEXTS", texts)
+        yield
+
+
+def test_identical_texts_are_scored_once_and_never_again(
+    spark: SparkSession, lake: Lake, model: Model, run: ledger.Run
+) -> None:
+    network = Network()
+    with ledger.step(run.run_id, "score") as step:
+        reuse.fill(accepted(spark, range(90)), lake, model, step, network)
+        assert (step.rows_done, step.rows_total, sum(network.chunks)) == (90, 90, 90)
+        assert step.detail["left_s"] == 0
+    with ledger.step(run.run_id, "score") as step:
+        reuse.fill(accepted(spark, range(100)), lake, model, step, network)
+    assert sum(network.chunks) == 100
+    wanted = accepted(spark, range(50, 120))
+    said = reuse.cached(lake, model, wanted).join(wanted.distinct(), "text_hash").collect()
+    assert len(said) == 50
+    assert all(row["score"] == len(row["text"]) for row in said)
+
+
+def test_a_killed_job_loses_no_more_than_its_chunk(
+    spark: SparkSession, lake: Lake, model: Model, run: ledger.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reviews, network = accepted(spark, range(100)), Network(fails_in_chunk=3)
+    with chunks_of(20, monkeypatch):
+        with pytest.raises(Killed), ledger.step(run.run_id, "score") as step:
+            reuse.fill(reviews, lake, model, step, network)
+        kept = reuse.cached(lake, model, reviews).count()
+        assert kept == sum(network.chunks)
+        assert len(network.chunks) == 3
+        again = Network()
+        with ledger.step(run.run_id, "score") as step:
+            reuse.fill(reviews, lake, model, step, again)
+    assert sum(again.chunks) == 100 - kept
+    assert max(network.chunks + again.chunks) <= 40
+    assert reuse.cached(lake, model, reviews).count() == 100
+
+
+def test_a_stale_attempt_commits_nothing(spark: SparkSession, lake: Lake, model: Model, run: ledger.Run) -> None:
+    with pytest.raises(StaleAttemptError), ledger.step(run.run_id, "score") as stale, ledger.step(run.run_id, "score"):
+        reuse.fill(accepted(spark, range(9)), lake, model, stale, Network())
+    assert lake.committed(reuse.DATASET, reuse.cache_key(model.fingerprint)) == []
+
+
+def test_texts_that_two_runs_scored_come_once(spark: SparkSession, lake: Lake, model: Model, run: ledger.Run) -> None:
+    key = reuse.cache_key(model.fingerprint)
+    with ledger.step(run.run_id, "score") as step:
+        reuse.fill(accepted(spark, range(9)), lake, model, step, Network())
+    (part,) = lake.committed(reuse.DATASET, key)
+    lake.commit(reuse.DATASET, key, step.token + 1, part)
+    assert len(lake.committed(reuse.DATASET, key)) == 2
+    assert reuse.cached(lake, model, accepted(spark, range(9))).count() == 9
+
+
+def test_every_partition_holds_as_much_text(spark: SparkSession) -> None:
+    lengths = [min(2_000, round(random.Random(n).lognormvariate(6, 0.9)) + 1) for n in range(600)]
+    texts = spark.createDataFrame(
+        [(str(n), "x" * n_chars) for n, n_chars in enumerate(lengths)], "text_hash string, text string"
+    )
+    dealt = balanced(texts, len(lengths))
+    sums = dealt.groupBy(F.spark_partition_id().alias("p")).agg(
+        F.sum(F.length("text")).alias("chars"), F.count("*").alias("n")
+    )
+    found = sums.collect()
+    chars = [row["chars"] for row in found]
+    assert len(chars) == min(spark.sparkContext.defaultParallelism * 16, 600 // 16)
+    assert sum(row["n"] for row in found) == 600
+    assert max(chars) < 1.1 * sum(chars) / len(chars)
+    assert sorted(dealt.columns) == ["text", "text_hash"]
+
+
+def test_chunks_take_as_long_as_they_should() -> None:
+    now = [0.0]
+    pace = reuse.Pace(5_000, clock=lambda: now[0])
+    assert pace.next_texts() == reuse.FIRST_CHUNK_TEXTS
+    assert pace.next_place(0) == reuse.PLACES // 5
+    now[0] = 100.0
+    pace.add(1_000)
+    assert pace.next_texts() == 10 * reuse.CHUNK_S
+    assert pace.told() == {"rows_per_s": 10.0, "left_s": 400}
+    assert pace.words() == "scored 1,000 of 5,000 texts, 10.0 a second, 7 min left"
+    pace.done = 4_200
+    assert (pace.next_texts(), pace.next_place(5)) == (800, reuse.PLACES)
