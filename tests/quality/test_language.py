@@ -1,0 +1,80 @@
+"""What reads as French passes, what is sure to be something else does not, and what can't be told is not guessed."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from pyspark.sql import functions as F
+from sentiment.embedded import sample_dump
+from sentiment.quality.language import LANGUAGES, MIN_LETTERS, language, language_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "allocine-train.jsonl"
+QUOTED = "To be, or not to be, that is the question: whether it is nobler in the mind to suffer the slings and arrows"
+TEXTS = {
+    "Un film bouleversant, porté par une actrice au sommet de son art.": "fr",
+    "un film bouleversant porte par une actrice au sommet de son art": "fr",
+    "UN FILM BOULEVERSANT, PORTÉ PAR UNE ACTRICE AU SOMMET DE SON ART": "fr",
+    f"« {QUOTED} ». "
+    + "Cette tirade, il la dit comme personne avant lui, et toute la salle retient son souffle. " * 2: "fr",
+    "A wonderful picture from the first minute to the last: nobody should miss it this winter.": "en",
+    "Una película maravillosa de principio a fin: no se la pierda nadie este invierno.": "es",
+    "Un film meraviglioso dal primo minuto all'ultimo: nessuno dovrebbe perderlo.": "it",
+    "Ein wunderbarer Film von der ersten bis zur letzten Minute, den niemand verpassen sollte.": "de",
+    "Um filme maravilhoso do primeiro ao último minuto: ninguém o devia perder neste inverno.": "pt",
+    "Een prachtige film van de eerste tot de laatste minuut, die niemand mag missen.": "nl",
+    "فيلم رائع من الدقيقة الأولى إلى الأخيرة، لا ينبغي لأحد أن يفوته هذا الشتاء": "ar",
+    "Great movie!": "undetermined",
+    "👍" * 100: "undetermined",
+    "8" * 300: "undetermined",
+    "": "undetermined",
+    " " * 3000 + QUOTED: "undetermined",
+    "Star Wars, The Lord of the Rings, Lost in Translation, Gladiator, Titanic : vus et revus.": "undetermined",
+}
+
+
+@pytest.mark.parametrize(("text", "code"), TEXTS.items(), ids=[t[:20] for t in TEXTS])
+def test_each_text(text: str, code: str) -> None:
+    assert language_of(text) == code
+
+
+def test_every_language_is_told_by_spark_as_one_by_one_and_null_stays_null(spark: SparkSession) -> None:
+    texts = [None, None, *TEXTS]
+    frame = spark.createDataFrame([(text,) for text in texts], "text string").repartition(3)
+    found = {row["text"]: row["language"] for row in frame.withColumn("language", language(F.col("text"))).collect()}
+    assert found.pop(None) is None
+    assert found == TEXTS
+    assert set(TEXTS.values()) == {*LANGUAGES, "undetermined"}
+
+
+def cut(text: str, n_letters: int) -> str:
+    """The first words that hold so many letters."""
+    begun = ""
+    for word in text.split():
+        begun = f"{begun} {word}"
+        if sum(map(str.isalpha, begun)) >= n_letters:
+            break
+    return begun
+
+
+@pytest.mark.parametrize("n_letters", [MIN_LETTERS, 10_000])
+@pytest.mark.skipif(not REAL.is_file(), reason="the founders' shared/ folder is not beside this checkout")
+def test_no_real_review_is_refused(n_letters: int) -> None:
+    texts = [json.loads(line)["review"] for line in REAL.read_text("utf-8").splitlines()]
+    told = [language_of(cut(text, n_letters)) for text in texts]
+    assert len(told) == 1999
+    assert set(told) == {"fr", "undetermined"}
+    assert told.count("fr") > 0.95 * len(told)
+
+
+def test_no_made_up_review_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "made-up.jsonl"
+    sample_dump.write(sample_dump.SampleDump(date(2026, 11, 22), 2000, seed=3, defect_share=0), path)
+    told = {language_of(json.loads(line)["review"]) for line in path.read_text("utf-8").splitlines()}
+    assert told == {"fr", "undetermined"}
