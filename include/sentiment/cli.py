@@ -774,7 +774,7 @@ def drift_ack(
 def drift_replay(
     first: Annotated[str, typer.Option("--from", help="first night to recompute")],
     last: Annotated[
-        str | None, typer.Option("--to", help="last one; nights that rest on it follow by themselves")
+        str | None, typer.Option("--to", help="last one; later nights follow unless --reference is given")
     ] = None,
     reference: Annotated[str | None, typer.Option(help="against this reference instead of the current one")] = None,
     source: SourceName = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sentiment.drift import cases, replays, rivals
-from sentiment.drift.replays import Found
+from sentiment.drift.replays import EQUAL, Found
 from sentiment.drift.simulate import Audience, Shift
 
 REPLAYS, NIGHTS = 6, 180
@@ -25,8 +25,11 @@ def test_quiet_years_are_quiet_and_falls_are_found(found: dict[str, Found]) -> N
 
 
 def test_other_rules_are_worse_on_the_same_nights(found: dict[str, Found]) -> None:
-    assert set(found) == {"ours", *rivals.RULES}
+    assert set(found) == {"ours", *rivals.CUTS, *(rule + EQUAL for rule in rivals.CUTS)}
     assert found["PSI > 0.1"].within("-3", 14) == 0
+    for rule in rivals.CUTS:
+        assert found[rule + EQUAL].rate()[0] <= found["ours"].rate()[0]
+    assert found["KS p < .05" + EQUAL].within("-3", 14) < found["ours"].within("-3", 14)
     assert found["KS p < .05"].rate()[0] > 8 * max(found["ours"].rate()[0], 1)
 
 

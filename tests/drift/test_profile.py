@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from sentiment.drift import profile
+from sentiment.drift import profile, simulate
+from sentiment.drift.simulate import Audience
 from sentiment.drift.watched import COUNTED, EDGES_ID, FILM_SLICES, REST
 
 if TYPE_CHECKING:
@@ -75,3 +76,20 @@ def test_one_endless_text_hardly_moves_the_mean(spark: SparkSession) -> None:
     rows = profiled(spark, [*REVIEWS, ("f1", "film", None, None, "x" * 20_000, 0.5, 20_000, 0)])
     assert rows["all", "all", "text_chars"]["max"] == 2000
     assert rows["all", "all", "pieces_per_word"]["max"] == 5
+
+
+def test_the_score_job_counts_generated_texts_as_the_simulator_does(spark: SparkSession) -> None:
+    """Ties the simulator, which draws sums, to the path that counts rows."""
+    audience = Audience(reviews=300, films=12, watched_films=5)
+    night = simulate.nights(audience, 1, np.random.default_rng(1))
+    rows = profiled(spark, [
+        (f"film-{film + 1:02d}", "film", None, None, FRENCH, 0.9 if no < positive else 0.1, 9, 0)
+        for film, (n, positive) in enumerate(zip(night.film_n[0], night.film_positive[0], strict=True))
+        for no in range(n)
+    ])  # fmt: skip
+    for key in (("all", "all", "positive"), *(("film", f"film-{no:02d}", "positive") for no in range(1, 6))):
+        drawn, counted = night.sums[0, simulate.series_of(audience).index(key)], rows[key]
+        assert counted["n"] == drawn.n
+        assert counted["avg"] == pytest.approx(drawn.mean)
+        said = (counted["sum_item_sq"], counted["sum_item_cross"], counted["sum_item_n_sq"])
+        assert said == (drawn.item_sq, drawn.item_cross, drawn.item_n_sq)

@@ -94,12 +94,15 @@ def measure(
     seed: int = 1,
     tell: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Found]:
-    """Replay quiet years and shifts; returns what ours found, under `ours`, and each of `rivals.RULES`.
+    """Replay quiet years and shifts; returns what ours found, under `ours`, and each rule of `rivals` as it is used
+    and, under its name and `EQUAL`, with its cut-off moved until it raises as many false alarms as ours.
 
     A false alarm of ours is every alarm that opens in any series. A rival's alarm lasts while it fires night after
     night and counts once; it looks at the whole night alone.
     """
-    found = {name: Found(delays={s: [] for s in shifts}) for name in ("ours", *rivals.RULES)}
+    ours = Found(delays={name: [] for name in shifts})
+    quiet: dict[str, list[Array]] = {rule: [] for rule in rivals.CUTS}
+    shifted: dict[str, dict[str, list[Array]]] = {rule: {name: [] for name in shifts} for rule in rivals.CUTS}
     for number in range(replays):
         tell(number)
         rng = np.random.default_rng([seed, number])
@@ -108,18 +111,32 @@ def measure(
         first_day = n_reference % WEEKDAYS
         year = simulate.nights(audience, QUIET_NIGHTS, rng, first_day=first_day)
         opened = np.array([d.opened for d in judge(watch, year)])
-        found["ours"].false_alarms.append(int(opened.sum()))
-        found["ours"].false_whole.append(int(opened[:, 0].sum()))
-        for name, fires in rivals.fire(reference, year).items():
-            found[name].false_alarms.append(int((fires & ~np.concatenate([[False], fires[:-1]])).sum()))
+        ours.false_alarms.append(int(opened.sum()))
+        ours.false_whole.append(int(opened[:, 0].sum()))
+        for rule, scored in rivals.scores(reference, year).items():
+            quiet[rule].append(scored)
         for name, shift in shifts.items():
             after = simulate.nights(audience, AFTER_SHIFT, rng, shift, (first_day + BEFORE_SHIFT) % WEEKDAYS)
             stretch = simulate.joined([year[:BEFORE_SHIFT], after])
             alarm = np.array([d.alarm for d in judge(watch, stretch)])[BEFORE_SHIFT:, 0]
-            found["ours"].delays[name].append(delay(alarm == np.sign(shift.share)))
-            for rival, fires in rivals.fire(reference, stretch).items():
-                found[rival].delays[name].append(delay(fires[BEFORE_SHIFT:]))
+            ours.delays[name].append(delay(alarm == np.sign(shift.share)))
+            for rule, scored in rivals.scores(reference, stretch).items():
+                shifted[rule][name].append(scored[BEFORE_SHIFT:])
+    found = {"ours": ours}
+    for rule, cut in rivals.CUTS.items():
+        found[rule] = _of_rival(quiet[rule], shifted[rule], cut)
+        found[rule + EQUAL] = _of_rival(quiet[rule], shifted[rule], rivals.cut_for(quiet[rule], ours.rate()[0]))
     return found
+
+
+EQUAL = ", with our false alarms"
+
+
+def _of_rival(quiet: list[Array], shifted: dict[str, list[Array]], cut: float) -> Found:
+    return Found(
+        false_alarms=[int(rivals.episodes([year], cut)) for year in quiet],
+        delays={name: [delay(scored > cut) for scored in stretches] for name, stretches in shifted.items()},
+    )
 
 
 def delay(fires: NDArray[np.bool_]) -> int:

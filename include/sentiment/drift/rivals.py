@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import NDArray
 
 from sentiment.drift.counts import Array
 from sentiment.drift.distances import SMOOTHING, middles
 from sentiment.drift.simulate import LOGIT_EDGES, Nights
 
-RULES = ("PSI > 0.1", "KS p < .05", "Wasserstein > .1", "trailing 3 sigma")
-PSI_CUT, KS_P, WASSERSTEIN_CUT, SIGMAS = 0.1, 0.05, 0.1, 3.0
+CUTS = {"PSI > 0.1": 0.1, "KS p < .05": 0.95, "Wasserstein > .1": 0.1, "trailing 3 sigma": 3.0}
+"""Rule -> what its score must pass to fire; of Kolmogorov-Smirnov the score is 1 - p."""
 TRAILING_NIGHTS = 28
 
 
-def fire(reference: Nights, nights: Nights) -> dict[str, NDArray[np.bool_]]:
-    """Which rule fires on which night, judged on score histograms or the share of the whole night."""
+def scores(reference: Nights, nights: Nights) -> dict[str, Array]:
+    """Each rule's score of each night, by score histograms or the share of the whole night."""
     from scipy import stats
 
     r, h = reference.logits.sum(axis=0).astype(float), nights.logits.astype(float)
     n, m = h.sum(axis=1), r.sum()
-    p_value = stats.kstwobign.sf(ks(h, r) * np.sqrt(n * m / (n + m)))
     share = nights.sums.mean[:, 0]
     past = np.concatenate([reference.sums.mean[-TRAILING_NIGHTS:, 0], share])
-    return dict(
-        zip(
-            RULES,
-            (
-                psi(h, r) > PSI_CUT,
-                p_value < KS_P,
-                wasserstein(h, r) / _spread(r) > WASSERSTEIN_CUT,
-                _trailing(past, len(share)),
-            ),
-            strict=True,
-        )
+    found = (
+        psi(h, r),
+        stats.kstwobign.cdf(ks(h, r) * np.sqrt(n * m / (n + m))),
+        wasserstein(h, r) / _spread(r),
+        _trailing(past, len(share)),
     )
+    return dict(zip(CUTS, found, strict=True))
+
+
+def episodes(years: Sequence[Array], cut: float) -> float:
+    """Alarms a year, where one lasts while the rule fires night after night and counts once."""
+    fires = [scored > cut for scored in years]
+    return float(np.mean([(f & ~np.concatenate([[False], f[:-1]])).sum() for f in fires]))
+
+
+def cut_for(years: Sequence[Array], rate: float) -> float:
+    """The smallest cut-off, among the scores seen, that raises no more than `rate` alarms a year."""
+    seen = np.unique(np.concatenate(list(years)))
+    low, high = 0, len(seen) - 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if episodes(years, seen[middle]) <= rate else (middle + 1, high)
+    return float(seen[low])
 
 
 def psi(nights: Array, reference: Array) -> Array:
@@ -70,7 +81,7 @@ def _spread(reference: Array) -> float:
     return float(((m**2 * p).sum() - (m * p).sum() ** 2) ** 0.5)
 
 
-def _trailing(share: Array, n_nights: int) -> NDArray[np.bool_]:
+def _trailing(share: Array, n_nights: int) -> Array:
     windows = np.lib.stride_tricks.sliding_window_view(share, TRAILING_NIGHTS)[:n_nights]
-    found: NDArray[np.bool_] = np.abs(share[TRAILING_NIGHTS:] - windows.mean(axis=1)) > SIGMAS * windows.std(axis=1)
+    found: Array = np.abs(share[TRAILING_NIGHTS:] - windows.mean(axis=1)) / windows.std(axis=1)
     return found

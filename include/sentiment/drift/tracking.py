@@ -43,8 +43,8 @@ def replay(
 ) -> dict[date, Counter[str]]:
     """Recompute nights from stored counts, in order; what differs is written as superseding rows.
 
-    Nights after `last` that rest on these are recomputed too, unless another reference than the current one is asked
-    for. Returns, for each night, its series by status. Raises ParameterError where no night of the range is published.
+    Nights after `last` that rest on these are recomputed too, unless a reference is named: then `last` is the last.
+    Returns, for each night, its series by status. Raises ParameterError where no night of the range is published.
     """
     with transaction() as c:
         reference.lock(c, stream)
