@@ -201,6 +201,9 @@ def test_no_step_starts_while_its_night_is_removed(published: ledger.Run, monkey
     assert waited == [key]
 
 
+USED = "SELECT fingerprint FROM sentiment.model WHERE model_id = 'demo-fr'"
+
+
 def test_what_killed_attempts_left_in_the_lake(published: ledger.Run) -> None:
     lake, live = Lake(settings.load().lake), "scored/night=2026-05-04/run=20260504-0000feed"
     key = run_key(published.night, published.run_id)
@@ -213,8 +216,9 @@ def test_what_killed_attempts_left_in_the_lake(published: ledger.Run) -> None:
     put(lake, "received/attempt=0c", old=True)
     lake.commit("received", f"dump={published.dump_id}", 0, Part(["received/attempt=0c/part.parquet"], 1, ""))
     put(lake, f"{live}/token=1/chunk=0")
-    put(lake, "score_cache/fingerprint=f/token=1/chunk=0", old=True)
-    lake.commit("score_cache", "fingerprint=f", 1, Part([], 1, ""))
+    cache = f"fingerprint={scalar(USED)}"
+    put(lake, f"score_cache/{cache}/token=1/chunk=0", old=True)
+    lake.commit("score_cache", cache, 1, Part([], 1, ""))
     for folder in kinds_of.values():
         put(lake, folder)
     assert not kinds_of.keys() & kinds().keys()
@@ -227,8 +231,22 @@ def test_what_killed_attempts_left_in_the_lake(published: ledger.Run) -> None:
         maintenance.maintain(dry_run=False)
         assert mine.exists()
     assert [folder for folder in kinds_of.values() if lake.exists(folder)] == []
-    kept = ("received/attempt=0b", "received/attempt=0c", live, "score_cache/fingerprint=f/token=1/chunk=0")
+    kept = ("received/attempt=0b", "received/attempt=0c", live, f"score_cache/{cache}/token=1/chunk=0")
     assert [folder for folder in kept if not lake.exists(folder)] == []
+    shutil.rmtree(lake.root)
+
+
+def test_score_caches_that_no_model_uses(old_model: str) -> None:
+    lake, kind = Lake(settings.load().lake), "score cache no model uses"
+    for fingerprint in ("f", "g", "h"):
+        put(lake, f"score_cache/fingerprint={fingerprint}/token=1/chunk=0", old=fingerprint != "h")
+    (found,) = (leftover for leftover in maintenance.find() if leftover.kind == kind)
+    assert found.where == "score_cache/fingerprint=g"
+    run_sql("UPDATE sentiment.model SET fingerprint = 'g' WHERE model_id = 'old'")
+    assert not found.remove()
+    run_sql("UPDATE sentiment.model SET fingerprint = 'f' WHERE model_id = 'old'")
+    assert maintained_twice(kind) == 1
+    assert [lake.exists(f"score_cache/fingerprint={f}") for f in ("f", "g", "h")] == [True, False, True]
     shutil.rmtree(lake.root)
 
 

@@ -160,6 +160,30 @@ def _score_caches(config: Settings) -> Iterator[Leftover]:
     for fingerprint in retired:
         key, remove = reuse.cache_key(fingerprint), partial(_remove_cache, lake, fingerprint, days)
         yield from _folder(lake, reuse.DATASET, key, "score cache of a retired model", remove)
+    yield from _unused_caches(lake, datetime.now(PARIS) - timedelta(days=days))
+
+
+def _unused_caches(lake: Lake, before: datetime) -> Iterator[Leftover]:
+    """Score caches of networks that no model has any more: its files, vocabulary or preparation were changed."""
+    with transaction() as c:
+        known = set(c.execute(sa.text(NETWORKS)).scalars())
+    for path, folder in lake.folders(rf"{reuse.DATASET}/fingerprint=[^/]+").items():
+        fingerprint = path.rpartition("=")[2]
+        if fingerprint not in known and folder.newest < before:
+            remove = partial(_remove_unused_cache, lake, fingerprint)
+            yield Leftover("score cache no model uses", path, folder.n_files, "files", folder.n_bytes, remove)
+
+
+NETWORKS = "SELECT fingerprint FROM sentiment.model"
+
+
+def _remove_unused_cache(lake: Lake, fingerprint: str) -> bool:
+    with transaction() as c:
+        c.exec_driver_sql(registry.LOCK_REGISTERING)
+        if fingerprint in c.execute(sa.text(NETWORKS)).scalars().all():
+            return False
+        lake.remove(reuse.DATASET, reuse.cache_key(fingerprint))
+    return True
 
 
 def _remove_cache(lake: Lake, fingerprint: str, days: int) -> bool:
