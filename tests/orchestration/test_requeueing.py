@@ -158,7 +158,7 @@ def test_the_night_is_asked_for_as_then_but_for_what_is_said_now(
     (tmp_path / "mine.toml").write_text(mine)
     old = scene.publish(profile="mine", allow=("same_dump",))
     then = ledger.done(old.run_id, "find_dump").detail
-    (tmp_path / "mine.toml").write_text(mine.replace("rating_scale", "#") + "\nrating_scale = 10\n")
+    (tmp_path / "mine.toml").write_text("rating_scale = 10\n" + mine)
     now = ledger.done(requeueing.find(Requeue(old.run_id, "mended")).run_id, "find_dump").detail
     assert (then["profile"]["rating_scale"], now["profile"]["rating_scale"]) == (5, 10)
     assert now == then | {"profile": now["profile"]}
@@ -287,8 +287,8 @@ def test_a_mended_rule_lets_records_through_from_end_to_end(
     new = ledger.get_run(rows("SELECT run_id FROM sentiment.run WHERE supersedes = :r", r=old_id)[0][0])
     assert (new.counts["scored"], new.counts["reused"]) == (2, n_scored)
     total = len(rows("SELECT 1 FROM sentiment.quarantine WHERE run_id = :r", r=old_id))
-    assert rows("SELECT DISTINCT details FROM sentiment.quarantine WHERE requeued_in = :r", r=new.run_id) == [
-        (f"text_not_too_long: the text is longer than {bound} characters",)
+    assert rows("SELECT DISTINCT reasons FROM sentiment.quarantine WHERE requeued_in = :r", r=new.run_id) == [
+        (["text_not_too_long"],)
     ]
     words = f"2 of the {total} requeued records passed; {total - 2} are refused again."
     assert steps.summary(new.run_id).endswith(words)

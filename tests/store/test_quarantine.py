@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -138,6 +140,15 @@ def test_the_command_that_is_shown_prints_the_record_as_it_lies_there(nights: li
     found = subprocess.run(["bash", "-c", said["whole"]], capture_output=True, check=True).stdout
     assert found == RECORDS[number - 1] + b"\n"
     assert said["bytes"] == "x" * RAW_KEPT_BYTES if number == 3 else said["bytes"].startswith("removed by retention")
+
+
+def test_in_utf_16_places_are_counted_as_in_utf_8(tmp_path: Path) -> None:
+    wide = tmp_path / "wide.jsonl"
+    wide.write_text('{"review": "é"}\n{"review": "à"}\n', "utf-16")
+    values = {"compression": "none", "format": "jsonl", "uri": str(wide), "encoding": "utf-16", "raw": b""}
+    row: Any = SimpleNamespace(**values, byte_offset=17, raw_bytes=17)
+    found = subprocess.run(["bash", "-c", quarantine._whole(row)], capture_output=True, check=True).stdout
+    assert found.decode() == '{"review": "à"}\n'
 
 
 def test_export_is_whole_private_and_runs_nothing(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import asdict, dataclass
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,13 +61,13 @@ class Plan:
     run: Run
     refused: int
     by_rule: dict[str, int]
-    reading: Reading
-    allow: set[str]
-    dump: Dump | None
+    reading: Reading = field(default_factory=Reading)
+    allow: Collection[str] = ()
+    dump: Dump | None = None
     """The dump as the lake has it; None where its files must be read again."""
-    requeued_in: str | None
+    requeued_in: str | None = None
     """The run that has taken it up already."""
-    sentences: bool
+    sentences: bool = False
     """Whether that night's sentences were scored."""
 
     @property
@@ -90,30 +91,20 @@ def plan(asked: Requeue) -> Plan:
     That is a run which its night does not show, one that refused nothing, or whose records are no more to be had.
     """
     run = ledger.get_run(asked.run_id)
-    taken_up = ledger.find_requeue(run)
-    done = taken_up.run_id if taken_up and taken_up.status == "published" else None
     refused, by_rule = quarantine.requeueable(asked.run_id)
-    if not done:
-        ledger.check_shown(run)
-        if not refused:
-            raise ParameterError(
-                f"Run {run.run_id} has refused no record that could pass.", "sentiment quarantine list"
-            )
+    taken_up = ledger.find_requeue(run)
+    if taken_up and taken_up.status == "published":
+        return Plan(run, refused, by_rule, requeued_in=taken_up.run_id)
+    ledger.check_shown(run)
+    if not refused:
+        raise ParameterError(f"Run {run.run_id} has refused no record that could pass.", "sentiment quarantine list")
     detail = ledger.done(run.run_id, "find_dump").detail
     reading = _reading(asked, run, detail)
     dump = _in_lake(run, reading, detail)
-    if not done and not dump:
+    if not dump:
         _check_files(asked, run)
-    return Plan(
-        run,
-        refused,
-        by_rule,
-        reading,
-        {*detail.get("allow", ()), *asked.allow},
-        dump,
-        done,
-        detail.get("sentences", False),
-    )
+    allow, sentences = {*detail.get("allow", ()), *asked.allow}, detail.get("sentences", False)
+    return Plan(run, refused, by_rule, reading, allow, dump, sentences=sentences)
 
 
 def _reading(asked: Requeue, run: Run, detail: dict[str, Any]) -> Reading:
@@ -235,7 +226,7 @@ def _check_files(asked: Requeue, run: Run) -> None:
         where = f"File {file.file_no} of run {run.run_id}'s dump, {file.uri},"
         if not path.is_file():
             raise DumpNotFoundError(
-                f"{where} is gone, and the lake keeps its records no more.",
+                f"{where} is gone, and its records would be read from it again.",
                 f"bring back the file (SHA-256 {file.sha256}), then: {asked.try_next}",
             )
         with path.open("rb") as stream:

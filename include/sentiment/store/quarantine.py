@@ -48,6 +48,8 @@ ORDER BY r.started_at DESC, q.run_id, q.file_no, q.record_no LIMIT :limit
 """
 """No run gives more than what is asked for, so that a short list is quick however much was ever refused."""
 BY_RULE = "(cast(:rule AS text) IS NULL OR :rule = ANY(reasons))"
+ENCODING = """(SELECT detail -> 'layouts' -> q.file_no ->> 'encoding' FROM sentiment.run_step s
+  WHERE s.run_id = q.run_id AND step = 'find_dump' AND state = 'done' ORDER BY token DESC LIMIT 1)"""
 BY_PLACE = "file_no = :file_no AND record_no = :record_no"
 
 
@@ -62,7 +64,7 @@ def get(run_id: str, file_no: int, record_no: int) -> sa.Row[Any]:
     """One refused record with the bytes that are kept; ParameterError where it is not there."""
     values = {**asdict(Which(run_id=run_id)), "file_no": file_no, "record_no": record_no, "limit": 1}
     with transaction() as c:
-        query = FOUND.format(columns=f"{PLACE}, q.raw", which=BY_PLACE)
+        query = FOUND.format(columns=f"{PLACE}, q.raw, {ENCODING} AS encoding", which=BY_PLACE)
         row = c.execute(sa.text(query), values).one_or_none()
     if row is None:
         raise ParameterError(
@@ -94,7 +96,8 @@ def story(row: sa.Row[Any]) -> dict[str, str]:
 
 
 READERS = {"none": "cat", "gzip": "zcat", "bzip2": "bzcat", "zstd": "zstdcat"}
-BY_OFFSET = {"jsonl", "csv"}
+BY_OFFSET = {"jsonl", "json", "csv"}
+"""Formats whose records have a place in bytes; in UTF-16 and UTF-32 it is counted as if they were UTF-8."""
 
 
 def _is_cut(row: sa.Row[Any]) -> bool:
@@ -103,10 +106,12 @@ def _is_cut(row: sa.Row[Any]) -> bool:
 
 def _whole(row: sa.Row[Any]) -> str:
     """The command that prints the record as it lies in its file; nothing where it is shown whole already."""
-    if not _is_cut(row) or row.compression not in READERS or row.format not in BY_OFFSET:
+    if not _is_cut(row) or row.compression not in READERS or row.format not in BY_OFFSET or "://" in row.uri:
         return ""
     reader = f"{READERS[row.compression]} {shlex.quote(row.uri)}"
-    return f"{reader} | tail -c +{row.byte_offset + 1} | head -c {row.raw_bytes}"
+    wide = (row.encoding or "").startswith(("utf-16", "utf-32"))
+    as_counted = f"{reader} | iconv -f {row.encoding} -t utf-8" if wide else reader
+    return f"{as_counted} | tail -c +{row.byte_offset + 1} | head -c {row.raw_bytes}"
 
 
 def rules() -> list[str]:
