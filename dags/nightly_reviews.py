@@ -37,9 +37,9 @@ import pendulum
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, get_current_context, task
 from airflow.sdk.bases.sensor import PokeReturnValue
 from sentiment import settings
+from sentiment.orchestration import params
 from sentiment.orchestration.airflow_side import TASK_DEFAULTS, night_of, note_failure, use_connections
 from sentiment.orchestration.night_tasks import after_find_dump
-from sentiment.quality.batch import BatchRule
 
 SETTINGS = settings.load()
 
@@ -57,32 +57,15 @@ PARAMS = {
         pattern=r"^[^\u0000-\u001f]+$",
         description="file, folder or glob; empty: the place in SENTIMENT_DUMPS",
     ),
-    "profile": Param(
-        None,
-        type=["null", "string"],
-        pattern=r"^[a-z][a-z0-9_-]{0,30}$",
-        description="`sentiment source list`; empty: the source profile that fits best",
-    ),
-    "encoding": Param(
-        None,
-        type=["null", "string"],
-        pattern=r"^[a-z0-9-]{3,20}$",
-        description="the dump's encoding, like windows-1252, where it is not UTF-8",
-    ),
+    "profile": params.profile("`sentiment source list`; empty: the source profile that fits best"),
+    "encoding": params.encoding("the dump's encoding, like windows-1252, where it is not UTF-8"),
     "model": Param(
         SETTINGS.model, type="string", pattern=r"^[A-Za-z0-9][\w.-]{0,99}$", description="`sentiment model list`"
     ),
     "sentences": Param(False, type="boolean", description="score each sentence as well: table sentence_sentiment"),
     "dry_run": Param(False, type="boolean", description="do everything but publish"),
     "supersede": Param(False, type="boolean", description="replace a night that another dump has published"),
-    "allow": Param(
-        [],
-        type="array",
-        items={"type": "string", "enum": [*BatchRule]},
-        examples=[*BatchRule],
-        uniqueItems=True,
-        description="rules for the whole batch that may be broken this once; needs a reason",
-    ),
+    "allow": params.allow("rules for the whole batch that may be broken this once; needs a reason"),
     "reason": Param(
         None,
         type=["null", "string"],

@@ -36,9 +36,9 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import Param, dag, get_current_context, task
+from sentiment.orchestration import params
 from sentiment.orchestration.airflow_side import TASK_DEFAULTS, note_failure, use_connections
 from sentiment.orchestration.night_tasks import after_find_dump
-from sentiment.quality.batch import BatchRule
 
 PARAMS = {
     "run_id": Param(
@@ -49,26 +49,9 @@ PARAMS = {
     "reason": Param(
         None, type=["null", "string"], minLength=1, maxLength=500, description="what was mended; needed to run it"
     ),
-    "profile": Param(
-        None,
-        type=["null", "string"],
-        pattern=r"^[a-z][a-z0-9_-]{0,30}$",
-        description="read the dump by this source profile; empty: as the night was asked to",
-    ),
-    "encoding": Param(
-        None,
-        type=["null", "string"],
-        pattern=r"^[a-z0-9-]{3,20}$",
-        description="read the dump in this encoding; empty: as the night was asked to",
-    ),
-    "allow": Param(
-        [],
-        type="array",
-        items={"type": "string", "enum": [*BatchRule]},
-        examples=[*BatchRule],
-        uniqueItems=True,
-        description="rules for the whole batch that may be broken, beside those that the night was allowed",
-    ),
+    "profile": params.profile("read the dump by this source profile; empty: as the night was asked to"),
+    "encoding": params.encoding("read the dump in this encoding; empty: as the night was asked to"),
+    "allow": params.allow("rules for the whole batch that may be broken, beside those that the night was allowed"),
     "dry_run": Param(True, type="boolean", description="only tell what would be run again; off: run and replace"),
 }
 

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
         le=1,
         description="records, and accepted reviews, as a share of recent nights' median: below it a night stops",
     )
+    min_full_share: float = Field(
+        0.9, ge=0, le=1, description="the same of records, where a source profile's dumps list everything again"
+    )
     max_night_share: float = Field(5.0, ge=1, description="the same: above it a night stops")
     uncertain_low: float = Field(0.35, ge=0, le=1, description="p_positive from here is uncertain")
     uncertain_high: float = Field(0.65, ge=0, le=1, description="p_positive up to here is uncertain")

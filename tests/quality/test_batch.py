@@ -94,6 +94,11 @@ def test_bounds_need_three_nights_and_follow_their_median(tmp_path: Path) -> Non
     assert batch.bounds([10, 49, 1000], config) == (None, None)
 
 
+def test_a_full_listing_hardly_shrinks(tmp_path: Path) -> None:
+    config = Settings(home=tmp_path, min_night_share=0.2, max_night_share=5)
+    assert batch.bounds([1000] * 3, config, is_full=True) == (900, 5000)
+
+
 @pytest.fixture
 def source(ready: object) -> Iterator[str]:
     name = f"batch_{uuid4().hex[:8]}"

@@ -107,7 +107,8 @@ def _arrival(dump: Dump) -> batch.Arrival:
     found = tuple(dict.fromkeys(name for layout in dump.layouts for name in layout.columns))
     names = (dump.uri, *(file.uri for file in dump.files))
     n_records = sum(file.n_records for file in dump.files)
-    return batch.Arrival(names, n_records, batch.Schema(found, dump.profile.chosen(found)), dump.manifest_night)
+    schema = batch.Schema(found, dump.profile.chosen(found))
+    return batch.Arrival(names, n_records, schema, dump.manifest_night, dump.profile.listing == "full")
 
 
 def _check_received(dump_id: str, key: str) -> None:
@@ -196,7 +197,8 @@ def summary(run_id: str, nothing_new: bool = False, dry_run: bool = False) -> st
     words += "".join(f". {told}" for told in batch.told(run_id))
     if dry_run:
         return f"{words}. Dry run: nothing was published."
-    words += f", {n['published']:,} published, {share_words(run_id)} of them positive. Drift: {drift_words(run_id)}."
+    words += f", {n['published']:,} published ({novelty_words(run_id)}), {share_words(run_id)} of them positive."
+    words += f" Drift: {drift_words(run_id)}."
     return f"{words} {requeue_words(run)}" if run.requeue_of else words
 
 
@@ -206,6 +208,14 @@ def requeue_words(run: ledger.Run) -> str:
 
     passed, total = quarantine.taken(str(run.requeue_of), run.run_id)
     return f"{passed:,} of the {total:,} requeued records passed; {total - passed:,} are refused again."
+
+
+def novelty_words(run_id: str) -> str:
+    """How much of what a run published was new, like `1,780 new, 20 changed, 180 known`."""
+    query = "SELECT novelty, count(*) AS n FROM sentiment.night_review WHERE run_id = :run_id GROUP BY novelty"
+    with transaction() as c:
+        counted = {row.novelty: row.n for row in c.execute(sa.text(query), {"run_id": run_id})}
+    return ", ".join(f"{counted.get(novelty, 0):,} {novelty}" for novelty in ("new", "changed", "known"))
 
 
 def share_words(run_id: str) -> str:

@@ -61,6 +61,8 @@ class Arrival:
     n_records: int
     schema: Schema
     manifest_date: date | None = None
+    is_full: bool = False
+    """Whether it lists every review there is, so that it hardly ever shrinks."""
 
     def dates(self) -> dict[str, date]:
         """What its names and its manifest date it, by where they do."""
@@ -88,7 +90,7 @@ def on_arrival(run: ledger.Run, arrival: Arrival, config: Settings) -> tuple[Bro
     """Judge what the files alone tell: what is broken, and what the step's detail keeps for later nights."""
     before = _schema_of_the_night_before(run)
     told, gone = schema_change(before, arrival.schema) if before else ([], [])
-    low, high = bounds(_recent(run, "rows_read"), config)
+    low, high = bounds(_recent(run, "rows_read"), config, arrival.is_full)
     broken = {
         BatchRule.dump_date: dated_otherwise(arrival.dates(), run.night),
         BatchRule.same_dump: _published_before(run),
@@ -174,12 +176,13 @@ def _use(name: str, used: Mapping[str, str]) -> str:
     return f" ({used[name]})" if name in used else " (not used)"
 
 
-def bounds(recent: Sequence[int], config: Settings) -> tuple[int | None, int | None]:
+def bounds(recent: Sequence[int], config: Settings, is_full: bool = False) -> tuple[int | None, int | None]:
     """Least and most rows of a night by the median of recent ones; none where those, or their rows, are too few."""
     usual = statistics.median(recent) if len(recent) >= MIN_RECENT_NIGHTS else 0
     if usual < MIN_USUAL_ROWS:
         return None, None
-    return round(config.min_night_share * usual), round(config.max_night_share * usual)
+    least = config.min_full_share if is_full else config.min_night_share
+    return round(least * usual), round(config.max_night_share * usual)
 
 
 def row_count(what: str, n: int, low: int | None, high: int | None) -> str:
