@@ -66,7 +66,9 @@ def _one_night(
         step.detail["baseline"] = publishing.newest_publication(run.source)
         accepted = _accepted(session, run, step, lake)
         reuse.fill(accepted, lake, model, step, lambda texts: network.score(texts, pipeline, model))
-        part = score.keep(accepted.join(reuse.cached(lake, model, accepted), "text_hash"), run, step, lake)
+        scores = reuse.cached(lake, model, accepted)
+        told = score.with_sentences(accepted.join(scores, "text_hash"), None, scores)
+        part = score.keep(told, run, step, lake)
         sung = [canary.Said(**each) for each in said]  # type: ignore[arg-type]
         step.detail["canary"] = canary.check(model.model_id, registry.canary_fingerprint(model), run.run_id, sung)
         staging, key = publish.staged(run, step), run_key(run.night, run.run_id)

@@ -35,7 +35,7 @@ def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) ->
     scores = reuse.cached(lake, model, texts)
     said = accepted.join(scores, "text_hash").join(_known(spark, run), "review_id", "left")
     told = said.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash")
-    keep(_with_sentences(told, split, scores), run, step, lake)
+    keep(with_sentences(told, split, scores), run, step, lake)
 
 
 def keep(whole: DataFrame, run: ledger.Run, step: ledger.Step, lake: Lake) -> Part:
@@ -61,7 +61,7 @@ def _texts(rows: DataFrame) -> DataFrame:
     return rows.select("text_hash", "text")
 
 
-def _with_sentences(scored: DataFrame, said: DataFrame | None, scores: DataFrame) -> DataFrame:
+def with_sentences(scored: DataFrame, said: DataFrame | None, scores: DataFrame) -> DataFrame:
     """Add `sentences`, JSON; null where the night did not ask."""
     if said is None:
         return scored.withColumn("sentences", F.lit(None).cast("string"))
