@@ -53,7 +53,6 @@ def test_a_new_network_opens_a_new_canary_and_says_so() -> None:
 
 def test_audit_stops_the_run_before_it_may_publish(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "_check_conservation", lambda _: None)
-    monkeypatch.setattr(steps, "_check_size", lambda _: None)
     monkeypatch.setattr(registry, "canary_fingerprint", lambda _: "audited")
     audited = scored_run("canary_a", FIRST)
     steps.audit(audited)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
-from sentiment.scoring.preparation import leaves_nothing, prepared
+from sentiment.scoring.preparation import CHUNK_END, leaves_nothing, prepared
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
 def test_nothing_is_left_exactly_where_prepared_text_is_empty(spark: SparkSession) -> None:
-    every = [chr(n) for n in range(0x30000) if not 0xD800 <= n < 0xE000]
+    every = [chr(n) for n in range(0x30000) if not 0xD800 <= n < 0xE000 and chr(n) != CHUNK_END]  # taken out before
     texts = spark.createDataFrame([(c,) for c in (*every, *map(" \t{}\u200b".format, every[:300]), "")], "text string")
     told = texts.select(leaves_nothing(F.col("text")).alias("told"), (prepared(F.col("text")) == "").alias("empty"))
     counted = {(row["told"], row["empty"]): row["count"] for row in told.groupBy("told", "empty").count().collect()}
