@@ -53,6 +53,7 @@ def test_every_task_has_a_timeout_and_spark_has_one_place(dag: DAG) -> None:
         ("dump", "a\nb"),
         ("model", "../secret"),
         ("dry_run", "yes"),
+        ("sentences", "yes"),
         ("supersede", 1),
         ("reason", "x" * 501),
     ],
