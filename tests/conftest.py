@@ -73,5 +73,5 @@ def night(ready: machine.Machine) -> date:
     config = settings.load()
     path = config.home / "dumps" / f"allocine-{NIGHT}.jsonl.gz"
     sample_dump.write(sample_dump.SampleDump(night=NIGHT, n_reviews=200, defect_share=0.05), path)
-    nightly.run({"dump": str(path), "night": NIGHT.isoformat()}, lambda _: None)
+    nightly.run({"dump": str(path), "night": NIGHT.isoformat(), "sentences": True}, lambda _: None)
     return NIGHT

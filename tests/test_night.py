@@ -84,6 +84,23 @@ def test_a_night_is_published_whole_and_counts_add_up(night: date) -> None:
     assert f"{n['published']} published" in words
 
 
+def test_the_night_asked_for_sentences_and_has_them(night: date) -> None:
+    """Every review has one at least, all of them hold its visible text, and one alone is scored as the review is."""
+    said = rows(
+        "SELECT r.text, v.label, v.p_positive, array_agg(s.sentence ORDER BY sentence_no) AS sentences, "
+        "min(s.label) AS label_of_one, min(s.score) AS score_of_one FROM sentiment.night_review n "
+        "JOIN sentiment.review r USING (review_id) JOIN sentiment.v_review_sentiment v USING (review_id) "
+        "LEFT JOIN sentiment.v_sentence_sentiment s USING (review_id) WHERE n.night = :night GROUP BY 1, 2, 3",
+        night=NIGHT,
+    )
+    assert all("".join("".join(row.sentences).split()) == "".join(row.text.split()) for row in said)
+    single = [row for row in said if len(row.sentences) == 1]
+    assert 0 < len(single) < len(said)
+    for row in single:
+        assert row.label_of_one == row.label
+        assert row.score_of_one == pytest.approx(max(row.p_positive, 1 - row.p_positive), abs=1e-6)
+
+
 def test_every_refused_record_says_why_with_its_bytes(night: date, dump: Path) -> None:
     import gzip
 

@@ -27,7 +27,7 @@ from sentiment.lake import Lake, Part, run_key
 from sentiment.orchestration import forgetting
 from sentiment.orchestration.maintenance import RUN_DATASETS
 from sentiment.quality import expectations, rules, split
-from sentiment.scoring import registry
+from sentiment.scoring import registry, sentences
 from sentiment.settings import Settings
 from sentiment.store import forgetting as store
 from sentiment.store.forgetting import Target
@@ -191,6 +191,19 @@ def test_a_killed_one_is_typed_again(scene: Scene, at: int, monkeypatch: pytest.
     assert scene.tables() == before
     forgetting.forget(mine, dry_run=False)
     assert_forgotten(scene, mine, before)
+
+
+def test_long_sentences_leave_the_score_cache_too(scene: Scene) -> None:
+    """They are scored as texts of their own; a short one may be anybody's."""
+    long = f"{TEXT} Revu depuis."
+    said = [long[slice(*span)] for span in sentences.spans(long)]
+    assert [len(sentence) >= store.LONG_CHARS for sentence in said] == [False, True, False]
+    files = [
+        scene.put("score_cache", "fingerprint=g", {"text_hash": [hash_of(sentence)]}, chunk=n)
+        for n, sentence in enumerate(said)
+    ]
+    forgetting.forget(scene.id_of("mine"), dry_run=False)
+    assert [scene.lake.exists(file) for file in files] == [True, False, True]
 
 
 def test_the_proof_finds_what_is_left_in_the_lake(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

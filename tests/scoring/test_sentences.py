@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sentiment.scoring import sentences
+from pyspark.sql import functions as F
+from sentiment import contract
+from sentiment.scoring import sentence_rows, sentences
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 CASES = {
     "titles": ["M. Dupont joue mal.", "Mme. Durand aussi.", "Le Dr. House est là."],
@@ -63,6 +71,24 @@ def test_offsets_are_those_of_the_untouched_text() -> None:
 def test_blank_texts_have_none() -> None:
     assert [sentences.spans(text) for text in ("", " \n\u00a0")] == [[], []]
     assert said("...") == ["..."]
+
+
+def test_sentences_of_reviews_and_what_is_told_of_them(spark: SparkSession) -> None:
+    """Spark counts characters as Python and Postgres do; what was not scored is left out."""
+    first = "De\u0301ja\u0300 vu 😀 ! \u0007Mal.\n👩‍👩‍👧 Nul…"
+    reviews = spark.createDataFrame([("a", first), ("b", "Mal.")], "review_id string, text string")
+    said = sentence_rows.of_reviews(reviews)
+    found = {(r["review_id"], r["sentence_no"]): r for r in said.collect()}
+    assert [found["a", n]["text"] for n in (1, 2, 3)] == ["De\u0301ja\u0300 vu 😀 !", "\u0007Mal.", "👩‍👩‍👧 Nul…"]
+    for row in found.values():
+        whole = first if row["review_id"] == "a" else "Mal."
+        assert row["text"] == whole[row["begin_char"] : row["end_char"]]
+        assert row["text_hash"] == contract.nfc_sha256(row["text"])
+    scores = said.select("text_hash", F.lit("neg").alias("label"), F.lit(0.75).alias("score")).distinct()
+    scores = scores.where(F.col("text_hash") != found["a", 2]["text_hash"])
+    told = {r["review_id"]: json.loads(r["sentences"]) for r in sentence_rows.told(said, scores).collect()}
+    assert [one["sentence_no"] for one in told["a"]] == [1, 3]
+    assert told["b"] == [{"sentence_no": 1, "begin_char": 0, "end_char": 4, "label": "neg", "score": 0.75}]
 
 
 SNIPPETS = st.one_of(

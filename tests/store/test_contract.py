@@ -41,6 +41,19 @@ sentiment.v_review_sentiment
   last_night           date
   run_id               text
 
+sentiment.v_sentence_sentiment
+  review_id            text
+  sentence_no          smallint
+  source               text
+  item_id              text
+  item_title           text
+  sentence             text
+  label                text
+  score                double precision
+  begin_char           integer
+  end_char             integer
+  model_id             text
+
 sentiment.v_daily_sentiment
   night                date
   source               text

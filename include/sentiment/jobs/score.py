@@ -13,7 +13,7 @@ from sentiment import contract, database, ledger, settings
 from sentiment.drift import profile
 from sentiment.jobs.entry import main
 from sentiment.lake import Lake, Part, run_key
-from sentiment.scoring import network, registry, reuse, sentences
+from sentiment.scoring import network, registry, reuse, sentence_rows
 from sentiment.store import publishing
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) ->
     pipeline = network.load(spark, model, config.home / "models-shielded")
     step.detail["canary"] = canary_said(spark, pipeline, model)
     asked = ledger.done(run.run_id, "find_dump").detail.get("sentences", False)
-    split = sentences.of_reviews(accepted) if asked else None
+    split = sentence_rows.of_reviews(accepted) if asked else None
     texts = _texts(accepted) if split is None else _texts(accepted).unionByName(_texts(split))
     reuse.fill(texts, lake, model, step, lambda texts: network.score(texts, pipeline, model))
     scores = reuse.cached(lake, model, texts)
@@ -65,7 +65,7 @@ def with_sentences(scored: DataFrame, said: DataFrame | None, scores: DataFrame)
     """Add `sentences`, JSON; null where the night did not ask."""
     if said is None:
         return scored.withColumn("sentences", F.lit(None).cast("string"))
-    return scored.join(sentences.told(said, scores), "review_id", "left")
+    return scored.join(sentence_rows.told(said, scores), "review_id", "left")
 
 
 def _known(spark: SparkSession, run: ledger.Run) -> DataFrame:
