@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SOUND = [{"id": f"sound-{n}", "review": f"Un film sobre et juste, vu {n} fois sans ennui."} for n in range(150)]
 TWICE = SOUND[7]
+HALF_PAIR = b'{"review": "Un film \\ud83d coup\u00e9"}'
 MET = {"readable", "text_present", "text_french", "text_not_markup", "no_nul", "no_lone_surrogate", "not_mojibake"}
 """Rules that generated records must have met, or the test looks at less than it should."""
 
@@ -88,7 +89,7 @@ def generated(n: int) -> list[bytes]:
 
 
 def test_records_in_are_accepted_quarantined_or_duplicate(spark: SparkSession, tmp_path: Path) -> None:
-    whole = [*(json.dumps(r).encode() for r in (*SOUND, TWICE)), *generated(1000)]
+    whole = [*(json.dumps(r).encode() for r in (*SOUND, TWICE)), HALF_PAIR, *generated(1000)]
     dump = tmp_path / "dump.jsonl"
     dump.write_bytes(b"\n".join(whole))
     accepted, refused, again, n_read = through(spark, dump, Settings(home=tmp_path))

@@ -135,9 +135,6 @@ def kill(phase: str, seed: int) -> Words:
 
 def kill_whole(spark: SparkSession, phase: str, seeds: range) -> Words:
     """Kill the real night at a phase, on one Spark session, and run it again or go on with the step it was in."""
-    from sentiment.scoring import reuse
-
-    reuse.CHUNK_TEXTS = 10
     number, found = SPARK_PHASES.index(phase), Words()
     attempts = {
         seed: Attempt(f"night_{number}_{seed}", nights.FIRST, nights.dump(nights.FIRST, seed + 1000 * number))
@@ -145,11 +142,23 @@ def kill_whole(spark: SparkSession, phase: str, seeds: range) -> Words:
     }
     texts = {r.text for a in attempts.values() for r in oracle.read(a.dump, a.source, a.night).accepted}
     said = nights.scores(spark, texts)
-    for seed, attempt in attempts.items():
-        found += killed_at(phase, _own_thread(lambda attempt=attempt: nights.run_whole(spark, attempt)))  # type: ignore[misc]
-        nights.run_whole(spark, attempt, resume=seed % 2 == 0)
-        found += expected_after(Scene([], attempt), said.__getitem__, whole=True).violations()
+    with _small_chunks():
+        for seed, attempt in attempts.items():
+            found += killed_at(phase, _own_thread(lambda attempt=attempt: nights.run_whole(spark, attempt)))  # type: ignore[misc]
+            nights.run_whole(spark, attempt, resume=seed % 2 == 0)
+            found += expected_after(Scene([], attempt), said.__getitem__, whole=True).violations()
     return found
+
+
+@contextmanager
+def _small_chunks() -> Iterator[None]:
+    from sentiment.scoring import reuse
+
+    kept, reuse.CHUNK_TEXTS = reuse.CHUNK_TEXTS, 10
+    try:
+        yield
+    finally:
+        reuse.CHUNK_TEXTS = kept
 
 
 def _own_thread(work: Callable[[], None]) -> Callable[[], None]:
