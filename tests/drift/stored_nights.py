@@ -31,7 +31,7 @@ def put(stream: Stream, first: date, audience: Audience, nights: Nights) -> list
     films = [row for no, night in enumerate(dates) for row in _films(stream, night, nights, no)]
     with transaction() as c:
         c.execute(sa.text("INSERT INTO sentiment.model (model_id, name, language, engine, fingerprint, labels, "
-                          "source_uri, spark_nlp_version) VALUES (:m, :m, 'fr', 'onnx', 'f', '{neg,pos}', 'u', '5') "
+                          "source_uri, spark_nlp_version) VALUES (:m, :m, 'fr', 'onnx', :m, '{neg,pos}', 'u', '5') "
                           "ON CONFLICT DO NOTHING"), {"m": stream.model_id})  # fmt: skip
         c.execute(sa.text(PROFILE), profiles)
         c.execute(sa.text(FILM), films)
