@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,8 @@ from sentiment.errors import ParameterError
 from sentiment.scoring.chunks import CHUNK_RULE, MAX_WORDPIECES
 from sentiment.scoring.preparation import PREPARATION_VERSION
 from sentiment.settings import Settings
+
+log = logging.getLogger(__name__)
 
 BUNDLED = Path(__file__).parent / "bundled"
 CANARY = BUNDLED / "canary.jsonl"
@@ -61,11 +64,16 @@ def read(model_id: str, folder: Path) -> Model:
     return Model(model_id, folder, labels, _fingerprint(folder))
 
 
-def _fingerprint(folder: Path) -> str:
+RULES = f"{MAX_WORDPIECES} {CHUNK_RULE} {PREPARATION_VERSION}"
+EARLIER_RULES = ("512 cut-at-512 1",)
+"""What `RULES` was in earlier editions of this code."""
+
+
+def _fingerprint(folder: Path, rules: str = RULES) -> str:
     digest = hashlib.sha256()
     for name in ("model.onnx", "assets/vocab.txt", "assets/labels.txt"):
         digest.update(hashlib.sha256((folder / name).read_bytes()).digest())
-    digest.update(f"{MAX_WORDPIECES} {CHUNK_RULE} {PREPARATION_VERSION}".encode())
+    digest.update(rules.encode())
     return digest.hexdigest()
 
 
@@ -104,11 +112,23 @@ def register(model: Model) -> None:
             f"Model {model.model_id!r} is retired since {registered.retired_at:%Y-%m-%d}.",
             f"sentiment model retire --undo {model.model_id}",
         )
-    if registered.fingerprint != model.fingerprint:
+    if registered.fingerprint in {_fingerprint(model.folder, rules) for rules in EARLIER_RULES}:
+        _renew(model)
+    elif registered.fingerprint != model.fingerprint:
         raise ParameterError(
             f"The files of model {model.model_id!r} changed since it was registered "
             f"({registered.fingerprint[:12]} then, {model.fingerprint[:12]} now).",
             "add the changed network under another name",
+        )
+
+
+def _renew(model: Model) -> None:
+    """The same files, fed by newer rules: its texts are scored anew, and a new canary opens."""
+    log.warning("%s is fed by newer rules than when it was registered: its texts are scored anew", model.model_id)
+    with transaction() as c:
+        c.execute(
+            sa.text("UPDATE sentiment.model SET fingerprint = :fingerprint WHERE model_id = :model_id"),
+            {"model_id": model.model_id, "fingerprint": model.fingerprint},
         )
 
 
