@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from sentiment import ledger, settings
+import sqlalchemy as sa
+from sentiment import database, ledger, settings
 from sentiment.drift import canary
 from sentiment.drift.canary import Said
 from sentiment.errors import CanaryMovedError, ParameterError
@@ -153,6 +154,17 @@ def test_a_changed_model_file_is_refused_by_its_fingerprint(model: Model, tmp_pa
     changed = Model(model.model_id, other, model.labels, registry._fingerprint(other))
     with pytest.raises(ParameterError, match="changed since it was registered"):
         registry.register(changed)
+
+
+def test_a_model_fed_by_newer_rules_is_the_same_model(model: Model) -> None:
+    registry.register(model)
+    with database.transaction() as c:
+        earlier = {"m": model.model_id, "f": registry._fingerprint(model.folder, registry.EARLIER_RULES[0])}
+        c.execute(sa.text("UPDATE sentiment.model SET fingerprint = :f WHERE model_id = :m"), earlier)
+    registry.register(model)
+    with database.transaction() as c:
+        query = sa.text("SELECT fingerprint FROM sentiment.model WHERE model_id = :m")
+        assert c.execute(query, earlier).scalar_one() == model.fingerprint != earlier["f"]
 
 
 def rounded_to_int8(file: bytearray) -> bytes:

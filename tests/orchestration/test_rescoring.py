@@ -85,7 +85,7 @@ def test_nights_by_another_model_side_by_side(
             rescore.work(spark, REQUEST, lake)
     assert rescoring.failure(MODEL, began) == ("InfrastructureError", "the server is away", "")
     assert [found.night for found in rescoring.pending(REQUEST)] == [NIGHTS[0]]
-    with pytest.raises(ParameterError, match=r"has not scored \d+ reviews and \d+ nights that demo-fr"):
+    with pytest.raises(ParameterError, match=r"has not scored [\d,]+ reviews and [\d,]+ nights that demo-fr"):
         rescoring.use(MODEL)
 
     assert rescore.work(spark, REQUEST, lake) == 1
