@@ -112,9 +112,11 @@ def register(model: Model) -> None:
             f"Model {model.model_id!r} is retired since {registered.retired_at:%Y-%m-%d}.",
             f"sentiment model retire --undo {model.model_id}",
         )
+    if registered.fingerprint == model.fingerprint:
+        return
     if registered.fingerprint in {_fingerprint(model.folder, rules) for rules in EARLIER_RULES}:
         _renew(model)
-    elif registered.fingerprint != model.fingerprint:
+    else:
         raise ParameterError(
             f"The files of model {model.model_id!r} changed since it was registered "
             f"({registered.fingerprint[:12]} then, {model.fingerprint[:12]} now).",
