@@ -224,8 +224,11 @@ def test_a_manifest_names_the_night_and_is_no_part(tmp_path: Path) -> None:
     dump, rows = take(folder, tmp_path)
     assert (dump.manifest_night, len(dump.files), len(rows)) == (date(2026, 11, 22), 1, 1)
     written(folder / "manifest.json", b"[]")
+    written(folder / "b.jsonl", GOOD)
+    before = sorted((tmp_path / "lake").rglob("*"))
     with pytest.raises(DumpRefusedError, match="names no night"):
         take(folder, tmp_path)
+    assert sorted((tmp_path / "lake").rglob("*")) == before
 
 
 def test_folder_is_one_dump_whatever_its_files_are_called(tmp_path: Path) -> None:

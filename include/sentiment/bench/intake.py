@@ -70,9 +70,8 @@ GX = "Great Expectations' pages"
 
 def dump(path: Path, rows: int) -> Path:
     """Made-up French reviews as JSON lines: the first 20,000 are written, the others are these under other ids."""
-    first = path.with_suffix(".first")
-    sample_dump.write(sample_dump.SampleDump(FIRST_NIGHT, min(rows, MADE_UP)), first.with_suffix(".jsonl"))
-    lines = first.with_suffix(".jsonl").read_bytes().splitlines(keepends=True)
+    sample_dump.write(sample_dump.SampleDump(FIRST_NIGHT, min(rows, MADE_UP)), path)
+    lines = path.read_bytes().splitlines(keepends=True)
     with path.open("wb") as out:
         for number in range(rows):
             line = lines[number % len(lines)]

@@ -20,6 +20,11 @@ class Encoding:
     java: str
     wide: bool = False
 
+    @property
+    def of_records(self) -> str:
+        """Python's name for the encoding that records are in once they are read."""
+        return "utf-8" if self.wide else self.python
+
 
 UTF8 = Encoding("utf-8", "utf-8", "UTF-8")
 ENCODINGS = {
@@ -40,6 +45,8 @@ ENCODINGS = {
 """Those French text is found in. Each but the wide ones leaves line ends and quotes where ASCII has them."""
 
 ISOLATED = [e.python for e in ENCODINGS.values() if not e.wide and e is not UTF8]
+BY_PYTHON = {e.python.replace("-", "_"): e.name for e in ENCODINGS.values()}
+"""The detector's names, which are Python's, and ours."""
 SIGNS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -72,8 +79,7 @@ class Suggestion:
         from charset_normalizer import from_bytes
 
         best = from_bytes(raw, cp_isolation=ISOLATED, threshold=1.0).best()
-        by_python = {e.python.replace("-", "_"): e.name for e in ENCODINGS.values()}
-        self._votes[by_python.get(best.encoding if best else "", "none")] += 1
+        self._votes[BY_PYTHON.get(best.encoding if best else "", "none")] += 1
 
     @property
     def best(self) -> str | None:

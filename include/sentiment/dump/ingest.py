@@ -13,6 +13,7 @@ from sentiment.dump import values
 from sentiment.dump.encoding import named
 from sentiment.dump.profiles import COLUMNS, Profile
 from sentiment.dump.receive import JSON_FORMATS, Layout
+from sentiment.dump.records import OF_ENCODING
 
 CORRUPT = "_corrupt"
 PLACE = (
@@ -98,7 +99,7 @@ def _with_suggestions(rows: DataFrame, suggested: dict[int, str]) -> DataFrame:
         return rows
     by_file = F.create_map(*(F.lit(each) for pair in suggested.items() for each in pair))
     said = F.concat("problem_detail", F.lit("; it may be "), by_file[F.col("file_no")])
-    badly = F.col("problem").isin("not_utf8", "not_in_encoding")
+    badly = F.col("problem").isin(*OF_ENCODING)
     return rows.withColumn("problem_detail", F.coalesce(F.when(badly, said), "problem_detail"))
 
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from itertools import chain, islice
 from pathlib import Path
@@ -21,7 +21,7 @@ from sentiment.dump import parquet, profiles, records
 from sentiment.dump.encoding import ENCODINGS, UTF8, Encoding, Suggestion, named, wide_sign
 from sentiment.dump.locate import locate, manifest_night
 from sentiment.dump.profiles import Profile
-from sentiment.dump.records import MAX_COLUMNS, Record
+from sentiment.dump.records import MAX_COLUMNS, OF_ENCODING, Record
 from sentiment.dump.stream import DumpStream
 from sentiment.errors import DumpRefusedError, DumpUnreadableError
 from sentiment.lake import Lake, Part
@@ -75,10 +75,20 @@ class Dump:
     key: str
     manifest_night: date | None
 
-    def mapping_words(self) -> str:
-        """Which column was taken for what, in words."""
-        seen = dict.fromkeys(name for layout in self.layouts for name in layout.columns)
-        return ", ".join(f"{theirs} as {ours}" for ours, theirs in self.profile.chosen(seen).items())
+    @property
+    def columns(self) -> list[str]:
+        """Columns of all its files."""
+        return _columns(self.layouts)
+
+    @property
+    def mapped(self) -> dict[str, str]:
+        """Which of them each column of the contract is read from."""
+        return self.profile.chosen(self.columns)
+
+    @property
+    def n_records(self) -> int:
+        """Records of all its files."""
+        return sum(file.n_records for file in self.files)
 
     def detail(self) -> dict[str, Any]:
         """What `find_dump` writes down for the steps behind it."""
@@ -112,6 +122,7 @@ def receive(uri: str, config: Settings, lake: Lake, reading: Reading = Reading()
     candidates, encoding = readable_as(reading, config)
     attempt = f"received/attempt={uuid4().hex}"
     paths = locate(uri)
+    dated = manifest_night(paths)
     taking = _Taking(config, lake, attempt, encoding, candidates)
     taken = [taking.take(n, path) for n, path in enumerate(paths)]
     files, layouts = [f for f, _ in taken], [layout for _, layout in taken]
@@ -122,7 +133,7 @@ def receive(uri: str, config: Settings, lake: Lake, reading: Reading = Reading()
         lake.filesystem.delete_dir(lake.local(attempt))
     else:
         lake.commit("received", key, 0, Part(lake.list_files(attempt), sum(f.n_records for f in files), ""))
-    return Dump(dump_id, uri, files, layouts, profile, key, manifest_night(paths))
+    return Dump(dump_id, uri, files, layouts, profile, key, dated)
 
 
 def received_before(
@@ -148,10 +159,13 @@ def readable_as(reading: Reading, config: Settings) -> tuple[list[Profile], Enco
     return list(profiles.known(config.sources).values()), named(reading.encoding or UTF8.name)
 
 
+def _columns(layouts: list[Layout]) -> list[str]:
+    return list(dict.fromkeys(name for layout in layouts for name in layout.columns))
+
+
 def _one_profile(layouts: list[Layout], candidates: list[Profile], source: str, uri: str) -> Profile:
     """The profile for the whole dump; every file must have the text's column by it."""
-    columns = list(dict.fromkeys(name for layout in layouts for name in layout.columns))
-    profile = profiles.best_fitting(columns, candidates, source, uri)
+    profile = profiles.best_fitting(_columns(layouts), candidates, source, uri)
     for layout in layouts:
         if "text" not in profile.chosen(layout.columns):
             raise profiles.no_text(layout.columns, [profile], f"a {layout.format} file of {uri}")
@@ -177,7 +191,7 @@ class _Taking:
         if n_records == 0:
             raise DumpUnreadableError(f"{path} has a header and no record.", f"head -c 300 {path}")
         n_bytes, sha256 = stream.finish()
-        layout = Layout(**{**asdict(layout), "suggested_encoding": suggestion.best})
+        layout = replace(layout, suggested_encoding=suggestion.best)
         uri = str(path) if "://" in str(path) else str(path.resolve())
         return DumpFile(file_no, uri, sha256, name, stream.compression, n_bytes, n_records), layout
 
@@ -238,7 +252,7 @@ def opened(stream: DumpStream, name: str) -> tuple[Layout, Iterator[Record]]:
 def _keys(record: Record, encoding: Encoding) -> list[str]:
     if record.problem:
         return []
-    return list(json.loads(record.raw.decode("utf-8" if encoding.wide else encoding.python)))
+    return list(json.loads(record.raw.decode(encoding.of_records)))
 
 
 def _bounded(layout: Layout, path: Path) -> Layout:
@@ -256,7 +270,7 @@ def _csv_layout(stream: DumpStream) -> Layout:
     path = stream.path
     header = next((raw for _, raw, _, _ in stream.lines() if raw.strip()), b"")
     try:
-        text = header.decode("utf-8" if stream.encoding.wide else stream.encoding.python)
+        text = header.decode(stream.encoding.of_records)
     except UnicodeDecodeError as error:
         raise DumpRefusedError(
             f"{path}: the header is not {stream.encoding.name} ({error}).",
@@ -273,7 +287,7 @@ def _csv_layout(stream: DumpStream) -> Layout:
 
 def _looked_at(found: Iterator[Record], suggestion: Suggestion) -> Iterator[Record]:
     for record in found:
-        if record.problem in {"not_utf8", "not_in_encoding"}:
+        if record.problem in OF_ENCODING:
             suggestion.look(record.raw)
         yield record
 

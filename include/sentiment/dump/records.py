@@ -42,6 +42,8 @@ class Cut(NamedTuple):
     problem_detail: str | None = None
 
 
+OF_ENCODING = ("not_utf8", "not_in_encoding")
+"""Problems of records that are not in the encoding they are read in."""
 Line = tuple[int, bytes, int, str | None]
 """What DumpStream.lines yields."""
 
@@ -66,7 +68,7 @@ def _problem(raw: bytes, stream: DumpStream, is_json: bool) -> tuple[str | None,
     """(problem, detail), both None for a record that can be read. Spark's JSON reader takes what follows the first
     object of a line for nothing, so that a record could be lost: here it is told."""
     try:
-        text = raw.decode(stream.encoding.python if not stream.encoding.wide else "utf-8")
+        text = raw.decode(stream.encoding.of_records)
     except UnicodeDecodeError as error:
         problem = "not_utf8" if stream.encoding is UTF8 else "not_in_encoding"
         return problem, f"byte {error.start + 1} of the record is no {stream.encoding.name}"

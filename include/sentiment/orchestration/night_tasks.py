@@ -17,7 +17,7 @@ PUBLISHED = Asset("sentiment_night", uri="sentiment://published/night")
 
 @task(execution_timeout=timedelta(minutes=10))
 def audit(found: dict[str, Any]) -> None:
-    """Counts add up, the canary sings as before, the night is not absurdly small."""
+    """Counts add up, the canary sings as before."""
     from sentiment.orchestration import steps
 
     use_connections()

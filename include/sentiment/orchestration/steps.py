@@ -93,8 +93,9 @@ def begin(run: ledger.Run, dump: Dump, reading: Reading, allow: Collection[str],
     with ledger.step(run.run_id, "find_dump") as step:
         _check_received(dump.dump_id, dump.key)
         step.detail = dump.detail() | {"allow": sorted(allow), "asked": asdict(reading), "sentences": sentences}
-        log.info("read by the source profile %s: %s", dump.profile.name, dump.mapping_words())
-        step.counts["read"] = sum(f.n_records for f in dump.files)
+        mapping = ", ".join(f"{theirs} as {ours}" for ours, theirs in dump.mapped.items())
+        log.info("read by the source profile %s: %s", dump.profile.name, mapping)
+        step.counts["read"] = dump.n_records
         broken, kept = batch.on_arrival(run, _arrival(dump), settings.load())
         step.detail |= kept
         step.detail["allowed"] = batch.stop_unless_allowed(run, broken, allow)
@@ -104,11 +105,9 @@ def begin(run: ledger.Run, dump: Dump, reading: Reading, allow: Collection[str],
 
 
 def _arrival(dump: Dump) -> batch.Arrival:
-    found = tuple(dict.fromkeys(name for layout in dump.layouts for name in layout.columns))
     names = (dump.uri, *(file.uri for file in dump.files))
-    n_records = sum(file.n_records for file in dump.files)
-    schema = batch.Schema(found, dump.profile.chosen(found))
-    return batch.Arrival(names, n_records, schema, dump.manifest_night, dump.profile.listing == "full")
+    schema = batch.Schema(tuple(dump.columns), dump.mapped)
+    return batch.Arrival(names, dump.n_records, schema, dump.manifest_night, dump.profile.listing == "full")
 
 
 def _check_received(dump_id: str, key: str) -> None:
