@@ -47,9 +47,7 @@ PARAMS = {
     "night": Param(
         None, type=["null", "string"], format="date", description="Paris date of the night; empty: the day that ended"
     ),
-    "source": Param(
-        SETTINGS.source, type="string", pattern=r"^[a-z][a-z0-9_]{0,30}$", description="where the reviews come from"
-    ),
+    "source": params.source(),
     "dump": Param(
         None,
         type=["null", "string"],
@@ -59,9 +57,7 @@ PARAMS = {
     ),
     "profile": params.profile("`sentiment source list`; empty: the source profile that fits best"),
     "encoding": params.encoding("the dump's encoding, like windows-1252, where it is not UTF-8"),
-    "model": Param(
-        SETTINGS.model, type="string", pattern=r"^[A-Za-z0-9][\w.-]{0,99}$", description="`sentiment model list`"
-    ),
+    "model": params.model(),
     "sentences": Param(False, type="boolean", description="score each sentence as well: table sentence_sentiment"),
     "dry_run": Param(False, type="boolean", description="do everything but publish"),
     "supersede": Param(False, type="boolean", description="replace a night that another dump has published"),

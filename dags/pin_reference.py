@@ -24,19 +24,14 @@ from datetime import date, timedelta
 
 import pendulum
 from airflow.sdk import Param, dag, get_current_context, task
-from sentiment import settings
+from sentiment.orchestration import params
 from sentiment.orchestration.airflow_side import TASK_DEFAULTS, use_connections
 
-SETTINGS = settings.load()
 PARAMS = {
     "first": Param(type="string", format="date", description="first night of the range, Paris date"),
     "last": Param(type="string", format="date", description="last night of the range, Paris date"),
-    "source": Param(
-        SETTINGS.source, type="string", pattern=r"^[a-z][a-z0-9_]{0,30}$", description="where the reviews come from"
-    ),
-    "model": Param(
-        SETTINGS.model, type="string", pattern=r"^[A-Za-z0-9][\w.-]{0,99}$", description="`sentiment model list`"
-    ),
+    "source": params.source(),
+    "model": params.model(),
     "budget": Param(1.0, type="number", exclusiveMinimum=0, maximum=52, description="false alarms a year"),
 }
 
@@ -59,10 +54,10 @@ def pin_reference() -> None:
         from sentiment.drift.history import Stream
 
         use_connections()
-        params = get_current_context()["params"]
-        first, last = (date.fromisoformat(params[name]) for name in ("first", "last"))
-        stream = Stream(params["source"], params["model"])
-        return reference.pin(stream, first, last, float(params["budget"])).reference_id
+        asked = get_current_context()["params"]
+        first, last = (date.fromisoformat(asked[name]) for name in ("first", "last"))
+        stream = Stream(asked["source"], asked["model"])
+        return reference.pin(stream, first, last, float(asked["budget"])).reference_id
 
     pin()
 

@@ -32,19 +32,14 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import Param, dag, get_current_context, task
-from sentiment import settings
+from sentiment.orchestration import params
 from sentiment.orchestration.airflow_side import TASK_DEFAULTS, SparkRescore, use_connections
 
-SETTINGS = settings.load()
 PARAMS = {
-    "model": Param(
-        SETTINGS.model, type="string", pattern=r"^[A-Za-z0-9][\w.-]{0,99}$", description="`sentiment model list`"
-    ),
+    "model": params.model(),
     "first": Param(type="string", format="date", description="first night, a Paris date"),
     "last": Param(type="string", format="date", description="last night, a Paris date"),
-    "source": Param(
-        SETTINGS.source, type="string", pattern=r"^[a-z][a-z0-9_]{0,30}$", description="where the reviews come from"
-    ),
+    "source": params.source(),
 }
 
 

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_HOME = PROJECT_ROOT / ".local"
 EMBEDDED_ENV = "embedded.env"
+SOURCE_PATTERN, MODEL_PATTERN = r"^[a-z][a-z0-9_]{0,30}$", r"^[A-Za-z0-9][\w.-]{0,99}$"
 
 
 class Settings(BaseSettings):
@@ -45,9 +46,9 @@ class Settings(BaseSettings):
     data_docs: Path = Field(Path(""), description="folder of Great Expectations' pages; `<home>/data_docs`")
     dumps: str = Field("", description="where scheduled nights look, `{night}` is the date; `<home>/dumps/*{night}*`")
     dump_wait_minutes: int = Field(180, ge=0, description="how long a scheduled night waits for its dump")
-    source: str = Field("allocine", pattern=r"^[a-z][a-z0-9_]{0,30}$", description="default source")
+    source: str = Field("allocine", pattern=SOURCE_PATTERN, description="default source")
     sources: Path | None = Field(None, description="folder of your own source profiles, `<name>.toml`")
-    model: str = Field("demo-fr", pattern=r"^[A-Za-z0-9][\w.-]{0,99}$", description="default model")
+    model: str = Field("demo-fr", pattern=MODEL_PATTERN, description="default model")
 
     spark_master: str = Field("local[*]", description="`local[*]`, `spark://host:7077`, `yarn`, `k8s://…`")
     spark_driver_memory: str = Field("3g", description="memory of the driver (locally: of everything)")

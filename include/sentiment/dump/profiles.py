@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sentiment.dump.encoding import UTF8, Encoding, named
 from sentiment.errors import DumpRefusedError, ParameterError, SentimentError
 
+NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,30}$"
 BUNDLED = Path(__file__).parent / "sources"
 COLUMNS = (
     "own_id", "item_id", "item_type", "item_title", "author", "rating", "review_date", "title", "text", "polarity"
@@ -44,7 +45,7 @@ class Profile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$")
+    name: str = Field(pattern=NAME_PATTERN)
     about: str
     listing: Listing = Listing.incremental
     encoding: str = UTF8.name
