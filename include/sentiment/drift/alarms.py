@@ -62,7 +62,7 @@ def acknowledgements(c: sa.Connection, reference: Reference) -> dict[Key, list[A
     )
     found: dict[Key, list[Acknowledgement]] = {}
     for row in rows:
-        key = (row.slice_key, row.slice_value, row.column_name)
+        key = history.key_of(row)
         found.setdefault(key, []).append(Acknowledgement(key, row.night))
     return found
 
@@ -77,11 +77,11 @@ def open_before(c: sa.Connection, reference: Reference, night: date) -> dict[Key
         ),
         {**reference.stream.keys, "reference_id": reference.reference_id, "night": night},
     )
-    return {(r.slice_key, r.slice_value, r.column_name): _of_row(r) for r in rows}
+    return {history.key_of(row): _of_row(row) for row in rows}
 
 
 def _of_row(row: sa.Row[Any]) -> Alarm:
-    return Alarm((row.slice_key, row.slice_value, row.column_name), row.side, row.channel, row.began, row.opened)
+    return Alarm(history.key_of(row), row.side, row.channel, row.began, row.opened)
 
 
 def withdraw_from(c: sa.Connection, reference: Reference, first: date, last: date, still: Iterable[Alarm]) -> None:
@@ -112,7 +112,7 @@ def write(c: sa.Connection, reference: Reference, alarms: Iterable[Alarm], run_i
             | reference.stream.keys
             | {"reference_id": reference.reference_id, "run_id": run_id}
         )
-        values |= dict(zip(("slice_key", "slice_value", "column_name"), alarm.key, strict=True))
+        values |= history.as_columns(alarm.key)
         values |= {"alarm_id": alarm.alarm_id(reference), "sentence": sentence(c, reference, alarm, lasted)}
         c.execute(sa.text(UPSERT), {name: values[name] for name in COLUMNS})
 
@@ -127,7 +127,7 @@ class Lasted:
 
 
 def _lasted(c: sa.Connection, reference: Reference, alarm: Alarm) -> Lasted:
-    keys = dict(zip(("slice_key", "slice_value", "column_name"), alarm.key, strict=True))
+    keys = history.as_columns(alarm.key)
     values = {**reference.stream.keys, **keys, "reference_id": reference.reference_id, "opened": alarm.opened}
     return Lasted(**c.execute(sa.text(LASTED), values).one()._mapping)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,10 +27,6 @@ class Sums:
 
     def __getitem__(self, index: object) -> Sums:
         return Sums(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
-
-    def added(self, other: Sums) -> Sums:
-        """The sums of both together; items are taken for different ones."""
-        return Sums(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
 
     def over_nights(self) -> Sums:
         """Added up along the first axis."""
@@ -88,8 +84,3 @@ def stacked(parts: list[Sums]) -> Sums:
 def zeros(shape: tuple[int, ...]) -> Sums:
     """Nothing counted yet."""
     return Sums(*(np.zeros(shape) for _ in fields(Sums)))
-
-
-def with_n(sums: Sums, n: Array) -> Sums:
-    """The same with another number of values."""
-    return replace(sums, n=n)

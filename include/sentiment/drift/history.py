@@ -11,10 +11,20 @@ import numpy as np
 import sqlalchemy as sa
 
 from sentiment.drift.counts import Array, Sums
-from sentiment.drift.watched import BY_NAME, COLUMNS, EDGES_ID, REST
+from sentiment.drift.watched import BY_NAME, COLUMNS, EDGES_ID, KEY, REST
 
 Key = tuple[str, str, str]
 """Slice key, slice value, column."""
+
+
+def key_of(row: sa.Row[Any]) -> Key:
+    """The series that a row is of."""
+    return row.slice_key, row.slice_value, row.column_name
+
+
+def as_columns(key: Key) -> dict[str, str]:
+    """A series as columns of a row, or parameters of a statement."""
+    return dict(zip(KEY, key, strict=True))
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,7 @@ def load(c: sa.Connection, stream: Stream, nights: Sequence[date], films: Sequen
     found: dict[date, Night] = {night: {} for night in nights}
     values = {**stream.keys, "nights": list(nights), "films": list(films), "rest": REST, "edges_id": EDGES_ID}
     for row in c.execute(sa.text(PROFILES), values):
-        found[row.night][row.slice_key, row.slice_value, row.column_name] = _of_profile(row)
+        found[row.night][key_of(row)] = _of_profile(row)
     for row in c.execute(sa.text(FILMS), values):
         sums = [float(v) for v in (row.n, row.k, row.sq, row.cross, row.n_sq)]
         found[row.night]["film", row.film, "positive"] = _of_share(*sums)

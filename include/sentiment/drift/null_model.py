@@ -99,7 +99,7 @@ def fit(sums: Sums, days: Days, floor: Array, is_share: Array) -> NullModel:
     mean = np.nan_to_num(whole.mean)
     spread = np.maximum(np.nan_to_num(divided(whole.square, whole.n)) - mean**2, 0.0)
     sigma_sq = np.maximum(spread, divided(np.ones_like(mean), 4 * (whole.n + 1)))
-    raw, error_sq = _weekday_effects(kept, days, mean, sigma_sq)
+    raw, error_sq = _weekday_effects(kept, days, mean)
     shrinkage = _shrinkage(raw, error_sq)
     weekday = shrinkage * raw
     expected = mean + weekday[days]
@@ -128,7 +128,7 @@ def _angle(share: Array, expected: Array, variance: Array) -> Array:
     return z
 
 
-def _weekday_effects(kept: Sums, days: Days, mean: Array, sigma_sq: Array) -> tuple[Array, Array]:
+def _weekday_effects(kept: Sums, days: Days, mean: Array) -> tuple[Array, Array]:
     """Each weekday's mean less the mean of all, and the squared error of that, both 7 x series.
 
     The error comes from the nights themselves: the variance of their means within a weekday, weighted by reviews.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from sentiment.drift.watched import COUNTED, EDGES_ID, FILM_SLICES, REST, SLICES, Watched
+from sentiment.drift.watched import COUNTED, EDGES_ID, FILM_SLICES, KEY, REST, SLICES, Watched
 
-KEY = ("slice_key", "slice_value", "column_name")
 PROFILE = (
     *KEY,
     "data_type",

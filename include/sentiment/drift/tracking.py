@@ -25,7 +25,7 @@ from sentiment.drift.history import EMPTY, Cell, Key, Stream
 from sentiment.drift.null_model import MIN_NIGHT_REVIEWS
 from sentiment.drift.performance import Calibrator
 from sentiment.drift.reference import Reference
-from sentiment.drift.watched import BY_NAME, LOGIT_EDGES, WHOLE
+from sentiment.drift.watched import BY_NAME, KEY, LOGIT_EDGES, WHOLE
 from sentiment.errors import ParameterError
 
 NIGHTS_AT_ONCE = 30
@@ -210,7 +210,7 @@ def _state_before(c: sa.Connection, pinned: Reference, night: date) -> tuple[Sta
     )
     index = {key: i for i, key in enumerate(pinned.series)}
     for row in rows:
-        key = (row.slice_key, row.slice_value, row.column_name)
+        key = history.key_of(row)
         i = index[key]
         state.cusum[:, i] = row.cusum_low, row.cusum_high
         state.effect[:, i] = row.low_effect, row.high_effect
@@ -227,7 +227,7 @@ def _empty_row(night: date, key: Key, drift_type: str, reference_id: str, cell: 
     return {
         **empty,
         "night": night,
-        **dict(zip(("slice_key", "slice_value", "column_name"), key, strict=True)),
+        **history.as_columns(key),
         "drift_type": drift_type,
         "reference_id": reference_id,
         "n": int(cell.n),
@@ -302,7 +302,7 @@ MEASURES = (
     *("threshold", "cusum_threshold", "status"),
     *STATE,
 )
-KEYS = ("night", "slice_key", "slice_value", "column_name", "drift_type", "reference_id")
+KEYS = ("night", *KEY, "drift_type", "reference_id")
 STREAM = ("granularity", "source", "model_id")
 
 

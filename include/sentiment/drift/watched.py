@@ -91,6 +91,8 @@ COLUMNS = (
 COUNTED = tuple(w for w in COLUMNS if w.value)
 BY_NAME = {w.name: w for w in COLUMNS}
 
+KEY = ("slice_key", "slice_value", "column_name")
+"""Columns that name a series."""
 WHOLE = ("all", "all", "positive")
 """The series that has half the false-alarm budget to itself."""
 

@@ -10,7 +10,6 @@ MARKS = ".!?\u2026"
 END = re.compile(rf"[{MARKS}](?:[ \u00a0\u202f]*[{MARKS}])*(?:[ \u00a0\u202f]?[»”’]|[\"')\]])*")
 """One or more marks, French spaces between them, and what closes behind them."""
 BREAK = re.compile(r"[^\S\n]*\n\s*")
-OPENING = "«“‘\"'([—–-•*"
 BULLET = re.compile(r"[-—–•*·▪►]|\(?\d{1,2}[.)°]|[A-Za-z]\)")
 LAST_WORD = re.compile(r"[^\s«“\"'’(\[]*\Z")
 _SHORT = """
