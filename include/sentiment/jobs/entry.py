@@ -25,11 +25,20 @@ def main(step_name: str, work: Work) -> int:
     parser = argparse.ArgumentParser(description=f"{step_name}, for a run that find_dump has opened")
     parser.add_argument("--run-id", required=True, help="e.g. 20261122-1a2b3c4d, as `sentiment runs` lists them")
     run_id = parser.parse_args().run_id
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
-    try:
+
+    def start() -> None:
         run = ledger.get_run(run_id)
         with ledger.step(run_id, step_name) as step:
             work(spark.session(f"sentiment {step_name} {run_id}"), run, step, Lake(settings.load().lake))
+
+    return ended(start)
+
+
+def ended(start: Callable[[], None]) -> int:
+    """Do a job's work with its log on standard output; returns the process's exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
+    try:
+        start()
     except SentimentError as error:
         log.error("%s", error)
         return error.exit_code

@@ -12,8 +12,8 @@ from pyspark.sql import functions as F
 
 from sentiment import contract, database, ledger, settings, spark
 from sentiment.drift import canary
-from sentiment.errors import SentimentError
 from sentiment.jobs import publish, score
+from sentiment.jobs.entry import ended
 from sentiment.lake import Lake, run_key
 from sentiment.orchestration import rescoring
 from sentiment.orchestration.rescoring import Night, Request
@@ -108,14 +108,12 @@ def main() -> int:
     parser.add_argument("--source", required=True)
     parser.add_argument("--from", dest="first", type=date.fromisoformat, required=True)
     parser.add_argument("--to", dest="last", type=date.fromisoformat, required=True)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
-    try:
+
+    def start() -> None:
         request = Request(**vars(parser.parse_args()))
         work(spark.session(f"sentiment rescore {request.model}"), request, Lake(settings.load().lake))
-    except SentimentError as error:
-        log.error("%s", error)
-        return error.exit_code
-    return 0
+
+    return ended(start)
 
 
 if __name__ == "__main__":

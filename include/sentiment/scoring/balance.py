@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -27,6 +29,7 @@ def balanced(texts: DataFrame, rows: int) -> DataFrame:
     return ranked.repartition(n, "slot").drop("place", "slot")
 
 
+@lru_cache(maxsize=8)
 def _keys(spark: SparkSession, n: int) -> list[int]:
     """For each of `n` partitions the first number that Spark's hash partitioning sends there."""
     numbers = spark.range(0, 40 * n, 1, 1).select("id", F.pmod(F.hash("id"), F.lit(n)).alias("slot"))
