@@ -125,4 +125,9 @@ class Echo:
     def wanted(self, texts: list[str]) -> list[list[int]]:
         """The ids of the reference, in the same shape."""
         coded = self.reference.encode_batch([fed_form(text) for text in texts])
-        return [[*each.ids, *[0] * PLACES][:PLACES] for each in coded]
+        return [padded(each.ids) for each in coded]
+
+
+def padded(ids: list[int]) -> list[int]:
+    """As the echo tells them."""
+    return [*ids, *[0] * PLACES][:PLACES]

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 from sentiment import settings
-from sentiment.scoring import network, preparation, registry
+from sentiment.scoring import network, registry
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
-from tests.scoring.echo import Echo
+from tests.scoring.echo import Echo, padded
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -107,11 +107,7 @@ def test_a_text_of_which_nothing_is_left_is_not_fed(echo: Echo) -> None:
     assert echo.fed(["\ue000\u200b", " \t\n", ""]) == [[], [], []]
 
 
-def test_decomposed_text_is_fed_as_it_came(echo: Echo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`shared/golden` was made so: preparation.FED_FORM."""
-    assert preparation.FED_FORM is None
-    decomposed = "de\u0301ja\u0300 vu"
-    as_it_came, composed = echo.fed([decomposed, unicodedata.normalize("NFC", decomposed)])
-    assert as_it_came != composed
-    monkeypatch.setattr(preparation, "FED_FORM", "NFC")
-    assert echo.fed([decomposed]) == [composed]
+def test_decomposed_text_is_fed_composed(echo: Echo) -> None:
+    """So that one key of the score cache, the hash of the NFC form, means one score."""
+    decomposed, composed = "de\u0301ja\u0300 vu", "d\u00e9j\u00e0 vu"
+    assert echo.fed([decomposed]) == echo.fed([composed]) == [padded(echo.reference.encode(composed).ids)]

@@ -59,7 +59,7 @@ class Network:
         self.chunks: list[int] = []
         self.fails_in_chunk = fails_in_chunk
 
-    def __call__(self, texts: DataFrame) -> DataFrame:
+    def __call__(self, texts: DataFrame, rows: int) -> DataFrame:
         if len(self.chunks) == self.fails_in_chunk:
             raise Killed
         self.chunks.append(texts.count())
@@ -150,7 +150,7 @@ def test_every_partition_holds_as_much_text(spark: SparkSession) -> None:
     texts = spark.createDataFrame(
         [(str(n), "x" * n_chars) for n, n_chars in enumerate(lengths)], "text_hash string, text string"
     )
-    dealt = balanced(texts, len(lengths))
+    dealt = balanced(texts.withColumn("chars", F.length("text")), len(lengths), "chars")
     sums = dealt.groupBy(F.spark_partition_id().alias("p")).agg(
         F.sum(F.length("text")).alias("chars"), F.count("*").alias("n")
     )
@@ -159,7 +159,7 @@ def test_every_partition_holds_as_much_text(spark: SparkSession) -> None:
     assert len(chars) == min(spark.sparkContext.defaultParallelism * 16, 600 // 16)
     assert sum(row["n"] for row in found) == 600
     assert max(chars) < 1.1 * sum(chars) / len(chars)
-    assert sorted(dealt.columns) == ["text", "text_hash"]
+    assert sorted(dealt.columns) == ["chars", "text", "text_hash"]
 
 
 def test_chunks_take_as_long_as_they_should() -> None:

@@ -114,7 +114,6 @@ def _serve(connection: Connection, way: Callable[[Task], Go], task: Task) -> Non
 def ours(task: Task) -> Go:
     """The network as a night's score step runs it: dealt by length, prepared, one review a row, one thread a core."""
     from sentiment.scoring import network
-    from sentiment.scoring.balance import balanced
 
     session, model = _session(task, {}), model_of(task.folder)
     pipeline = network.load(session, model, settings.load().home / "models-shielded")
@@ -122,7 +121,7 @@ def ours(task: Task) -> Go:
     texts = session.createDataFrame(rows, "text_hash string, text string").cache()
 
     def go() -> None:
-        said = network.score(balanced(texts, len(rows)), pipeline, model)
+        said = network.score(texts, pipeline, model, len(rows))
         said.write.format("noop").mode("overwrite").save()
 
     return go
@@ -262,6 +261,8 @@ def _prepared(texts: DataFrame) -> DataFrame:
 
 
 def _part(task: Task, plan: Callable[[DataFrame, registry.Model, PipelineModel], DataFrame]) -> Go:
+    from pyspark.sql import functions as F
+
     from sentiment.scoring import network
     from sentiment.scoring.balance import balanced
 
@@ -269,4 +270,7 @@ def _part(task: Task, plan: Callable[[DataFrame, registry.Model, PipelineModel],
     pipeline = network.load(session, model, settings.load().home / "models-shielded")
     rows = [(str(n), text) for n, text in enumerate(task.texts)]
     texts = session.createDataFrame(rows, "text_hash string, text string").cache()
-    return lambda: plan(balanced(texts, len(rows)), model, pipeline).write.format("noop").mode("overwrite").save()
+    dealt = texts.withColumn("chars", F.length("text"))
+    return lambda: (
+        plan(balanced(dealt, len(rows), "chars"), model, pipeline).write.format("noop").mode("overwrite").save()
+    )

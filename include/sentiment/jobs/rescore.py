@@ -65,7 +65,7 @@ def _one_night(
     with ledger.step(run.run_id, rescoring.STEP) as step:
         step.detail["baseline"] = publishing.newest_publication(run.source)
         accepted = _accepted(session, run, step, lake)
-        reuse.fill(accepted, lake, model, step, lambda texts: network.score(texts, pipeline, model))
+        reuse.fill(accepted, lake, model, step, lambda texts, rows: network.score(texts, pipeline, model, rows))
         scores = reuse.cached(lake, model, accepted)
         told = score.with_sentences(accepted.join(scores, "text_hash"), None, scores)
         part = score.keep(told, run, step, lake)

@@ -31,7 +31,7 @@ def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) ->
     asked = ledger.done(run.run_id, "find_dump").detail.get("sentences", False)
     split = sentence_rows.of_reviews(accepted) if asked else None
     texts = _texts(accepted) if split is None else _texts(accepted).unionByName(_texts(split))
-    reuse.fill(texts, lake, model, step, lambda texts: network.score(texts, pipeline, model))
+    reuse.fill(texts, lake, model, step, lambda texts, rows: network.score(texts, pipeline, model, rows))
     scores = reuse.cached(lake, model, texts)
     said = accepted.join(scores, "text_hash").join(_known(spark, run), "review_id", "left")
     told = said.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash")

@@ -1,4 +1,4 @@
-"""Rows dealt so that every partition holds the same amount of text: no core waits long for another."""
+"""Rows dealt so that every partition costs as much to score: no core waits long for another."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ TEXTS_A_PARTITION = 16
 """... but none so small that starting its task costs more than the wait it saves."""
 
 
-def balanced(texts: DataFrame, rows: int) -> DataFrame:
-    """The `rows` rows of `texts` in partitions of like length in characters, which is what scoring costs go by.
+def balanced(texts: DataFrame, rows: int, cost: str) -> DataFrame:
+    """The `rows` rows of `texts` in partitions with like sums of the column `cost`.
 
-    The longest are dealt first, forth and back. Rows pass through one task, so `texts` is one chunk, not a night.
+    The dearest are dealt first, forth and back. Rows pass through one task, so `texts` is one chunk, not a night.
     """
     cores = texts.sparkSession.sparkContext.defaultParallelism
     n = max(cores, min(cores * PARTITIONS_A_CORE, rows // TEXTS_A_PARTITION))
     place = F.monotonically_increasing_id()  # counts from 0, there being one partition
-    by_length = texts.repartition(1).sortWithinPartitions(F.length("text").desc(), "text_hash")
+    by_cost = texts.repartition(1).sortWithinPartitions(F.desc(cost), "text_hash")
     dealt, turn = F.pmod("place", F.lit(n)), F.pmod(F.floor(F.col("place") / n), F.lit(2))
     slot = F.when(turn == 0, dealt).otherwise(n - 1 - dealt)
     keys = F.array(*(F.lit(key).cast("bigint") for key in _keys(texts.sparkSession, n)))
-    ranked = by_length.withColumn("place", place).withColumn("slot", F.element_at(keys, (slot + 1).cast("int")))
+    ranked = by_cost.withColumn("place", place).withColumn("slot", F.element_at(keys, (slot + 1).cast("int")))
     return ranked.repartition(n, "slot").drop("place", "slot")
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pandas as pd
+from pyspark import Broadcast
 from pyspark.ml import PipelineModel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
 from sentiment.scoring import chunks
+from sentiment.scoring.balance import balanced
 from sentiment.scoring.preparation import CHUNK_END, fed_form, prepared, shield_text
 from sentiment.scoring.registry import Model
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
 PIECES = "n_wordpieces int, n_unknown int, fed string, lengths array<int>"
+COUNTS = ("n_wordpieces", "n_unknown", "lengths")
 SCORED = ("text_hash", "label", "score", "p_positive", "probabilities", "n_wordpieces", "n_unknown", "n_chunks")
 """Columns of a scored text; `probabilities` is a JSON object, label -> probability."""
 
@@ -78,13 +82,18 @@ def _shielded_copy(model: Model, scratch: Path) -> Path:
     return target
 
 
-def score(texts: DataFrame, pipeline: PipelineModel, model: Model) -> DataFrame:
-    """Score each row of (text_hash, text): one review a row, so nothing is padded. Returns `SCORED`."""
+def score(texts: DataFrame, pipeline: PipelineModel, model: Model, rows: int = 0) -> DataFrame:
+    """Score each row of (text_hash, text): one review a row, so nothing is padded. Returns `SCORED`.
+
+    `rows`, where it is given, is how many there are: they are then dealt by their wordpieces, once Python has counted
+    those, so that the many tasks of the network start none.
+    """
     text = F.col("text")
     counted = texts.select("text_hash", "text", wordpieces(text, model).alias("pieces"))
-    fed = prepared(F.coalesce("pieces.fed", text))
-    told = pipeline.transform(counted.select("text_hash", "pieces", fed.alias("prepared")))
-    lengths = F.col("pieces.lengths")
+    needed = counted.select("text_hash", F.coalesce("pieces.fed", text).alias("fed"), *(f"pieces.{c}" for c in COUNTS))
+    dealt = balanced(needed, rows, "n_wordpieces") if rows else needed
+    told = pipeline.transform(dealt.select("text_hash", *COUNTS, prepared(F.col("fed")).alias("prepared")))
+    lengths = F.col("lengths")
     chances = chunks.combined(F.col("class"), lengths, model.labels)
     score = F.greatest(*chances.values()) if len(chances) > 1 else next(iter(chances.values()))
     said = F.coalesce(*(F.when(chance == score, F.lit(label)) for label, chance in chances.items()))
@@ -95,8 +104,8 @@ def score(texts: DataFrame, pipeline: PipelineModel, model: Model) -> DataFrame:
         score.alias("score"),
         (chances[positive] if positive else F.lit(None).cast("double")).alias("p_positive"),
         F.to_json(F.struct(*(c.alias(label) for label, c in chances.items()))).alias("probabilities"),
-        "pieces.n_wordpieces",
-        "pieces.n_unknown",
+        "n_wordpieces",
+        "n_unknown",
         F.coalesce(F.when(lengths.isNotNull(), F.size(lengths)), F.lit(1)).cast("short").alias("n_chunks"),
     )
 
@@ -116,11 +125,10 @@ def wordpieces(text: Column, model: Model) -> Column:
     `fed` is what is scored, where that is not `text` itself: in another Unicode form, or cut into chunks. `lengths`
     are the chunks' wordpieces, null where there is one.
     """
-    vocabulary = {piece: i for i, piece in enumerate(model.vocabulary())}
+    key, pieces = model.fingerprint, _sent(SparkSession.builder.getOrCreate(), model)
 
     def count(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
-        os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the task has one core
-        tokenizer, unknown = reference(vocabulary), vocabulary["[UNK]"]
+        tokenizer, unknown = _tokenizer(key, lambda: pieces.value)
         for texts in batches:
             raw = texts.fillna("").tolist()
             forms = [fed_form(text) for text in raw]
@@ -129,6 +137,24 @@ def wordpieces(text: Column, model: Model) -> Column:
             yield pd.DataFrame(rows, columns=["n_wordpieces", "n_unknown", "fed", "lengths"])
 
     return pandas_udf(count, PIECES)(text)  # type: ignore[call-overload, no-any-return]
+
+
+@lru_cache(maxsize=4)
+def _sent(spark: SparkSession, model: Model) -> Broadcast[list[str]]:
+    """The vocabulary, sent to each executor once."""
+    return spark.sparkContext.broadcast(model.vocabulary())
+
+
+_TOKENIZERS: dict[str, tuple[BertWordPieceTokenizer, int]] = {}
+"""Of this Python worker, by fingerprint, with the id of [UNK]: making one takes longer than a task's texts."""
+
+
+def _tokenizer(fingerprint: str, vocabulary: Callable[[], list[str]]) -> tuple[BertWordPieceTokenizer, int]:
+    if fingerprint not in _TOKENIZERS:
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the task has one core
+        ids = {piece: i for i, piece in enumerate(vocabulary())}
+        _TOKENIZERS[fingerprint] = reference(ids), ids["[UNK]"]
+    return _TOKENIZERS[fingerprint]
 
 
 def _counted(raw: str, form: str, encoding: Encoding, unknown: int) -> tuple[Any, ...]:

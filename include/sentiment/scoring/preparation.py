@@ -8,28 +8,20 @@ vocabulary, and overlong words become one unknown letter. The ids that reach the
 tests/scoring/test_parity.py compares them over all of Unicode. Stored text is never touched.
 
 What stays different, each pinned by that test: a text that spells a special piece, like `[SEP]`, is fed as the
-characters it is made of; a text of which nothing is left has no score; text is fed as it came (`FED_FORM`).
+characters it is made of; a text of which nothing is left has no score.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
-PREPARATION_VERSION = 2
+PREPARATION_VERSION = 3
 """Raise it when prepared text changes (tests/golden/prepared.jsonl says so); older scores are then not reused."""
-
-FED_FORM: Literal["NFC", "NFD"] | None = None
-"""The Unicode form of what is scored; None: as it came.
-
-`shared/golden` was made of text as it came. One of its 1,999 reviews (row 543) holds decomposed accents, and its NFC
-form has 308 wordpieces for 316 and .00203 less P(pos), which is past the tolerance of .002. Composed text, which is
-all the rest, is the same in both.
-"""
 
 STAND_INS = (range(0xE000, 0xF8FE), range(0xF0000, 0xFFFFE), range(0x100000, 0x10FFFE))
 """Private-use characters: BERT drops them, so no text that is fed holds one of its own."""
@@ -67,9 +59,8 @@ KEPT_SYMBOLS = "╔╚╞╟╤╥╦╩ↇ"
 
 
 def fed_form(text: str) -> str:
-    """The text in the Unicode form that is scored, without the one private letter that means something here."""
-    text = text.replace(CHUNK_END, "")
-    return unicodedata.normalize(FED_FORM, text) if FED_FORM else text
+    """The form that is scored, NFC as in the score cache's key, without the one letter that means something here."""
+    return unicodedata.normalize("NFC", text.replace(CHUNK_END, ""))
 
 
 @lru_cache(maxsize=1)

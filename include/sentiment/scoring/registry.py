@@ -65,7 +65,7 @@ def read(model_id: str, folder: Path) -> Model:
 
 
 RULES = f"{MAX_WORDPIECES} {CHUNK_RULE} {PREPARATION_VERSION}"
-EARLIER_RULES = ("512 cut-at-512 1",)
+EARLIER_RULES = ("512 cut-at-512 1", f"{MAX_WORDPIECES} {CHUNK_RULE} 2")
 """What `RULES` was in earlier editions of this code."""
 
 

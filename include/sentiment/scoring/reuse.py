@@ -17,11 +17,13 @@ from pyspark.sql import functions as F
 from sentiment import ledger
 from sentiment.lake import Lake, Part
 from sentiment.ledger import Step
-from sentiment.scoring.balance import balanced
 from sentiment.scoring.network import SCORED
 from sentiment.scoring.registry import Model
 
 log = logging.getLogger(__name__)
+
+Score = Callable[[DataFrame, int], DataFrame]
+"""Scores (text_hash, text), about so many rows."""
 
 DATASET = "score_cache"
 CHUNK_TEXTS = 20_000
@@ -58,14 +60,14 @@ def _schema() -> str:
     )
 
 
-def fill(accepted: DataFrame, lake: Lake, model: Model, step: Step, score: Callable[[DataFrame], DataFrame]) -> None:
+def fill(accepted: DataFrame, lake: Lake, model: Model, step: Step, score: Score) -> None:
     """Score the texts of `accepted` that are not cached, each once, chunk by chunk, each committed as it is done."""
     missing = _missing(accepted, lake, model).persist()
     pace, number, begin = Pace(missing.count()), 0, 0
     while pace.done < pace.total and begin < PLACES:
         end = pace.next_place(begin)
         chunk = missing.where(F.col("place").between(begin, end - 1)).select("text_hash", "text")
-        rows = _score_chunk(balanced(chunk, pace.next_texts()), lake, model, step, score, number)
+        rows = _keep_chunk(score(chunk, pace.next_texts()), lake, model, step, number)
         pace.add(rows)
         step.detail |= pace.told()
         step.progress(pace.done, pace.total)
@@ -87,14 +89,12 @@ def _place() -> Column:
     return F.crc32("text_hash")
 
 
-def _score_chunk(
-    texts: DataFrame, lake: Lake, model: Model, step: Step, score: Callable[[DataFrame], DataFrame], number: int
-) -> int:
+def _keep_chunk(scored: DataFrame, lake: Lake, model: Model, step: Step, number: int) -> int:
     """Score and commit one chunk, as one file, since years of nights are read together; returns its rows."""
-    said = score(texts).select(*SCORED, F.current_timestamp().alias("scored_at"), F.lit(step.run_id).alias("scored_in"))
+    said = scored.select(*SCORED, F.current_timestamp().alias("scored_at"), F.lit(step.run_id).alias("scored_in"))
     key = cache_key(model.fingerprint)
     part = lake.write(said.repartition(1), DATASET, key, step.token, 0, "", number)
-    rows = lake.read(texts.sparkSession, [part]).count()
+    rows = lake.read(scored.sparkSession, [part]).count()
     step.check_fence()
     lake.commit(DATASET, key, step.token, Part(part.files, rows, part.checksum), number)
     ledger.phase("chunk scored")
