@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import psutil
 import pytest
 from sentiment.bench import networks, scoring, sides
 from sentiment.bench.networks import Size
 from sentiment.bench.sides import Task
+from sentiment.scoring import graph
 
 TEXTS = ["J'ai bien aimé ce film !", "Un désastre.", "Ni l'un ni l'autre, " * 20]
 
@@ -25,9 +25,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def logits(folder: Path, ids: list[int], padding: int = 0) -> Any:
-    session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
-    fed, mask = np.array([ids + [0] * padding]), np.array([[1] * len(ids) + [0] * padding])
-    return session.run(None, {"input_ids": fed, "attention_mask": mask})[0][0]
+    network = graph.session(folder / "model.onnx")
+    return graph.logits(network, [ids, [1] * (len(ids) + padding)] if padding else [ids])[0]
 
 
 def test_the_network_is_one(folders: dict[str, Path]) -> None:

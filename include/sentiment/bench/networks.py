@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sentiment.errors import SetupError
+from sentiment.scoring import graph
 from sentiment.scoring.registry import BUNDLED
 
 if TYPE_CHECKING:
@@ -39,10 +39,7 @@ class Size:
 
 
 def make(folder: Path, size: Size | None = None) -> Path:
-    """Write `model.onnx` and `assets/` below the folder, as a model of one's own is added; returns the folder.
-
-    Raises SetupError where the development packages are missing.
-    """
+    """Write `model.onnx` and `assets/` below the folder, as a model of one's own is added; returns the folder."""
     chosen, assets = size or Size(), BUNDLED / "demo-fr" / "assets"
     shutil.copytree(assets, folder / "assets")
     (folder / "assets" / "labels.txt").write_text("\n".join(LABELS) + "\n", "utf-8")
@@ -52,8 +49,7 @@ def make(folder: Path, size: Size | None = None) -> Path:
 
 
 def quantize(folder: Path, target: Path) -> Path:
-    """The int8 twin: weights a channel, activations as they come (dynamic quantisation by ONNX Runtime)."""
-    _need("onnxruntime")
+    """The int8 twin that people make: dynamic quantisation by ONNX Runtime, nothing fused."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     shutil.copytree(folder / "assets", target / "assets")
@@ -67,18 +63,17 @@ def quantize(folder: Path, target: Path) -> Path:
     return target
 
 
-def _need(package: str) -> None:
-    from importlib.util import find_spec
-
-    if find_spec(package) is None:
-        raise SetupError(f"The package {package!r} is a development one and not here.", "make bench")
+def quantize_fused(folder: Path, target: Path) -> Path:
+    """The int8 twin that `graph.quantize` makes."""
+    shutil.copytree(folder / "assets", target / "assets")
+    graph.quantize(folder / "model.onnx", target / "model.onnx")
+    return target
 
 
 class _Graph:
     """Builds the network operator by operator; `last` names counted results."""
 
     def __init__(self, size: Size, n_pieces: int) -> None:
-        _need("onnx")
         self.size, self.n_pieces = size, n_pieces
         self._random = np.random.default_rng(SEED)
         self._nodes: list[Any] = []
@@ -89,11 +84,11 @@ class _Graph:
         from onnx import TensorProto, helper
 
         logits = self._head(self._body())
-        ids = [helper.make_tensor_value_info(n, TensorProto.INT64, ["batch", "length"]) for n in INPUTS]
+        ids = [helper.make_tensor_value_info(n, TensorProto.INT64, ["batch", "length"]) for n in graph.INPUTS]
         said = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(LABELS)])
         self._nodes.append(helper.make_node("Identity", [logits], ["logits"]))
-        graph = helper.make_graph(self._nodes, "distilbert", ids, [said], self._weights)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        whole = helper.make_graph(self._nodes, "distilbert", ids, [said], self._weights)
+        model = helper.make_model(whole, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
         onnx.checker.check_model(model)
         onnx.save(model, path)
 
@@ -191,6 +186,3 @@ class _Graph:
         name = f"n{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, list(inputs), [name], name=f"{kind}_{name}", **attributes))
         return name
-
-
-INPUTS = ("input_ids", "attention_mask")

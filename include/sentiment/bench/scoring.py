@@ -5,6 +5,7 @@ Whatever is compared is measured in turn, in one run, and told as a ratio: of ro
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import socket
@@ -15,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
-from itertools import pairwise
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,8 @@ TEXTS = 256
 SMALL_TEXTS = 4_000
 REVIEWS = 4_000
 KNOWN_SHARE = 0.95
+KILLED_AFTER_S = (5, 55)
+"""Seconds after its first chunk at which a job is killed: any time of a chunk."""
 FIRST_NIGHT = date(2026, 3, 2)
 CHARS = (9, 113, 196, 398, 792, 1214, 2000)
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
@@ -52,13 +55,16 @@ def measure(rounds: int, tell: Callable[[str], None], texts: int = TEXTS, review
     found: list[Measured] = []
     with tempfile.TemporaryDirectory(prefix="sentiment-bench-") as made:
         fp32 = networks.make(Path(made) / "fp32")
-        int8 = networks.quantize(fp32, Path(made) / "int8")
+        theirs, int8 = Path(made) / "int8-plain", Path(made) / "int8"
+        networks.quantize(fp32, theirs)
+        networks.quantize_fused(fp32, int8)
         with own_home():
             sample = like_real_ones(texts)
             chars = sum(map(len, sample)) / texts
             tell(f"{texts} texts of {chars:.0f} characters in the mean; network of 6 x 768, {os.cpu_count()} cores")
-            for kind, folder in (("fp32", fp32), ("int8", int8)):
-                found += compared(kind, Task(folder, sample), rounds, tell)
+            as_printed = Task(fp32, sample)
+            found += compared("fp32", as_printed, as_printed, as_printed, rounds, tell)
+            found += compared("int8", Task(int8, sample), Task(theirs, sample), as_printed, rounds, tell)
             found += workers(Task(int8, sample), rounds, tell)
             found += small(rounds, tell)
             found += nights(int8, reviews, rounds, tell)
@@ -94,27 +100,36 @@ def _text(words: Iterator[str], chars: int) -> str:
     return said
 
 
-def compared(kind: str, task: Task, rounds: int, tell: Callable[[str], None]) -> list[Measured]:
-    """Ours, the card's snippet, the raw limit and the usual alternative, in turn."""
+def compared(
+    kind: str, task: Task, theirs: Task, as_printed: Task, rounds: int, tell: Callable[[str], None]
+) -> list[Measured]:
+    """Ours, the card's snippet, the raw limit and the usual alternative, in turn.
+
+    `theirs` is what the raw limit and the alternative run; `as_printed` what the card's snippet does.
+    """
     least_times, least_share = BUDGETS[kind]
     ours = Measured(f"{kind}: our score step", 0, "reviews/s")
-    card = Measured(f"{kind}: ours / the card's snippet", least_times, "x")
+    card = Measured(f"{kind}: ours / the card's snippet as printed (fp32)", least_times, "x")
     share = Measured(f"{kind}: ours / raw limit", least_share, "x")
+    same = Measured(f"{kind}: ours / the card's snippet with {kind}", 0, "x")
     usual = Measured(f"{kind}: ours / ONNX Runtime sorted, batches of {sides.BATCH}", 1, "x")
     cost = Measured(f"{kind}: a million reviews", 0, "core-hours")
     memory = Measured(f"{kind}: our processes' peak", 4, "GiB")
-    ways = {"ours": sides.ours, "card": sides.card, "raw": sides.raw, "batches": sides.batched}
-    with sides.sides({name: (way, task) for name, way in ways.items()}) as found:
+    ways = {"ours": (sides.ours, task), "card": (sides.card, as_printed)}
+    ways |= {"same": (sides.card, theirs)} if theirs != as_printed else {}
+    ways |= {"raw": (sides.raw, theirs), "batches": (sides.batched, theirs)}
+    with sides.sides(ways) as found:
         for _ in range(rounds):
             per_s = _in_turn(found)
             tell(f"{kind}: " + ", ".join(f"{name} {n:.1f}/s" for name, n in per_s.items()))
             ours.rounds.append(per_s["ours"])
             card.rounds.append(per_s["ours"] / per_s["card"])
+            same.rounds.append(per_s["ours"] / per_s.get("same", per_s["card"]))
             share.rounds.append(per_s["ours"] / per_s["raw"])
             usual.rounds.append(per_s["ours"] / per_s["batches"])
             cost.rounds.append(_core_hours(per_s["ours"], task.cores))
         memory.rounds.append(found["ours"].peak_bytes / 2**30)
-    return [ours, card, share, usual, cost, memory]
+    return [ours, card, *([same] if theirs != as_printed else []), share, usual, cost, memory]
 
 
 def _in_turn(found: dict[str, Side]) -> dict[str, float]:
@@ -197,39 +212,55 @@ def small(rounds: int, tell: Callable[[str], None]) -> list[Measured]:
 
 
 def nights(folder: Path, reviews: int, rounds: int, tell: Callable[[str], None]) -> list[Measured]:
-    """A first night and one 95 % known, by the whole score step; the chunks of the first are what a kill can lose."""
+    """A first night and one 95 % known, by the whole score step; and a step that is killed and started again."""
     ratio = Measured(f"int8: second night of {reviews:,}, 95 % known: how much faster", 10, "x")
-    lost = Measured("int8: a job killed after an hour loses at most", 90, "s")
+    lost = Measured("int8: work that a killed job lost", 90, "s")
     (settings.load().models).mkdir(exist_ok=True)
     (settings.load().models / "int8").symlink_to(folder)
     session = spark.session("bench nights")
     session.sparkContext.setLogLevel("ERROR")
     for number in range(rounds):
-        source, commits = f"bench{number}", list[float]()
-        first, second = _two_dumps(settings.load().home, source, reviews, number)
-        with listening("chunk scored", commits):
-            one = _score_night(session, source, FIRST_NIGHT + timedelta(days=60), first)
-        two = _score_night(session, source, FIRST_NIGHT + timedelta(days=61), second)
-        tell(f"score step: first night {one:.0f} s in {len(commits)} chunks, second {two:.1f} s")
+        first, second = _two_dumps(settings.load().home, f"bench{number}", reviews, number)
+        one = _score_night(session, _taken_in(session, f"bench{number}", FIRST_NIGHT + timedelta(days=60), first))
+        two = _score_night(session, _taken_in(session, f"bench{number}", FIRST_NIGHT + timedelta(days=61), second))
+        tell(f"score step: first night {one:.0f} s, second {two:.1f} s")
         ratio.rounds.append(one / two)
-        lost.rounds.append(max(after - before for before, after in pairwise(commits)))
+        other, _ = _two_dumps(settings.load().home, f"killed{number}", reviews, rounds + number)
+        run = _taken_in(session, f"killed{number}", FIRST_NIGHT + timedelta(days=60), other)
+        lost.rounds.append(_lost_by_killing(run.run_id, random.Random(number).uniform(*KILLED_AFTER_S)))
+        left = _score_night(session, run)
+        tell(f"killed: {lost.rounds[-1]:.0f} s of work lost; the rest took {left:.0f} s instead of {one:.0f} s")
     session.stop()
     return [ratio, lost]
 
 
-@contextmanager
-def listening(phase: str, times: list[float]) -> Iterator[None]:
-    """Note when the phase comes, and when listening began."""
-    times.append(time.monotonic())
-    on = [True]
+def _lost_by_killing(run_id: str, after_s: float) -> float:
+    """Kill the run's score step so long after its first chunk; returns the seconds since its last."""
+    here, there = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_score_and_tell, args=(there, run_id))
+    process.start()
+    committed = [here.recv()]
+    time.sleep(after_s)
+    while here.poll():
+        committed.append(here.recv())
+    for each in (*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)):
+        each.kill()
+    lost: float = time.monotonic() - committed[-1]
+    process.join(30)
+    return lost
+
+
+def _score_and_tell(there: Connection, run_id: str) -> None:
+    """In a process of its own: score the run, and tell when each chunk is committed."""
 
     def note(event: str, arguments: tuple[Any, ...]) -> None:
-        if on[0] and event == "sentiment.phase" and arguments[0] == phase:
-            times.append(time.monotonic())
+        if event == "sentiment.phase" and arguments[0] == "chunk scored":
+            there.send(time.monotonic())
 
     sys.addaudithook(note)
-    yield
-    on[0] = False
+    session = spark.session("bench killed")
+    session.sparkContext.setLogLevel("ERROR")
+    _score_night(session, ledger.get_run(run_id))
 
 
 def _two_dumps(folder: Path, source: str, reviews: int, seed: int) -> tuple[Path, Path]:
@@ -246,15 +277,19 @@ def _two_dumps(folder: Path, source: str, reviews: int, seed: int) -> tuple[Path
     return first, second
 
 
-def _score_night(session: SparkSession, source: str, night: date, dump: Path) -> float:
-    """Take the night in; returns the seconds of its score step, session started."""
-    lake = Lake()
+def _taken_in(session: SparkSession, source: str, night: date, dump: Path) -> ledger.Run:
+    """The dump's run, up to what is to be scored."""
     found = steps.find_dump(steps.Request(night, source, "int8", str(dump)))
     run = ledger.get_run(found.run_id)
     for job, name in ((ingest, "ingest"), (validate, "validate")):
         with ledger.step(run.run_id, name) as step:
-            job.work(session, run, step, lake)
+            job.work(session, run, step, Lake())
+    return run
+
+
+def _score_night(session: SparkSession, run: ledger.Run) -> float:
+    """Seconds of the run's score step, session started."""
     began = time.monotonic()
     with ledger.step(run.run_id, "score") as step:
-        score.work(session, run, step, lake)
+        score.work(session, run, step, Lake())
     return time.monotonic() - began

@@ -15,14 +15,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import psutil
 
 from sentiment import settings
-from sentiment.bench.networks import INPUTS, POSITIONS
+from sentiment.bench.networks import POSITIONS
 from sentiment.bench.night import Peak
 from sentiment.errors import InfrastructureError
-from sentiment.scoring import registry
+from sentiment.scoring import graph, registry
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
@@ -184,38 +183,23 @@ _SESSIONS: list[Any] = []
 
 
 def _open(folder: Path) -> None:
-    _SESSIONS[:] = [_onnx(folder, 1)]
+    _SESSIONS[:] = [graph.session(folder / "model.onnx")]
 
 
 def _run_one(ids: list[int]) -> None:
-    _run(_SESSIONS[0], [ids])
+    graph.logits(_SESSIONS[0], [ids])
 
 
 def batched(task: Task) -> Go:
     """The usual alternative: one process, tokenised, sorted by length, in batches of 8, padded, a thread a core."""
-    network = _onnx(task.folder, task.cores)
+    network = graph.session(task.folder / "model.onnx", task.cores)
 
     def go() -> None:
         fed = sorted(_ids(task), key=len)
         for first in range(0, len(fed), BATCH):
-            _run(network, fed[first : first + BATCH])
+            graph.logits(network, fed[first : first + BATCH])
 
     return go
-
-
-def _onnx(folder: Path, threads: int) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    return onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
-
-
-def _run(network: Any, batch: list[list[int]]) -> None:
-    longest = max(map(len, batch))
-    ids = np.array([each + [0] * (longest - len(each)) for each in batch], np.int64)
-    mask = np.array([[1] * len(each) + [0] * (longest - len(each)) for each in batch], np.int64)
-    network.run(None, dict(zip(INPUTS, (ids, mask), strict=True)))
 
 
 def _ids(task: Task) -> list[list[int]]:

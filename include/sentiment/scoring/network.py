@@ -17,7 +17,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
-from sentiment.scoring import chunks
+from sentiment.scoring import chunks, graph
 from sentiment.scoring.balance import balanced
 from sentiment.scoring.preparation import CHUNK_END, fed_form, prepared, shield_text
 from sentiment.scoring.registry import Model
@@ -34,7 +34,7 @@ SCORED = ("text_hash", "label", "score", "p_positive", "probabilities", "n_wordp
 
 
 def load(spark: SparkSession, model: Model, scratch: Path) -> PipelineModel:
-    """The four annotators, the network read once; `scratch` keeps the copy with the shielded vocabulary.
+    """The four annotators, the network read once; `scratch` keeps the copy with fused graph and shielded vocabulary.
 
     A chunk is a sentence to Spark NLP, so a long text stays in its row. One network a Spark application: Spark NLP
     hands executors the graph under the name `model.onnx`, whichever it is, and refuses another.
@@ -71,7 +71,7 @@ def _shielded_copy(model: Model, scratch: Path) -> Path:
         return target
     beside = scratch / f"{model.fingerprint}.{uuid4().hex}"
     (beside / "assets").mkdir(parents=True)
-    shutil.copyfile(model.folder / "model.onnx", beside / "model.onnx")
+    graph.fuse(model.folder / "model.onnx", beside / "model.onnx")
     shutil.copyfile(model.folder / "assets" / "labels.txt", beside / "assets" / "labels.txt")
     vocabulary = "\n".join(shield_text(piece) for piece in model.vocabulary()) + "\n"
     (beside / "assets" / "vocab.txt").write_text(vocabulary, "utf-8")
