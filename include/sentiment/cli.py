@@ -18,6 +18,7 @@ from rich.table import Table
 
 from sentiment import database, settings
 from sentiment.errors import SentimentError
+from sentiment.evaluation.labelled_set import LabelSource
 from sentiment.quality.batch import BatchRule
 
 if TYPE_CHECKING:
@@ -253,6 +254,45 @@ def predict(
     chances = json.loads(row["probabilities"])
     OUT.print(f"{row['label']}  " + "  ".join(f"{label} {p:.4f}" for label, p in chances.items()))
     session.stop()
+
+
+@app.command()
+def evaluate(
+    labelled: Annotated[str, typer.Argument(metavar="FILE", help="labelled reviews: a file, folder, glob or s3://…")],
+    model: Annotated[str | None, typer.Option(help="a name of `sentiment model list`; default SENTIMENT_MODEL")] = None,
+    against: Annotated[str | None, typer.Option(help="another model, to compare with on the same records")] = None,
+    labels: Annotated[
+        LabelSource | None, typer.Option(help="the column they come from; else polarity, or without one rating")
+    ] = None,
+    digits: Annotated[int, typer.Option(help="decimals of the table", min=1, max=10)] = 2,
+    mistakes: Annotated[int, typer.Option(help="how many of the worst to show", min=0, max=100)] = 10,
+    source_name: Annotated[str | None, typer.Option(help="name the set is kept under; else its file's")] = None,
+    profile: Annotated[str | None, typer.Option(help="a name of `sentiment source list`; else what fits best")] = None,
+    encoding: Annotated[str | None, typer.Option(help="the file's encoding, where it is not UTF-8")] = None,
+    store: Annotated[bool, typer.Option(help="keep the figures in the reviews database")] = True,
+) -> None:
+    """Say how good a model is on a labelled file: the model card's table, intervals, calibration, worst mistakes.
+
+    The file is read as a dump is. A rating is a weak label: up to 2 negative, from 4 positive. Each model is run in a
+    process of its own; what it is doing is told on standard error.
+
+    Examples: `sentiment evaluate test.jsonl`, `sentiment evaluate reviews.csv --labels rating --no-store`,
+    `sentiment evaluate test.jsonl --model demo-fr --against mine --digits 4`
+    """
+    from sentiment.embedded import evaluations
+    from sentiment.orchestration import evaluating
+
+    chosen = model or settings.load().model
+    request = evaluating.Request(labelled, chosen, against, labels, source_name, profile, encoding, store)
+    done = evaluations.run(request, mistakes, lambda line: ERR.print(escape(line)))
+    for evaluation in done:
+        for line in evaluating.told(evaluation, digits):
+            OUT.out(line, highlight=False)
+        OUT.out("")
+    if against:
+        OUT.out(evaluating.compared(*done), highlight=False)
+    if store:
+        OUT.out(f"Kept in sentiment.v_evaluation as {', '.join(e.evaluation_id for e in done)}.", highlight=False)
 
 
 @app.command()

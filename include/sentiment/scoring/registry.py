@@ -22,6 +22,7 @@ BUNDLED = Path(__file__).parent / "bundled"
 CANARY = BUNDLED / "canary.jsonl"
 LOCK_REGISTERING = "SELECT pg_advisory_xact_lock(hashtext('sentiment.register_model'))"
 POSITIVE_LABELS = ("pos", "positive", "positif")
+NEGATIVE_LABELS = ("neg", "negative", "négatif", "negatif")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Model:
     def positive_label(self) -> str | None:
         """The label whose probability is `p_positive`; None where the model has none."""
         return next((label for label in self.labels if label.lower() in POSITIVE_LABELS), None)
+
+    @property
+    def negative_label(self) -> str | None:
+        """The label that a negative review has, beside the positive one; None where the model has none."""
+        return next((label for label in self.labels if label.lower() in NEGATIVE_LABELS), None)
 
     def vocabulary(self) -> list[str]:
         """Wordpieces in id order, one a line; other characters that end lines may be pieces."""
