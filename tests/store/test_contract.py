@@ -114,6 +114,29 @@ sentiment.v_quarantine_reasons
   n_records            bigint
   n_requeued           bigint
 
+sentiment.v_evaluation
+  model_id             text
+  set_name             text
+  label_source         text
+  row_no               integer
+  label                text
+  precision            double precision
+  recall               double precision
+  f1_score             double precision
+  support              bigint
+  precision_low        double precision
+  precision_high       double precision
+  recall_low           double precision
+  recall_high          double precision
+  f1_score_low         double precision
+  f1_score_high        double precision
+  left_out             bigint
+  ece                  double precision
+  brier                double precision
+  set_sha256           text
+  evaluation_id        text
+  evaluated_at         timestamp with time zone
+
 drift.v_drift
   night                date
   source               text
