@@ -41,7 +41,7 @@ def test_the_set_is_checked_before_spark_starts(dag: DAG) -> None:
     assert tasks["evaluate"].application_args[::2] == ["--set", "--model", "--mistakes"]
     assert tasks["evaluate_against"].application_args[::2] == ["--set", "--model", "--mistakes", "--against"]
     assert {Path(tasks[name].application).name for name in ("evaluate", "evaluate_against")} == {"evaluate.py"}
-    assert (dag.schedule, dag.max_active_runs, dag.catchup) == (None, 1, False)
+    assert (dag.max_active_runs, dag.catchup) == (1, False)
     assert dag.doc_md
 
 

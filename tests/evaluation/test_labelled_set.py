@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from pyspark.sql import functions as F
 from sentiment import contract, settings
+from sentiment import spark as sessions
 from sentiment.database import transaction
 from sentiment.errors import DataError, DumpNotFoundError, ParameterError
 from sentiment.evaluation.labelled_set import LabelledSet, LabelSource
@@ -231,13 +232,13 @@ def test_models_are_looked_for_before_the_file() -> None:
         Request("/nowhere", "demo-fr", "demo-fr")
 
 
-def test_records_are_compared_one_by_one(evaluated: Evaluate, said: Network, written: Written) -> None:
+def test_records_are_compared_one_by_one(
+    evaluated: Evaluate, said: Network, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = written([{"review": f"pos 0.9 {n}", "polarity": int(n > 2)} for n in range(10)])
     first = evaluated(path)
-    said.score = lambda texts, *_: _opposite(Network.score(said, texts))  # type: ignore[method-assign]
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(network, "score", said.score)
-        second = evaluated(path, against=first.evaluation_id)
+    monkeypatch.setattr(network, "score", lambda texts, *_: _opposite(said.score(texts)))
+    second = evaluated(path, against=first.evaluation_id)
     assert second.against is not None
     assert second.against.pairs == Pairs(10, 7, 3)
     assert "On the same 10 records made-up alone is right in 7, made-up alone in 3" in evaluating.compared(
@@ -290,7 +291,7 @@ def test_the_job_leaves_its_error_and_exits_with_its_code(tmp_path: Path, monkey
     found = LabelledSet("u", "n", "0", LabelSource.polarity, "k", [], {})
     path = tmp_path / "result.json"
     monkeypatch.setattr(evaluate, "work", refuse)
-    monkeypatch.setattr(evaluate.spark, "session", lambda _: None)
+    monkeypatch.setattr(sessions, "session", lambda _: None)
     arguments = ["--set", evaluating.set_to_json(found), "--model", "m", "--no-store", "--result", str(path)]
     monkeypatch.setattr(sys, "argv", ["evaluate", *arguments])
     assert evaluate.main() == DataError.exit_code
