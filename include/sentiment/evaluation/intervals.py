@@ -27,7 +27,8 @@ def wilson(k: int, n: int) -> Interval | None:
 
 
 def f1_score(true_positive: int, false_positive: int, false_negative: int) -> Interval | None:
-    """Of F1, by the Wilson indirect method (Lam, Gopal and Qian 2023, arXiv:2309.14621); None of nothing.
+    """Of F1, by Wilson's interval of the Jaccard index, as Lam, Gopal and Qian (2023, arXiv:2309.14621) propose; None
+    of nothing.
 
     Of the records that are of the label or are called so, `true_positive` are both: a proportion J, given how many
     there are. F1 = 2J / (1 + J) grows with J, so the ends of J's Wilson interval are those of F1.
