@@ -33,8 +33,8 @@ def _comments(relation: str, columns: dict[str, str]) -> list[str]:
 
 NUMBER = "double precision NOT NULL"
 AVERAGES = {
-    f"{kind}_{name}": (NUMBER, f"{text} average over labels of {name.replace('_', '-')}")
-    for kind, text in (("macro", "plain"), ("weighted", "by support weighted"))
+    f"{kind}_{name}": (NUMBER, f"mean {name.replace('_', '-')} of the labels, {text}")
+    for kind, text in (("macro", "each counted once"), ("weighted", "weighted by support"))
     for name in ("precision", "recall", "f1_score")
 }
 
@@ -42,7 +42,7 @@ AVERAGES = {
 def _figure(name: str, text: str) -> dict[str, tuple[str, str]]:
     return {
         name: (NUMBER, text),
-        f"{name}_low": ("double precision", "lower end of its 95 percent interval; null where nothing was counted"),
+        f"{name}_low": ("double precision", "lower end of its 95 percent interval, null of no records"),
         f"{name}_high": ("double precision", "upper end of its 95 percent interval"),
     }
 
