@@ -52,9 +52,8 @@ def worst(told: DataFrame, usable: DataFrame, n: int) -> tuple[Mistake, ...]:
 def pairs(first: DataFrame, second: DataFrame) -> Pairs:
     """How often one alone is right, over the records that both evaluations have."""
     both = _right(first, "first").join(_right(second, "second"), [*PLACE])
-    counted = both.agg(
-        F.count("*"), F.count_if(F.expr("first AND NOT second")), F.count_if(F.expr("second AND NOT first"))
-    )
+    one, other = F.col("first"), F.col("second")
+    counted = both.agg(F.count("*"), F.count_if(one & ~other), F.count_if(other & ~one))
     return Pairs(*counted.collect()[0])
 
 
