@@ -115,7 +115,7 @@ def ours(task: Task) -> Go:
     from sentiment.scoring import network
 
     session, model = _session(task, {}), model_of(task.folder)
-    pipeline = network.load(session, model, settings.load().home / "models-shielded")
+    pipeline = network.load(session, model, settings.load().models_served)
     rows = [(str(n), text) for n, text in enumerate(task.texts)]
     texts = session.createDataFrame(rows, "text_hash string, text string").cache()
 
@@ -251,7 +251,7 @@ def _part(task: Task, plan: Callable[[DataFrame, registry.Model, PipelineModel],
     from sentiment.scoring.balance import balanced
 
     session, model = _session(task, {}), model_of(task.folder)
-    pipeline = network.load(session, model, settings.load().home / "models-shielded")
+    pipeline = network.load(session, model, settings.load().models_served)
     rows = [(str(n), text) for n, text in enumerate(task.texts)]
     texts = session.createDataFrame(rows, "text_hash string, text string").cache()
     dealt = texts.withColumn("chars", F.length("text"))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +50,23 @@ def quantize(source: Path, target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         fused = Path(folder) / "model.onnx"
         fuse(source, fused)
-        quantize_dynamic(
-            fused,
-            target,
-            per_channel=True,
-            weight_type=QuantType.QInt8,
-            op_types_to_quantize=["MatMul", "Attention"],
-            extra_options={"DefaultTensorType": TensorProto.FLOAT},
-        )
+        with _quiet():
+            quantize_dynamic(
+                fused,
+                target,
+                per_channel=True,
+                weight_type=QuantType.QInt8,
+                op_types_to_quantize=["MatMul", "Attention"],
+                extra_options={"DefaultTensorType": TensorProto.FLOAT},
+            )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The quantiser warns, by the root logger, of each tensor whose type it must be told: it is told, float."""
+    logging.disable(logging.WARNING)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 def session(graph: Path, threads: int = 1) -> Any:
