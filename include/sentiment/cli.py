@@ -157,7 +157,7 @@ def _print_summary(run_id: str, nothing_new: bool, dry_run: bool) -> None:
     rows = [(name, f"{run.counts[name]:,}") for name in ledger.COUNTS]
     OUT.print(
         _table(
-            ["records", run_id], [*rows, ("positive", steps.share_words(run_id)), ("drift", steps.drift_words(run_id))]
+            ["records", run_id], [*rows, ("labelled", steps.share_words(run_id)), ("drift", steps.drift_words(run_id))]
         )
     )
     OUT.print()

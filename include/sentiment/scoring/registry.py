@@ -111,14 +111,15 @@ def register(model: Model, source_uri: str = "", scores: bool = True) -> None:
         c.exec_driver_sql(LOCK_REGISTERING)
         c.execute(
             sa.text(
-                "INSERT INTO sentiment.model (model_id, name, language, engine, fingerprint, labels, source_uri, "
-                "spark_nlp_version, is_current) VALUES (:model_id, :model_id, 'fr', :engine, :fingerprint, :labels, "
-                ":uri, :version, false) ON CONFLICT DO NOTHING"
+                "INSERT INTO sentiment.model (model_id, name, language, engine, fingerprint, labels, positive_label, "
+                "source_uri, spark_nlp_version, is_current) VALUES (:model_id, :model_id, 'fr', :engine, :fingerprint, "
+                ":labels, :positive, :uri, :version, false) ON CONFLICT DO NOTHING"
             ),
             {
                 "model_id": model.model_id,
                 "fingerprint": model.fingerprint,
                 "labels": list(model.labels),
+                "positive": model.positive_label,
                 "engine": model.engine,
                 "uri": source_uri or str(model.folder),
                 "version": version("spark-nlp"),
