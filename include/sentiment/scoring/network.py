@@ -98,20 +98,20 @@ def score(texts: DataFrame, pipeline: PipelineModel, model: Model, rows: int = 0
     needed = counted.select("text_hash", F.coalesce("pieces.fed", text).alias("fed"), *(f"pieces.{c}" for c in COUNTS))
     dealt = balanced(needed, rows, "n_wordpieces") if rows else needed
     told = pipeline.transform(dealt.select("text_hash", *COUNTS, prepared(F.col("fed")).alias("prepared")))
-    lengths = F.col("lengths")
-    chances = chunks.combined(F.col("class"), lengths, model.labels)
-    score = F.greatest(*chances.values()) if len(chances) > 1 else next(iter(chances.values()))
-    said = F.coalesce(*(F.when(chance == score, F.lit(label)) for label, chance in chances.items()))
+    said = chunks.combined(told.select("text_hash", *COUNTS, "class"), model.labels)
+    best = said.withColumn("score", F.array_max("chances"))
+    names = F.array(*(F.lit(label) for label in model.labels))
+    each = {label: F.col("chances").getItem(place) for place, label in enumerate(model.labels)}
     positive = model.positive_label
-    return told.select(
+    return best.select(
         "text_hash",
-        said.alias("label"),
-        score.alias("score"),
-        (chances[positive] if positive else F.lit(None).cast("double")).alias("p_positive"),
-        F.to_json(F.struct(*(c.alias(label) for label, c in chances.items()))).alias("probabilities"),
+        F.element_at(names, F.expr("int(array_position(chances, score))")).alias("label"),
+        "score",
+        (each[positive] if positive else F.lit(None).cast("double")).alias("p_positive"),
+        F.to_json(F.struct(*(chance.alias(label) for label, chance in each.items()))).alias("probabilities"),
         "n_wordpieces",
         "n_unknown",
-        F.coalesce(F.when(lengths.isNotNull(), F.size(lengths)), F.lit(1)).cast("short").alias("n_chunks"),
+        F.coalesce(F.when(F.col("lengths").isNotNull(), F.size("lengths")), F.lit(1)).cast("short").alias("n_chunks"),
     )
 
 
