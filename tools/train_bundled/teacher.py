@@ -1,7 +1,7 @@
 """The teacher: a linear model of words, pairs and runs of characters, scaled by naive Bayes (Wang and Manning, 2012).
 
 Being a sum, it can tell what every wordpiece contributed, which is what the student learns from: 2,000 labels are too
-few for a network, 250,000 contributions are not.
+few for a network, a contribution for every wordpiece is not.
 """
 
 from __future__ import annotations
