@@ -56,7 +56,8 @@ def spark(home: Path) -> Iterator[SparkSession]:
 
     os.environ["SENTIMENT_SPARK_MASTER"] = "local[2,4]"  # tasks are tried again, as on a cluster
     settings.load.cache_clear()
-    jars.fetch(settings.load(), progress=lambda _: None)
+    for part in ("base", jars.TENSORFLOW):
+        jars.fetch(settings.load(), lambda _: None, part)
     session = sessions.session("tests")
     del os.environ["SENTIMENT_SPARK_MASTER"]
     settings.load.cache_clear()

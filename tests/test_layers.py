@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "include" / "sentiment"
 GROUND = {"settings", "errors"}
 BASE = {"contract", "lake", "ledger", "database", "spark"}
-ROOMS = {"dump", "quality", "scoring", "store", "drift"}
+ROOMS = {"dump", "quality", "scoring", "store", "drift", "evaluation"}
 ENTRIES = {"jobs", "orchestration", "embedded", "cli", "bench"}
 SPARK_STARTS = {"embedded"}
 """spark.py asks embedded/ where Java and the jars are: the one arrow that points up."""

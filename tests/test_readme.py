@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 import sqlalchemy as sa
 from sentiment.database import transaction
 from sentiment.embedded import machine
+from sentiment.evaluation import stored
+
+from tests.evaluation import models
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -24,12 +28,20 @@ def test_settings_table_is_todays() -> None:
     assert readme_settings.renewed(README) == README, "run: make docs"
 
 
-def test_there_are_three_statements() -> None:
-    assert len(STATEMENTS) == 3
+def test_there_are_four_statements() -> None:
+    assert len(STATEMENTS) == 4
 
 
-@pytest.mark.parametrize("statement", STATEMENTS, ids=["daily", "close", "quarantine"])
-def test_statements_run_as_the_reader(statement: str, ready: machine.Machine, night: date) -> None:
+@pytest.fixture
+def evaluation(ready: machine.Machine) -> Iterator[None]:
+    """Some model on some labelled set."""
+    stored.keep(models.MADE)
+    yield
+    models.forget_evaluations()
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=["daily", "close", "quarantine", "evaluation"])
+def test_statements_run_as_the_reader(statement: str, ready: machine.Machine, night: date, evaluation: None) -> None:
     with transaction("reader") as c:
         rows = c.execute(sa.text(statement)).all()
     assert rows

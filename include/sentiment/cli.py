@@ -18,6 +18,7 @@ from rich.table import Table
 
 from sentiment import database, settings
 from sentiment.errors import SentimentError
+from sentiment.evaluation.labelled_set import LabelSource
 from sentiment.quality.batch import BatchRule
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def _print_summary(run_id: str, nothing_new: bool, dry_run: bool) -> None:
     rows = [(name, f"{run.counts[name]:,}") for name in ledger.COUNTS]
     OUT.print(
         _table(
-            ["records", run_id], [*rows, ("positive", steps.share_words(run_id)), ("drift", steps.drift_words(run_id))]
+            ["records", run_id], [*rows, ("labelled", steps.share_words(run_id)), ("drift", steps.drift_words(run_id))]
         )
     )
     OUT.print()
@@ -247,12 +248,51 @@ def predict(
     chosen = registry.find(model or config.model, config)
     with ERR.status("starting Spark and loading the network"):
         session = spark.session("sentiment predict")
-        pipeline = network.load(session, chosen, config.home / "models-shielded")
+        pipeline = network.load(session, chosen, config.models_served)
         frame = session.createDataFrame([("typed", text)], "text_hash string, text string")
         row = network.score(frame, pipeline, chosen).collect()[0]
     chances = json.loads(row["probabilities"])
     OUT.print(f"{row['label']}  " + "  ".join(f"{label} {p:.4f}" for label, p in chances.items()))
     session.stop()
+
+
+@app.command()
+def evaluate(
+    labelled: Annotated[str, typer.Argument(metavar="FILE", help="labelled reviews: a file, folder, glob or s3://…")],
+    model: Annotated[str | None, typer.Option(help="a name of `sentiment model list`; default SENTIMENT_MODEL")] = None,
+    against: Annotated[str | None, typer.Option(help="another model, to compare with on the same records")] = None,
+    labels: Annotated[
+        LabelSource | None, typer.Option(help="the column they come from; else polarity, or without one rating")
+    ] = None,
+    digits: Annotated[int, typer.Option(help="decimals of the table", min=1, max=10)] = 2,
+    mistakes: Annotated[int, typer.Option(help="how many of the worst to show", min=0, max=100)] = 10,
+    source_name: Annotated[str | None, typer.Option(help="name the set is kept under; else its file's")] = None,
+    profile: Annotated[str | None, typer.Option(help="a name of `sentiment source list`; else what fits best")] = None,
+    encoding: Annotated[str | None, typer.Option(help="the file's encoding, where it is not UTF-8")] = None,
+    store: Annotated[bool, typer.Option(help="keep the figures in the reviews database")] = True,
+) -> None:
+    """Say how good a model is on a labelled file: the model card's table, intervals, calibration, worst mistakes.
+
+    The file is read as a dump is. A rating is a weak label: up to 2 negative, from 4 positive. Each model is run in a
+    process of its own; what it is doing is told on standard error.
+
+    Examples: `sentiment evaluate test.jsonl`, `sentiment evaluate reviews.csv --labels rating --no-store`,
+    `sentiment evaluate test.jsonl --model demo-fr --against mine --digits 4`
+    """
+    from sentiment.embedded import evaluations
+    from sentiment.orchestration import evaluating
+
+    chosen = model or settings.load().model
+    request = evaluating.Request(labelled, chosen, against, labels, source_name, profile, encoding, store)
+    done = evaluations.run(request, mistakes, lambda line: ERR.print(escape(line)))
+    for evaluation in done:
+        for line in evaluating.told(evaluation, digits):
+            OUT.out(line, highlight=False)
+        OUT.out("")
+    if against:
+        OUT.out(evaluating.compared(*done), highlight=False)
+    if store:
+        OUT.out(f"Kept in sentiment.v_evaluation as {', '.join(e.evaluation_id for e in done)}.", highlight=False)
 
 
 @app.command()
@@ -614,6 +654,55 @@ def model_list() -> None:
     found = [registry.find(name, config) for name in sorted(registry.known(config))]
     rows = [(m.model_id, ", ".join(m.labels), m.fingerprint[:12], m.folder) for m in found]
     _show(_table(["model", "labels", "fingerprint", "folder"], rows))
+
+
+@model_app.command("add")
+def model_add(
+    place: Annotated[str, typer.Argument(help="a folder, a zip, or the name of a published model")],
+    name: Annotated[str | None, typer.Option(help="what it is called here; else what the place is called")] = None,
+    labels: Annotated[str | None, typer.Option(help="names of its labels, in the network's order")] = None,
+) -> None:
+    """Bring a model: checked, tried by one text and registered, or refused with the reason.
+
+    A folder holds model.onnx with assets/vocab.txt and assets/labels.txt, or what Spark NLP saved of a
+    DistilBertForSequenceClassification, of 2021 or of today; a zip holds the same.
+
+    Examples: `sentiment model add ~/mine --name mine --labels neg,pos`,
+    `sentiment model add distilbert_multilingual_sequence_classifier_allocine`
+    """
+    from sentiment import spark
+    from sentiment.orchestration import adding
+
+    given = tuple(label.strip() for label in (labels or "").split(",") if label.strip())
+    asked, config = adding.Asked(place, name, given), settings.load()
+    with ERR.status("bringing the model") as status:
+        model = adding.add(asked, config, lambda: spark.session("sentiment model add"), status.update)
+    OUT.print(f"{model.model_id} can score: labels {', '.join(model.labels)}, {model.engine}, in {model.folder}.")
+    OUT.print(f"Next: sentiment predict 'Un film magnifique !' --model {model.model_id}")
+
+
+@model_app.command("quantize")
+def model_quantize(
+    model_id: Annotated[str, typer.Argument(help="as `sentiment model list` names it")],
+    sample: Annotated[
+        Path | None, typer.Option(help="texts to compare by, one a line; without it made-up ones")
+    ] = None,
+    anyway: Annotated[bool, typer.Option(help="keep it even below 99 % agreement")] = False,
+) -> None:
+    """Make a model's int8 twin, a smaller and faster one, and compare the two.
+
+    Example: `sentiment model quantize demo-fr`
+    """
+    from sentiment.orchestration import quantizing
+    from sentiment.scoring import registry
+
+    config = settings.load()
+    texts = quantizing.sample(sample)
+    with ERR.status("quantising") as status:
+        parent = registry.find(model_id, config)
+        twin, compared = quantizing.quantize(parent, texts, config, anyway, status.update)
+    OUT.print(f"{twin.model_id}: {compared.words()}.")
+    OUT.print(f"Next: sentiment predict 'Un film magnifique !' --model {twin.model_id}")
 
 
 @model_app.command("use")

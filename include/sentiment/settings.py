@@ -42,7 +42,9 @@ class Settings(BaseSettings):
     airflow_port: int = Field(8080, ge=1, le=65535, description="port of Airflow's UI on 127.0.0.1")
 
     lake: str = Field("", description="where steps leave Parquet, a folder or `s3a://`; `<home>/lake`")
-    models: Path = Field(Path(""), description="folder of added models; `<home>/models`")
+    models: Path = Field(
+        Path(""), description="folder of added models, which a cluster's workers must read too; `<home>/models`"
+    )
     data_docs: Path = Field(Path(""), description="folder of Great Expectations' pages; `<home>/data_docs`")
     dumps: str = Field("", description="where scheduled nights look, `{night}` is the date; `<home>/dumps/*{night}*`")
     dump_wait_minutes: int = Field(180, ge=0, description="how long a scheduled night waits for its dump")
@@ -101,6 +103,11 @@ class Settings(BaseSettings):
         if self.uncertain_low > self.uncertain_high:
             raise ValueError("SENTIMENT_UNCERTAIN_LOW must not exceed SENTIMENT_UNCERTAIN_HIGH")
         return self
+
+    @property
+    def models_served(self) -> Path:
+        """Folder of the copies that are scored with, graph and vocabulary made ready."""
+        return self.models / ".served"
 
 
 @lru_cache(maxsize=1)

@@ -20,6 +20,7 @@ def conf(config: settings.Settings) -> dict[str, str]:
     One ONNX thread a task: Spark NLP's default of six makes tasks fight for the cores.
     """
     local = config.spark_master.startswith("local")
+    natives = f"-Dorg.bytedeco.javacpp.cachedir={config.cache}/javacpp"  # TensorFlow's unpack 422 MB, elsewhere in ~
     paths = [str(path) for path in jars.spark_jars(config)]
     found = {
         "spark.jars": ",".join(paths),
@@ -36,7 +37,8 @@ def conf(config: settings.Settings) -> dict[str, str]:
         "spark.driver.memory": config.spark_driver_memory,
         "spark.executor.memory": config.spark_executor_memory,
         "spark.sql.warehouse.dir": str(config.home / "spark" / "warehouse"),
-        "spark.driver.extraJavaOptions": f"-Dderby.system.home={config.home}/spark -Duser.timezone=UTC",
+        "spark.driver.extraJavaOptions": f"-Dderby.system.home={config.home}/spark -Duser.timezone=UTC {natives}",
+        "spark.executor.extraJavaOptions": natives,
         "spark.local.dir": str(config.home / "spark" / "tmp"),
     }
     if local:

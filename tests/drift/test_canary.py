@@ -82,7 +82,7 @@ def model(home: Path) -> Model:
 @pytest.fixture(scope="module")
 def sung(spark: SparkSession, model: Model, home: Path) -> list[Said]:
     """What the sound pipeline says."""
-    return sing(spark, network.load(spark, model, home / "models-shielded"), model)
+    return sing(spark, network.load(spark, model, settings.load().models_served), model)
 
 
 def sing(spark: SparkSession, pipeline: PipelineModel, model: Model) -> list[Said]:
@@ -114,12 +114,12 @@ def test_broken_preparation_stops_the_run(
 
     monkeypatch.setattr(network, "prepared", unprepared)
     with pytest.raises(CanaryMovedError):
-        canary.check(opened, "f", "r", sing(spark, network.load(spark, model, home / "models-shielded"), model))
+        canary.check(opened, "f", "r", sing(spark, network.load(spark, model, settings.load().models_served), model))
 
 
 def test_a_broken_tokeniser_stops_the_run(spark: SparkSession, model: Model, home: Path, opened: str) -> None:
     """The vocabulary's accents are not shielded, so that accented words are unknown or cut."""
-    copy = network._shielded_copy(model, home / "unshielded")
+    copy = network._served_copy(spark, model, home / "unshielded")
     shutil.copyfile(model.folder / "assets" / "vocab.txt", copy / "assets" / "vocab.txt")
     with pytest.raises(CanaryMovedError):
         canary.check(opened, "f", "r", sing(spark, network.load(spark, model, copy.parent), model))

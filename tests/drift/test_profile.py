@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from pyspark.sql import functions as F
 from sentiment.drift import profile, simulate
 from sentiment.drift.simulate import Audience
 from sentiment.drift.watched import COUNTED, EDGES_ID, FILM_SLICES, REST
 
 if TYPE_CHECKING:
-    from pyspark.sql import Row, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
 FRESH = (
     "item_id string, item_type string, rating double, polarity int, text string, p_positive double, "
@@ -26,8 +27,13 @@ REVIEWS: list[tuple[Any, ...]] = [
 ]
 
 
+def scored(spark: SparkSession, reviews: list[tuple[Any, ...]]) -> DataFrame:
+    """As a model of two labels says it."""
+    return spark.createDataFrame(reviews, FRESH).withColumn("score", F.expr("greatest(p_positive, 1 - p_positive)"))
+
+
 def profiled(spark: SparkSession, reviews: list[tuple[Any, ...]]) -> dict[tuple[str, str, str], Row]:
-    rows = profile.count(spark.createDataFrame(reviews, FRESH)).collect()
+    rows = profile.count(scored(spark, reviews)).collect()
     return {(r["slice_key"], r["slice_value"], r["column_name"]): r for r in rows}
 
 

@@ -174,6 +174,15 @@ def test_nothing_is_left_and_nobody_else_loses_anything(scene: Scene) -> None:
     assert not any(again.found.values())
 
 
+def test_what_a_killed_evaluation_left_goes_too(scene: Scene) -> None:
+    folder = "evaluated/evaluation=a/scores"
+    part = Path(scene.lake.local(f"{folder}/token=0/chunk=0"))
+    part.mkdir(parents=True)
+    pq.write_table(pa.table({"text_hash": [contract.nfc_sha256(TEXT)]}), part / "part.parquet")
+    assert forgetting.forget(scene.id_of("mine"), dry_run=False).found[f"files of the lake's {folder}"] == 1
+    assert not scene.lake.exists(folder)
+
+
 @pytest.mark.parametrize("at", range(1, 18, 4))
 def test_a_killed_one_is_typed_again(scene: Scene, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
     mine, before, left = scene.id_of("mine"), scene.tables(), iter(range(at))

@@ -236,6 +236,16 @@ def test_what_killed_attempts_left_in_the_lake(published: ledger.Run) -> None:
     shutil.rmtree(lake.root)
 
 
+def test_what_a_killed_evaluation_left_in_the_lake() -> None:
+    lake = Lake(settings.load().lake)
+    old, young = (f"evaluated/evaluation={name}/scores/token=0/chunk=0" for name in ("old", "young"))
+    put(lake, old, old=True)
+    put(lake, young)
+    assert [leftover.where for leftover in maintenance.maintain(dry_run=False)] == [old]
+    assert (lake.exists(old), lake.exists(young)) == (False, True)
+    shutil.rmtree(lake.root)
+
+
 def test_score_caches_that_no_model_uses(old_model: str) -> None:
     lake, kind = Lake(settings.load().lake), "score cache no model uses"
     for fingerprint in ("f", "g", "h"):

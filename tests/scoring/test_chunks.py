@@ -72,7 +72,7 @@ def test_where_a_long_text_is_cut(tokenizer: BertWordPieceTokenizer, text: str, 
 def test_long_reviews_are_scored_by_length_weighted_logits(spark: SparkSession, home: Path, model: Model) -> None:
     """Against ONNX Runtime, chunk by chunk; the end of a long review counts."""
     texts = [GOOD * 30, GOOD * 80, GOOD * 60 + BAD * 60, BAD * 60 + GOOD * 20, "très " * 600, "bien\ue000! " * 600]
-    pipeline = network.load(spark, model, home / "models-shielded")
+    pipeline = network.load(spark, model, settings.load().models_served)
     rows = spark.createDataFrame([(str(i), t) for i, t in enumerate(texts)], "text_hash string, text string")
     said = {int(r["text_hash"]): r for r in network.score(rows.repartition(3), pipeline, model).collect()}
     for i, text in enumerate(texts):

@@ -58,7 +58,7 @@ def echo(spark: SparkSession, home: Path, assigned: list[str], tmp_path_factory:
     model = registry.find("demo-fr", settings.load())
     letters = [c for c in assigned if c.strip()]
     pieces = dict.fromkeys([*model.vocabulary(), *letters, *(f"##{c}" for c in letters)])
-    pipeline = network.load(spark, model, home / "models-shielded")
+    pipeline = network.load(spark, model, settings.load().models_served)
     return Echo(spark, pipeline, list(pieces), tmp_path_factory.mktemp("echo"))
 
 

@@ -40,6 +40,8 @@ sentiment.v_review_sentiment
   first_night          date
   last_night           date
   run_id               text
+  uncertain            boolean
+  probabilities        jsonb
 
 sentiment.v_sentence_sentiment
   review_id            text
@@ -113,6 +115,29 @@ sentiment.v_quarantine_reasons
   rule_name            text
   n_records            bigint
   n_requeued           bigint
+
+sentiment.v_evaluation
+  model_id             text
+  set_name             text
+  label_source         text
+  row_no               integer
+  label                text
+  precision            double precision
+  recall               double precision
+  f1_score             double precision
+  support              bigint
+  precision_low        double precision
+  precision_high       double precision
+  recall_low           double precision
+  recall_high          double precision
+  f1_score_low         double precision
+  f1_score_high        double precision
+  left_out             bigint
+  ece                  double precision
+  brier                double precision
+  set_sha256           text
+  evaluation_id        text
+  evaluated_at         timestamp with time zone
 
 drift.v_drift
   night                date
@@ -262,6 +287,38 @@ def test_pseudonyms_depend_on_this_databases_salt(authors: list[str | None]) -> 
     )
     with database.transaction("owner") as c:
         assert c.execute(query, {"source": SOURCE}).scalar_one() == 0
+
+
+def test_what_is_uncertain_follows_the_models_band(authors: list[str | None]) -> None:
+    with database.engine("owner").connect() as c, c.begin() as rolled_back:
+
+        def told(**values: object) -> list[tuple[object, ...]]:
+            for column, value in values.items():
+                c.execute(sa.text(f"UPDATE sentiment.model SET {column} = :value"), {"value": value})
+            query = (
+                "SELECT DISTINCT uncertain, probabilities ->> 'pos' FROM sentiment.v_review_sentiment WHERE source = :s"
+            )
+            return [tuple(row) for row in c.execute(sa.text(query), {"s": SOURCE})]
+
+        assert told() == [(False, "0.9")]
+        assert told(uncertain_high=0.95) == [(True, "0.9")]
+        assert told(uncertain_low=0.92) == [(False, "0.9")]
+        c.execute(sa.text("UPDATE sentiment.review_sentiment SET p_positive = NULL"))
+        assert told() == [(True, "0.9")], "without a positive label the score decides"
+        rolled_back.rollback()
+
+
+def test_a_model_without_a_positive_label_has_no_positive_share(authors: list[str | None]) -> None:
+    with database.engine("owner").connect() as c, c.begin() as rolled_back:
+        query = "SELECT share_positive, share_positive_low, share_fresh_positive FROM sentiment.v_daily_sentiment"
+        films = "SELECT share_positive, share_positive_low, share_positive_high FROM sentiment.v_film_sentiment"
+        for each in (query, films):
+            where = sa.text(f"{each} WHERE source = :source")
+            assert None not in c.execute(where, {"source": SOURCE}).one()
+        c.execute(sa.text("UPDATE sentiment.model SET positive_label = NULL"))
+        for each in (query, films):
+            assert c.execute(sa.text(f"{each} WHERE source = :source"), {"source": SOURCE}).one() == (None, None, None)
+        rolled_back.rollback()
 
 
 @pytest.mark.parametrize(

@@ -38,13 +38,13 @@ class Size:
     heads: int = 12
 
 
-def make(folder: Path, size: Size | None = None) -> Path:
+def make(folder: Path, size: Size | None = None, labels: tuple[str, ...] = LABELS) -> Path:
     """Write `model.onnx` and `assets/` below the folder, as a model of one's own is added; returns the folder."""
     chosen, assets = size or Size(), BUNDLED / "demo-fr" / "assets"
     shutil.copytree(assets, folder / "assets")
-    (folder / "assets" / "labels.txt").write_text("\n".join(LABELS) + "\n", "utf-8")
+    (folder / "assets" / "labels.txt").write_text("\n".join(labels) + "\n", "utf-8")
     n_pieces = len((assets / "vocab.txt").read_text("utf-8").splitlines())
-    _Graph(chosen, n_pieces).save(folder / "model.onnx")
+    _Graph(chosen, n_pieces, len(labels)).save(folder / "model.onnx")
     return folder
 
 
@@ -73,8 +73,8 @@ def quantize_fused(folder: Path, target: Path) -> Path:
 class _Graph:
     """Builds the network operator by operator; `last` names counted results."""
 
-    def __init__(self, size: Size, n_pieces: int) -> None:
-        self.size, self.n_pieces = size, n_pieces
+    def __init__(self, size: Size, n_pieces: int, n_labels: int) -> None:
+        self.size, self.n_pieces, self.n_labels = size, n_pieces, n_labels
         self._random = np.random.default_rng(SEED)
         self._nodes: list[Any] = []
         self._weights: list[Any] = []
@@ -85,7 +85,7 @@ class _Graph:
 
         logits = self._head(self._body())
         ids = [helper.make_tensor_value_info(n, TensorProto.INT64, ["batch", "length"]) for n in graph.INPUTS]
-        said = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(LABELS)])
+        said = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", self.n_labels])
         self._nodes.append(helper.make_node("Identity", [logits], ["logits"]))
         whole = helper.make_graph(self._nodes, "distilbert", ids, [said], self._weights)
         model = helper.make_model(whole, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
@@ -161,7 +161,7 @@ class _Graph:
 
     def _head(self, x: str) -> str:
         first = self._op("Gather", x, self._constant(np.int64(0)), axis=1)
-        return self._linear(self._op("Relu", self._linear(first, self.size.width)), len(LABELS))
+        return self._linear(self._op("Relu", self._linear(first, self.size.width)), self.n_labels)
 
     def _linear(self, x: str, n_out: int, n_in: int | None = None) -> str:
         product = self._op("MatMul", x, self._weight(n_in or self.size.width, n_out))

@@ -212,5 +212,5 @@ def scores(spark: SparkSession, texts: set[str]) -> dict[str, float]:
     config = settings.load()
     model = registry.find(MODEL, config)
     frame = spark.createDataFrame([(text, text) for text in sorted(texts)], "text_hash string, text string")
-    told = network.score(frame, network.load(spark, model, config.home / "models-shielded"), model)
+    told = network.score(frame, network.load(spark, model, config.models_served), model)
     return {row["text_hash"]: row["p_positive"] for row in told.select("text_hash", "p_positive").collect()}

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 TEXTS = 256
 SMALL_TEXTS = 4_000
 REVIEWS = 4_000
+STEADY_AFTER = 6
+"""More repetitions until Java has compiled what it will: the share of the raw limit is told of a steady state."""
 KNOWN_SHARE = 0.95
 KILLED_AFTER_S = (5, 55)
 """Seconds after its first chunk at which a job is killed: any time of a chunk."""
@@ -120,20 +122,28 @@ def compared(
     ways |= {"raw": (sides.raw, theirs), "batches": (sides.batched, theirs)}
     with sides.sides(ways) as found:
         for _ in range(rounds):
-            per_s = _in_turn(found)
-            tell(f"{kind}: " + ", ".join(f"{name} {n:.1f}/s" for name, n in per_s.items()))
-            ours.rounds.append(per_s["ours"])
+            per_s = _in_turn(found, "ours", *(name for name in ("card", "same", "batches") if name in found))
+            tell(f"{kind}: {_told(per_s)}")
             card.rounds.append(per_s["ours"] / per_s["card"])
             same.rounds.append(per_s["ours"] / per_s.get("same", per_s["card"]))
-            share.rounds.append(per_s["ours"] / per_s["raw"])
             usual.rounds.append(per_s["ours"] / per_s["batches"])
+        found["ours"].warm_up(STEADY_AFTER)
+        for _ in range(rounds):
+            per_s = _in_turn(found, "ours", "raw")
+            tell(f"{kind}, warm: {_told(per_s)}")
+            ours.rounds.append(per_s["ours"])
+            share.rounds.append(per_s["ours"] / per_s["raw"])
             cost.rounds.append(_core_hours(per_s["ours"], task.cores))
-        memory.rounds.append(found["ours"].peak_bytes / 2**30)
+        memory.rounds.append(found["ours"].peak_bytes() / 2**30)
     return [ours, card, *([same] if theirs != as_printed else []), share, usual, cost, memory]
 
 
-def _in_turn(found: dict[str, Side]) -> dict[str, float]:
-    return {name: side.texts_per_s() for name, side in found.items()}
+def _in_turn(found: dict[str, Side], *names: str) -> dict[str, float]:
+    return {name: found[name].texts_per_s() for name in names or found}
+
+
+def _told(per_s: dict[str, float]) -> str:
+    return ", ".join(f"{name} {n:.1f}/s" for name, n in per_s.items())
 
 
 def _core_hours(per_s: float, cores: int) -> float:
@@ -148,7 +158,7 @@ def workers(task: Task, rounds: int, tell: Callable[[str], None]) -> list[Measur
         with sides.sides(ways) as found:
             for _ in range(rounds):
                 per_s = _in_turn(found)
-                tell("standalone cluster: " + ", ".join(f"{name} {n:.1f}/s" for name, n in per_s.items()))
+                tell(f"standalone cluster: {_told(per_s)}")
                 ratio.rounds.append(per_s["two"] / per_s["one"])
     return [ratio]
 

@@ -54,10 +54,11 @@ class Side:
         self._process.start()
         there.close()
         self.n = len(task.texts)
-        assert self._process.pid is not None
-        self._peak = Peak(self._process.pid)
-        self._peak.start()
-        for _ in range(WARM_UP):
+        self.warm_up(WARM_UP)
+
+    def warm_up(self, repetitions: int) -> None:
+        """Score all texts so many times, unmeasured."""
+        for _ in range(repetitions):
             self.texts_per_s()
 
     def texts_per_s(self) -> float:
@@ -69,14 +70,21 @@ class Side:
             raise InfrastructureError("A way to score ended; its error stands above.", "sentiment doctor") from error
         return self.n / took
 
-    @property
     def peak_bytes(self) -> float:
-        """Most memory of the process and its children so far."""
-        return self._peak.bytes
+        """Most memory of the process and its children while all texts are scored once more.
+
+        Not while anything is timed: reading it halts a large process.
+        """
+        assert self._process.pid is not None
+        peak = Peak(self._process.pid)
+        peak.start()
+        self.texts_per_s()
+        peak.stop.set()
+        peak.join()
+        return peak.bytes
 
     def close(self) -> None:
         """End the process and its children."""
-        self._peak.stop.set()
         children = psutil.Process(self._process.pid).children(recursive=True) if self._process.is_alive() else []
         self._here.close()
         self._process.join(60)
@@ -115,7 +123,7 @@ def ours(task: Task) -> Go:
     from sentiment.scoring import network
 
     session, model = _session(task, {}), model_of(task.folder)
-    pipeline = network.load(session, model, settings.load().home / "models-shielded")
+    pipeline = network.load(session, model, settings.load().models_served)
     rows = [(str(n), text) for n, text in enumerate(task.texts)]
     texts = session.createDataFrame(rows, "text_hash string, text string").cache()
 
@@ -251,7 +259,7 @@ def _part(task: Task, plan: Callable[[DataFrame, registry.Model, PipelineModel],
     from sentiment.scoring.balance import balanced
 
     session, model = _session(task, {}), model_of(task.folder)
-    pipeline = network.load(session, model, settings.load().home / "models-shielded")
+    pipeline = network.load(session, model, settings.load().models_served)
     rows = [(str(n), text) for n, text in enumerate(task.texts)]
     texts = session.createDataFrame(rows, "text_hash string, text string").cache()
     dealt = texts.withColumn("chars", F.length("text"))

@@ -67,7 +67,7 @@ MAX_CHARS, MAX_PIECES = 2000, 5
 """Values are capped there: one outlier row must not move a night's mean."""
 
 COLUMNS = (
-    Watched("positive", "cast(p_positive >= 0.5 AS double)", SHARE_EDGES, 0.02, "categorical", in_slices=True),
+    Watched("positive", "cast(p_positive >= score AS double)", SHARE_EDGES, 0.02, "categorical", in_slices=True),
     Watched("logit", LOGIT_SQL, LOGIT_EDGES, 0.2),
     Watched("uncertain", "cast(p_positive BETWEEN 0.35 AND 0.65 AS double)", SHARE_EDGES, 0.02, "categorical"),
     Watched("text_chars", f"least(length(text), {MAX_CHARS})", (50, 100, 200, 400, 800, 1600), 50),
@@ -81,7 +81,7 @@ COLUMNS = (
     Watched("not_french", NOT_FRENCH, SHARE_EDGES, 0.02, "categorical"),
     Watched("rating_missing", "cast(rating IS NULL AS double)", SHARE_EDGES, 0.05, "categorical"),
     Watched("rating", "rating", (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0), 0.2),
-    Watched("agreement", f"cast((p_positive >= 0.5) = ({LABEL} = 1) AS double)", SHARE_EDGES, 0.03, "categorical"),
+    Watched("agreement", f"cast((p_positive >= score) = ({LABEL} = 1) AS double)", SHARE_EDGES, 0.03, "categorical"),
     Watched("labelled_logit", f"CASE WHEN {LABEL} IS NOT NULL THEN {LOGIT_SQL} END", LOGIT_EDGES, 0.2, judged=False),
     Watched("positive_logit", f"CASE WHEN {LABEL} = 1 THEN {LOGIT_SQL} END", LOGIT_EDGES, 0.2, judged=False),
     Watched("quarantined", "", SHARE_EDGES, 0.05, "categorical"),

@@ -20,6 +20,8 @@ from sentiment.settings import Settings
 
 MANIFEST = Path(__file__).parent / "jars_manifest"
 PATTERN = "[artifact]-[revision](-[classifier]).[ext]"
+TENSORFLOW, PRETRAINED = "tensorflow", "pretrained"
+"""Configurations of the manifest that only some models need."""
 HOST = re.compile(r"https?://[^/\s]+/\S*/")
 Progress = Callable[[str], None]
 
@@ -31,7 +33,10 @@ def expected(configuration: str = "base", sums: Path = MANIFEST / "sha256.txt") 
 
 
 def spark_jars(config: Settings) -> list[Path]:
-    """The jars a session needs, from SENTIMENT_JARS or the cache; SetupError where one is missing."""
+    """The jars a session needs, from SENTIMENT_JARS or the cache; SetupError where one is missing.
+
+    Those of an optional configuration come along once they have been fetched.
+    """
     if config.jars:
         found = sorted(Path(config.jars).expanduser().glob("*.jar"))
         if not found:
@@ -41,7 +46,13 @@ def spark_jars(config: Settings) -> list[Path]:
     missing = [p.name for p in paths if not p.exists()]
     if missing:
         raise SetupError(f"{len(missing)} of {len(paths)} jars are missing, e.g. {missing[0]}.", "make nightly")
-    return paths
+    return paths + [jar for part in (TENSORFLOW, PRETRAINED) for jar in _kept(config, part)]
+
+
+def _kept(config: Settings, configuration: str) -> list[Path]:
+    """All jars of an optional configuration; none where one is missing."""
+    paths = [config.cache / "jars" / name for name in sorted(expected(configuration))]
+    return paths if all(path.is_file() for path in paths) else []
 
 
 def fetch(

@@ -36,7 +36,7 @@ def work(session: SparkSession, request: Request, lake: Lake) -> int:
     if not pending:
         return 0
     model = registry.find(request.model, config)
-    pipeline = network.load(session, model, config.home / "models-shielded")
+    pipeline = network.load(session, model, config.models_served)
     said = score.canary_said(session, pipeline, model)
     for number, night in enumerate(pending, 1):
         run = _one_night(session, request, night, lake, model, pipeline, said)

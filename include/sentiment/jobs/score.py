@@ -26,7 +26,7 @@ def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) ->
     model = registry.find(run.model_id, config)
     step.detail["baseline"] = publishing.newest_publication(run.source)
     accepted = lake.read(spark, lake.committed("accepted", key, ledger.done(run.run_id, "validate").token))
-    pipeline = network.load(spark, model, config.home / "models-shielded")
+    pipeline = network.load(spark, model, config.models_served)
     step.detail["canary"] = canary_said(spark, pipeline, model)
     asked = ledger.done(run.run_id, "find_dump").detail.get("sentences", False)
     split = sentence_rows.of_reviews(accepted) if asked else None

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -111,9 +112,9 @@ def note_failure(context: Context) -> None:
 class SparkStep(SparkSubmitOperator):
     """One of our jobs on the cluster of the connection `spark_cluster`; its errors come back as our own."""
 
-    def __init__(self, *, step: str, skip_if: str = "", **kwargs: Any) -> None:
+    def __init__(self, *, step: str, skip_if: str = "", task_id: str = "", **kwargs: Any) -> None:
         super().__init__(
-            task_id=step,
+            task_id=task_id or step,
             application=str(JOBS / f"{step}.py"),
             application_args=["--run-id", "{{ ti.xcom_pull(task_ids='find_dump')['run_id'] }}"],
             conn_id=SPARK_CLUSTER,
@@ -175,3 +176,38 @@ class SparkRescore(SparkStep):
         if not found["nights"]:
             raise AirflowSkipException("the model has scored every night of the range")
         self._submit(context, lambda: rescoring.failure(found["model"], since))
+
+
+class SparkEvaluate(SparkStep):
+    """The job `evaluate` for what `find_set` found, by the model it names as `which`; left out where it names none.
+
+    Leaves the evaluation's id as an XCom. It is compared with what the task `against` has evaluated.
+    """
+
+    def __init__(self, *, task_id: str, which: str, against: str = "", **kwargs: Any) -> None:
+        super().__init__(step="evaluate", task_id=task_id, **kwargs)
+        self.which = which
+        found = "{{ ti.xcom_pull(task_ids='find_set')['%s'] }}"
+        names = {"--set": "set", "--model": which, "--mistakes": "mistakes"}
+        self.application_args = [word for flag, name in names.items() for word in (flag, found % name)]
+        if against:
+            earlier = f"{{{{ ti.xcom_pull(task_ids='{against}', key='{EVALUATION_ID}') }}}}"
+            self.application_args += ["--against", earlier]
+
+    def execute(self, context: Context) -> None:
+        """Submit, wait and say what came of it; raises the error that the job left, else InfrastructureError."""
+        from sentiment.orchestration import evaluating
+
+        if not context["ti"].xcom_pull(task_ids="find_set")[self.which]:
+            raise AirflowSkipException("no other model to compare with")
+        with TemporaryDirectory() as folder:
+            left = Path(folder) / "result.json"
+            self.application_args = [*(self.application_args or []), "--result", str(left)]
+            self._submit(context, lambda: evaluating.failure(left))
+            done = evaluating.result(left)
+        log.info("%s", "\n".join(evaluating.told(done)))
+        context["ti"].xcom_push(EVALUATION_ID, done.evaluation_id)
+
+
+EVALUATION_ID = "evaluation_id"
+"""The XCom that names what a task has evaluated."""

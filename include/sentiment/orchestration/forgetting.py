@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sentiment import contract, settings
 from sentiment.database import transaction
 from sentiment.errors import InfrastructureError
+from sentiment.evaluation import outcome
 from sentiment.lake import Lake
 from sentiment.ledger import LIVE_MINUTES
 from sentiment.orchestration.maintenance import RUN_DATASETS
@@ -26,7 +27,7 @@ from sentiment.scoring import reuse, sentences
 from sentiment.store import forgetting
 from sentiment.store.forgetting import Target
 
-ORDER = ("received", reuse.DATASET, *reversed(RUN_DATASETS))
+ORDER = ("received", outcome.DATASET, reuse.DATASET, *reversed(RUN_DATASETS))
 """`ingested` goes last: it alone leads from the review to its run, and so to its dump."""
 
 BATCH_ROWS = 1000

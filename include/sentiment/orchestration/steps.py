@@ -63,6 +63,8 @@ def find_dump(request: Request) -> Found:
 
     Raises DumpNotFoundError, DumpUnreadableError, DumpRefusedError or ParameterError before any Spark starts.
     """
+    from sentiment.drift import confidence
+    from sentiment.drift.history import Stream
     from sentiment.dump.receive import Reading, receive
     from sentiment.scoring import registry
 
@@ -72,6 +74,8 @@ def find_dump(request: Request) -> Found:
     reading = Reading(request.source, request.profile, request.encoding)
     dump = receive(request.dump, config, Lake(config.lake), reading)
     registry.register(model)
+    with transaction() as c:
+        confidence.note(c, Stream(request.source, model.model_id))
     ledger.record_dump(dump.dump_id, request.source, request.dump, dump.files)
     run = ledger.open_run(
         request.night,
@@ -196,7 +200,7 @@ def summary(run_id: str, nothing_new: bool = False, dry_run: bool = False) -> st
     words += "".join(f". {told}" for told in batch.told(run_id))
     if dry_run:
         return f"{words}. Dry run: nothing was published."
-    words += f", {n['published']:,} published ({novelty_words(run_id)}), {share_words(run_id)} of them positive."
+    words += f", {n['published']:,} published ({novelty_words(run_id)}), {share_words(run_id)}."
     words += f" Drift: {drift_words(run_id)}."
     return f"{words} {requeue_words(run)}" if run.requeue_of else words
 
@@ -218,15 +222,24 @@ def novelty_words(run_id: str) -> str:
 
 
 def share_words(run_id: str) -> str:
-    """Positive share of what a run published, like 61.3%."""
+    """Positive share of what a run published, like `61.3% positive`; each label's where none is the positive one."""
     with transaction() as c:
-        share = c.execute(
-            sa.text(
-                "SELECT sum(n_positive)::float / nullif(sum(n), 0) FROM sentiment.film_night WHERE run_id = :run_id"
-            ),
-            {"run_id": run_id},
-        ).scalar()
-    return "none" if share is None else f"{share:.1%}"
+        told = c.execute(sa.text(POSITIVE_SHARE), {"run_id": run_id}).one()
+        shares = [] if told.positive_label else c.execute(sa.text(LABEL_SHARES), {"run_id": run_id}).all()
+    if told.positive_label:
+        return "none published" if told.share is None else f"{told.share:.1%} positive"
+    return ", ".join(f"{row.share:.1%} {row.label}" for row in shares) or "none published"
+
+
+POSITIVE_SHARE = """
+SELECT m.positive_label, (SELECT sum(n_positive)::float / nullif(sum(n), 0) FROM sentiment.film_night f
+  WHERE f.run_id = r.run_id) AS share
+FROM sentiment.run r JOIN sentiment.model m USING (model_id) WHERE r.run_id = :run_id"""
+LABEL_SHARES = """
+SELECT s.label, count(*) / sum(count(*)) OVER () AS share
+FROM sentiment.run r JOIN sentiment.night_review n ON n.run_id = r.run_id
+JOIN sentiment.review_sentiment s ON s.review_id = n.review_id AND s.model_id = r.model_id
+WHERE r.run_id = :run_id GROUP BY s.label ORDER BY count(*) DESC, s.label"""
 
 
 def drift_words(run_id: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sentiment.scoring import sentences
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column
+    from pyspark.sql import Column, DataFrame
     from tokenizers import Encoding
 
 MAX_WORDPIECES = 512
@@ -40,36 +40,45 @@ def cut(text: str, encoding: Encoding) -> list[tuple[int, int, int]]:
     return [(*span, last - first) for span, (first, last) in zip(pairwise(begins), pieces, strict=True)]
 
 
-def combined(found: Column, lengths: Column, labels: tuple[str, ...]) -> dict[str, Column]:
-    """Label -> probability over all chunks: softmax of the mean of their logits, weighted by length.
+def combined(scored: DataFrame, labels: tuple[str, ...]) -> DataFrame:
+    """Turn `class` and `lengths` into `chances`, an array: the probability of each label over all chunks.
 
-    `found` holds the annotations of the chunks, `lengths` their wordpieces, both in the text's order; null for one
-    chunk. (The annotator keeps that order; its `begin` and `end` are those of the whole.) A chunk's logits are known
-    up to a constant, as the logarithms of its probabilities, and softmax does not see that constant.
+    That is the softmax of the mean of the chunks' logits, weighted by length. `class` holds the annotations of the
+    chunks, `lengths` their wordpieces, both in the text's order; null for one chunk, whose answer is taken as it is.
+    (The annotator keeps that order; its `begin` and `end` are those of the whole.) A chunk's logits are known up to a
+    constant, as the logarithms of its probabilities, and softmax does not see that constant. A text of which nothing
+    was scored has no chances.
     """
     from pyspark.sql import functions as F
 
-    if len(labels) < 2:
-        return {label: found.getItem(0)["metadata"].getItem(label).cast("double") for label in labels}
-    all_told = F.size(found) == F.size(lengths)
-    told = F.when(all_told, found).otherwise(F.raise_error(F.lit("a chunk of a text was not scored")))
-    logits = {label: _mean_logit(told, lengths, label) for label in labels}
-    highest = F.greatest(*logits.values())
-    powers = {label: F.exp(logit - highest) for label, logit in logits.items()}
-    total = sum(powers.values(), F.lit(0.0))
-    first = found.getItem(0)["metadata"]
-    return {
-        label: F.when(lengths.isNull(), first.getItem(label).cast("double")).otherwise(power / total)
-        for label, power in powers.items()
-    }
+    said = F.transform(
+        "class", lambda one: F.array(*(one["metadata"].getItem(label).cast("double") for label in labels))
+    )
+    told = scored.withColumn("said", said).drop("class")
+    matching = F.size("said") == F.size("lengths")
+    sums = F.aggregate(F.arrays_zip("said", "lengths"), F.array(*(F.lit(0.0) for _ in labels)), _added)
+    checked = F.when(matching, sums).otherwise(F.raise_error(F.lit("a chunk of a text was not scored")))
+    means = told.withColumn("logits", F.when(F.col("lengths").isNotNull(), _over(checked, F.col("lengths"))))
+    highest = means.withColumn("highest", F.array_max("logits"))
+    powers = highest.withColumn("powers", F.transform("logits", lambda logit: F.exp(logit - F.col("highest"))))
+    total = F.aggregate("powers", F.lit(0.0), lambda a, b: a + b)
+    softmax = powers.withColumn("total", total)
+    shares = F.transform("powers", lambda power: power / F.col("total"))
+    chances = F.when(F.col("lengths").isNull(), F.element_at("said", 1)).otherwise(shares)
+    return softmax.withColumn("chances", chances).drop("said", "logits", "highest", "powers", "total")
 
 
-def _mean_logit(found: Column, lengths: Column, label: str) -> Column:
+def _added(total: Column, one: Column) -> Column:
     from pyspark.sql import functions as F
 
-    def logit(annotation: Column, length: Column) -> Column:
-        probability = annotation["metadata"].getItem(label).cast("double")
-        return F.ln(F.greatest(probability, F.lit(LEAST_PROBABILITY))) * length
+    def log(probability: Column) -> Column:
+        return F.ln(F.greatest(probability, F.lit(LEAST_PROBABILITY)))
 
-    weighted = F.aggregate(F.zip_with(found, lengths, logit), F.lit(0.0), lambda a, b: a + b)
-    return weighted / F.aggregate(lengths, F.lit(0), lambda a, b: a + b)
+    return F.zip_with(total, one["said"], lambda so_far, p: so_far + log(p) * one["lengths"])
+
+
+def _over(sums: Column, lengths: Column) -> Column:
+    from pyspark.sql import functions as F
+
+    weight = F.aggregate(lengths, F.lit(0), lambda a, b: a + b)
+    return F.transform(sums, lambda each: each / weight)

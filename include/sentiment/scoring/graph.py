@@ -5,9 +5,12 @@ That runtime joins GELU and layer norms by itself as it loads a graph, attention
 
 from __future__ import annotations
 
+import io
 import logging
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +33,8 @@ def fuse(source: Path, target: Path) -> bool:
     """
     from onnxruntime.transformers import optimizer
 
-    found = optimizer.optimize_model(str(source), model_type="bert", num_heads=0, hidden_size=0, opt_level=0)
+    with _quiet():
+        found = optimizer.optimize_model(str(source), model_type="bert", num_heads=0, hidden_size=0, opt_level=0)
     if any(found.get_fused_operator_statistics().values()):
         found.save_model_to_file(str(target))
         if _apart(source, target) <= TOLERANCE:
@@ -48,14 +52,26 @@ def quantize(source: Path, target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         fused = Path(folder) / "model.onnx"
         fuse(source, fused)
-        quantize_dynamic(
-            fused,
-            target,
-            per_channel=True,
-            weight_type=QuantType.QInt8,
-            op_types_to_quantize=["MatMul", "Attention"],
-            extra_options={"DefaultTensorType": TensorProto.FLOAT},
-        )
+        with _quiet():
+            quantize_dynamic(
+                fused,
+                target,
+                per_channel=True,
+                weight_type=QuantType.QInt8,
+                op_types_to_quantize=["MatMul", "Attention"],
+                extra_options={"DefaultTensorType": TensorProto.FLOAT},
+            )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The tools tell, in print and by the root logger, what they leave alone and which types they had to be told."""
+    logging.disable(logging.WARNING)
+    try:
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def session(graph: Path, threads: int = 1) -> Any:
@@ -64,6 +80,7 @@ def session(graph: Path, threads: int = 1) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 4  # what fails raises an error
     return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
 
 

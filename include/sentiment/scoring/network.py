@@ -17,7 +17,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
-from sentiment.scoring import chunks, graph
+from sentiment.scoring import chunks, graph, saved
 from sentiment.scoring.balance import balanced
 from sentiment.scoring.preparation import CHUNK_END, fed_form, prepared, shield_text
 from sentiment.scoring.registry import Model
@@ -42,7 +42,7 @@ def load(spark: SparkSession, model: Model, scratch: Path) -> PipelineModel:
     from sparknlp.annotator import DistilBertForSequenceClassification, SentenceDetector, Tokenizer
     from sparknlp.base import DocumentAssembler
 
-    folder = _shielded_copy(model, scratch)
+    folder = _served_copy(spark, model, scratch)
     document = DocumentAssembler().setInputCol("prepared").setOutputCol("document")
     chunk = (
         SentenceDetector()
@@ -52,7 +52,8 @@ def load(spark: SparkSession, model: Model, scratch: Path) -> PipelineModel:
         .setUseCustomBoundsOnly(True)
     )
     token = Tokenizer().setInputCols(["chunk"]).setOutputCol("token")
-    network = configured(DistilBertForSequenceClassification.loadSavedModel(str(folder), spark))
+    loaded = DistilBertForSequenceClassification.loadSavedModel(str(folder), spark) if not model.saved_folder else None
+    network = configured(loaded or saved.load(spark, folder))
     empty = spark.createDataFrame([], "prepared string")
     tokenizer = token.fit(chunk.transform(document.transform(empty)))
     return PipelineModel(stages=[document, chunk, tokenizer, network])
@@ -65,16 +66,20 @@ def configured(network: DistilBertForSequenceClassification) -> DistilBertForSeq
     return network.setActivation("softmax")
 
 
-def _shielded_copy(model: Model, scratch: Path) -> Path:
+def _served_copy(spark: SparkSession, model: Model, scratch: Path) -> Path:
     target = scratch / model.fingerprint
     if target.is_dir():
         return target
+    scratch.mkdir(parents=True, exist_ok=True)
     beside = scratch / f"{model.fingerprint}.{uuid4().hex}"
-    (beside / "assets").mkdir(parents=True)
-    graph.fuse(model.folder / "model.onnx", beside / "model.onnx")
-    shutil.copyfile(model.folder / "assets" / "labels.txt", beside / "assets" / "labels.txt")
-    vocabulary = "\n".join(shield_text(piece) for piece in model.vocabulary()) + "\n"
-    (beside / "assets" / "vocab.txt").write_text(vocabulary, "utf-8")
+    pieces = [shield_text(piece) for piece in model.vocabulary()]
+    if model.saved_folder:
+        saved.with_fields(spark, model.saved_folder, beside, {"vocabulary": pieces, "labels": list(model.labels)})
+    else:
+        (beside / "assets").mkdir(parents=True)
+        graph.fuse(model.folder / "model.onnx", beside / "model.onnx")
+        shutil.copyfile(model.folder / "assets" / "labels.txt", beside / "assets" / "labels.txt")
+        (beside / "assets" / "vocab.txt").write_text("\n".join(pieces) + "\n", "utf-8")
     try:
         beside.rename(target)
     except OSError:
@@ -93,20 +98,20 @@ def score(texts: DataFrame, pipeline: PipelineModel, model: Model, rows: int = 0
     needed = counted.select("text_hash", F.coalesce("pieces.fed", text).alias("fed"), *(f"pieces.{c}" for c in COUNTS))
     dealt = balanced(needed, rows, "n_wordpieces") if rows else needed
     told = pipeline.transform(dealt.select("text_hash", *COUNTS, prepared(F.col("fed")).alias("prepared")))
-    lengths = F.col("lengths")
-    chances = chunks.combined(F.col("class"), lengths, model.labels)
-    score = F.greatest(*chances.values()) if len(chances) > 1 else next(iter(chances.values()))
-    said = F.coalesce(*(F.when(chance == score, F.lit(label)) for label, chance in chances.items()))
+    said = chunks.combined(told.select("text_hash", *COUNTS, "class"), model.labels)
+    best = said.withColumn("score", F.array_max("chances"))
+    names = F.array(*(F.lit(label) for label in model.labels))
+    each = {label: F.col("chances").getItem(place) for place, label in enumerate(model.labels)}
     positive = model.positive_label
-    return told.select(
+    return best.select(
         "text_hash",
-        said.alias("label"),
-        score.alias("score"),
-        (chances[positive] if positive else F.lit(None).cast("double")).alias("p_positive"),
-        F.to_json(F.struct(*(c.alias(label) for label, c in chances.items()))).alias("probabilities"),
+        F.element_at(names, F.expr("int(array_position(chances, score))")).alias("label"),
+        "score",
+        (each[positive] if positive else F.lit(None).cast("double")).alias("p_positive"),
+        F.to_json(F.struct(*(chance.alias(label) for label, chance in each.items()))).alias("probabilities"),
         "n_wordpieces",
         "n_unknown",
-        F.coalesce(F.when(lengths.isNotNull(), F.size(lengths)), F.lit(1)).cast("short").alias("n_chunks"),
+        F.coalesce(F.when(F.col("lengths").isNotNull(), F.size("lengths")), F.lit(1)).cast("short").alias("n_chunks"),
     )
 
 

@@ -12,7 +12,9 @@ import sqlalchemy as sa
 
 from sentiment.database import transaction
 from sentiment.errors import ParameterError
+from sentiment.scoring import saved
 from sentiment.scoring.chunks import CHUNK_RULE, MAX_WORDPIECES
+from sentiment.scoring.onnx_folder import lines
 from sentiment.scoring.preparation import PREPARATION_VERSION
 from sentiment.settings import Settings
 
@@ -21,7 +23,13 @@ log = logging.getLogger(__name__)
 BUNDLED = Path(__file__).parent / "bundled"
 CANARY = BUNDLED / "canary.jsonl"
 LOCK_REGISTERING = "SELECT pg_advisory_xact_lock(hashtext('sentiment.register_model'))"
+FIRST_IS_CURRENT = (
+    "UPDATE sentiment.model SET is_current = true "
+    "WHERE model_id = :model_id AND NOT EXISTS (SELECT 1 FROM sentiment.model WHERE is_current)"
+)
+SAVED = "saved"
 POSITIVE_LABELS = ("pos", "positive", "positif")
+NEGATIVE_LABELS = ("neg", "negative", "négatif", "negatif")
 
 
 @dataclass(frozen=True)
@@ -34,19 +42,36 @@ class Model:
     fingerprint: str
 
     @property
+    def saved_folder(self) -> Path | None:
+        """The folder as Spark NLP saved it; None for a plain ONNX graph."""
+        folder = self.folder / SAVED
+        return folder if folder.is_dir() else None
+
+    @property
+    def engine(self) -> saved.Engine:
+        """What runs its graph."""
+        found = self.saved_folder
+        return "tensorflow" if found and any(found.glob("*_tensorflow")) else "onnx"
+
+    @property
     def positive_label(self) -> str | None:
         """The label whose probability is `p_positive`; None where the model has none."""
         return next((label for label in self.labels if label.lower() in POSITIVE_LABELS), None)
 
+    @property
+    def negative_label(self) -> str | None:
+        """The label that a negative review has, beside the positive one; None where the model has none."""
+        return next((label for label in self.labels if label.lower() in NEGATIVE_LABELS), None)
+
     def vocabulary(self) -> list[str]:
-        """Wordpieces in id order, one a line; other characters that end lines may be pieces."""
-        return (self.folder / "assets" / "vocab.txt").read_text("utf-8").removesuffix("\n").split("\n")
+        """Wordpieces in id order."""
+        return lines(self.folder / "assets" / "vocab.txt")
 
 
 def known(config: Settings) -> dict[str, Path]:
     """Model id -> folder, for every model that is here."""
-    places = (BUNDLED, config.models)
-    return {f.parent.name: f.parent for place in places for f in sorted(place.glob("*/model.onnx"))}
+    marks = (mark for place in (BUNDLED, config.models) for mark in sorted(place.glob("[!.]*/assets/labels.txt")))
+    return {mark.parents[1].name: mark.parents[1] for mark in marks}
 
 
 def find(model_id: str, config: Settings) -> Model:
@@ -60,8 +85,7 @@ def find(model_id: str, config: Settings) -> Model:
 
 def read(model_id: str, folder: Path) -> Model:
     """The model in this folder, wherever it lies."""
-    labels = tuple((folder / "assets" / "labels.txt").read_text("utf-8").split())
-    return Model(model_id, folder, labels, _fingerprint(folder))
+    return Model(model_id, folder, tuple(lines(folder / "assets" / "labels.txt")), _fingerprint(folder))
 
 
 RULES = f"{MAX_WORDPIECES} {CHUNK_RULE} {PREPARATION_VERSION}"
@@ -71,8 +95,10 @@ EARLIER_RULES = ("512 cut-at-512 1", f"{MAX_WORDPIECES} {CHUNK_RULE} 2")
 
 def _fingerprint(folder: Path, rules: str = RULES) -> str:
     digest = hashlib.sha256()
-    for name in ("model.onnx", "assets/vocab.txt", "assets/labels.txt"):
-        digest.update(hashlib.sha256((folder / name).read_bytes()).digest())
+    networks = saved.graphs(folder / SAVED) or [folder / "model.onnx"]
+    for path in (*networks, folder / "assets" / "vocab.txt", folder / "assets" / "labels.txt"):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     digest.update(rules.encode())
     return digest.hexdigest()
 
@@ -82,8 +108,8 @@ def canary_fingerprint(model: Model) -> str:
     return hashlib.sha256(f"{model.fingerprint} {CANARY.read_text('utf-8')}".encode()).hexdigest()
 
 
-def register(model: Model) -> None:
-    """Write the model down; the first one ever becomes current.
+def register(model: Model, source_uri: str = "", scores: bool = True) -> None:
+    """Write the model down; the first one that `scores` becomes current.
 
     Raises ParameterError where another network is registered under the same name, or the model is retired.
     """
@@ -91,18 +117,22 @@ def register(model: Model) -> None:
         c.exec_driver_sql(LOCK_REGISTERING)
         c.execute(
             sa.text(
-                "INSERT INTO sentiment.model (model_id, name, language, engine, fingerprint, labels, source_uri, "
-                "spark_nlp_version, is_current) VALUES (:model_id, :model_id, 'fr', 'onnx', :fingerprint, :labels, "
-                ":uri, :version, NOT EXISTS (SELECT 1 FROM sentiment.model WHERE is_current)) ON CONFLICT DO NOTHING"
+                "INSERT INTO sentiment.model (model_id, name, language, engine, fingerprint, labels, positive_label, "
+                "source_uri, spark_nlp_version, is_current) VALUES (:model_id, :model_id, 'fr', :engine, :fingerprint, "
+                ":labels, :positive, :uri, :version, false) ON CONFLICT DO NOTHING"
             ),
             {
                 "model_id": model.model_id,
                 "fingerprint": model.fingerprint,
                 "labels": list(model.labels),
-                "uri": str(model.folder),
+                "positive": model.positive_label,
+                "engine": model.engine,
+                "uri": source_uri or str(model.folder),
                 "version": version("spark-nlp"),
             },
         )
+        if scores:
+            c.execute(sa.text(FIRST_IS_CURRENT), {"model_id": model.model_id})
         registered = c.execute(
             sa.text("SELECT fingerprint, retired_at FROM sentiment.model WHERE model_id = :model_id"),
             {"model_id": model.model_id},

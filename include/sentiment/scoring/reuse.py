@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from sentiment import ledger
@@ -63,30 +63,42 @@ def _schema() -> str:
 def fill(accepted: DataFrame, lake: Lake, model: Model, step: Step, score: Score) -> None:
     """Score the texts of `accepted` that are not cached, each once, chunk by chunk, each committed as it is done."""
     missing = _missing(accepted, lake, model).persist()
-    pace, number, begin = Pace(missing.count()), 0, 0
-    while pace.done < pace.total and begin < PLACES:
-        end = pace.next_place(begin)
-        chunk = missing.where(F.col("place").between(begin, end - 1)).select("text_hash", "text")
-        rows = _keep_chunk(score(chunk, pace.next_texts()), lake, model, step, number)
-        pace.add(rows)
+
+    def keep(chunk: DataFrame, rows: int, number: int) -> int:
+        return _keep_chunk(score(chunk, rows), lake, model, step, number)
+
+    for pace in in_chunks(missing, keep):
         step.detail |= pace.told()
         step.progress(pace.done, pace.total)
         log.info("%s", pace.words())
-        number, begin = number + 1, end
     missing.unpersist()
 
 
+def in_chunks(texts: DataFrame, keep: Callable[[DataFrame, int, int], int]) -> Iterator[Pace]:
+    """Hand `each_once` texts to `keep`, chunk by chunk of about a minute, and yield the pace after each.
+
+    `keep` gets a chunk (text_hash, text), about how many rows it has, and its number, and returns its rows once they
+    are scored.
+    """
+    pace, number, begin = Pace(texts.count()), 0, 0
+    while pace.done < pace.total and begin < PLACES:
+        end = pace.next_place(begin)
+        chunk = texts.where(F.col("place").between(begin, end - 1)).select("text_hash", "text")
+        pace.add(keep(chunk, pace.next_texts(), number))
+        yield pace
+        number, begin = number + 1, end
+
+
 def _missing(accepted: DataFrame, lake: Lake, model: Model) -> DataFrame:
-    """Texts to score, in the order of their `place`, which is random but fixed: 0 to 2^32 - 1."""
     hashes = accepted.select("text_hash").distinct()
     unknown = hashes.join(cached(lake, model, hashes).select("text_hash"), "text_hash", "left_anti")
-    texts = accepted.select("text_hash", "text").join(unknown, "text_hash", "left_semi")
+    return each_once(accepted.select("text_hash", "text").join(unknown, "text_hash", "left_semi"))
+
+
+def each_once(texts: DataFrame) -> DataFrame:
+    """Each text of (text_hash, text) once, in the order of its `place`, which is random but fixed: 0 to 2^32 - 1."""
     once = texts.groupBy("text_hash").agg(F.min("text").alias("text"))
-    return once.withColumn("place", _place()).sortWithinPartitions("place")
-
-
-def _place() -> Column:
-    return F.crc32("text_hash")
+    return once.withColumn("place", F.crc32("text_hash")).sortWithinPartitions("place")
 
 
 def _keep_chunk(scored: DataFrame, lake: Lake, model: Model, step: Step, number: int) -> int:

@@ -201,14 +201,11 @@ def _supersede(c: sa.Connection, run: ledger.Run) -> list[str]:
 
 
 def _merge(c: sa.Connection, run: ledger.Run, staging: Staging, staged: str, replaced: list[str]) -> int:
-    config = settings.load()
     values = {
         "night": run.night,
         "source": run.source,
         "model_id": run.model_id,
         "run_id": run.run_id,
-        "low": config.uncertain_low,
-        "high": config.uncertain_high,
         "replaced": replaced,
     }
     newest = not replaced and is_newest_night(c, run.night, run.source)
@@ -416,13 +413,15 @@ UPSERT_SHOWN_SENTIMENT = _UPSERT % f"{_NOT_SCORED} AND {_SHOWN}"
 INSERT_FILM_NIGHT = f"""
 INSERT INTO sentiment.film_night (night, source, item_id, model_id, n, n_positive, n_uncertain, n_fresh,
   n_fresh_positive, sum_logit, sum_logit_sq, run_id)
-SELECT :night, :source, coalesce(item_id, ''), :model_id, count(*), count(*) FILTER (WHERE p_positive >= 0.5),
-  count(*) FILTER (WHERE p_positive BETWEEN :low AND :high), count(*) FILTER (WHERE fresh),
-  count(*) FILTER (WHERE fresh AND p_positive >= 0.5), coalesce(sum(logit) FILTER (WHERE fresh), 0),
-  coalesce(sum(logit * logit) FILTER (WHERE fresh), 0), :run_id
-FROM (SELECT item_id, p_positive, novelty <> 'known' AS fresh,
+SELECT :night, :source, coalesce(item_id, ''), :model_id, count(*), count(*) FILTER (WHERE positive),
+  count(*) FILTER (WHERE uncertain), count(*) FILTER (WHERE fresh), count(*) FILTER (WHERE fresh AND positive),
+  coalesce(sum(logit) FILTER (WHERE fresh), 0), coalesce(sum(logit * logit) FILTER (WHERE fresh), 0), :run_id
+FROM (SELECT item_id, novelty <> 'known' AS fresh, label = m.positive_label AS positive,
+        CASE WHEN p_positive IS NULL THEN score <= m.uncertain_high
+          ELSE p_positive BETWEEN m.uncertain_low AND m.uncertain_high END AS uncertain,
         {contract.LOGIT_SQL} AS logit
-      FROM {{staged}}) AS s
+      FROM {{staged}} CROSS JOIN (SELECT positive_label, uncertain_low, uncertain_high FROM sentiment.model
+        WHERE model_id = :model_id) AS m) AS s
 GROUP BY coalesce(item_id, '')
 ON CONFLICT (night, source, item_id, model_id) DO NOTHING
 """

@@ -1,0 +1,1 @@
+"""How good a model is: labelled sets, the card's classification report, intervals, calibration, paired comparison."""

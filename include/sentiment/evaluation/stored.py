@@ -1,0 +1,87 @@
+"""Evaluations in Postgres: figures and counts, never a text."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+import sqlalchemy as sa
+
+from sentiment import ledger
+from sentiment.database import transaction
+from sentiment.evaluation import paired
+from sentiment.evaluation.outcome import Against, Evaluation
+from sentiment.evaluation.report import Figure, Report
+
+
+def keep(evaluation: Evaluation) -> None:
+    """Write an evaluation down, and its comparison with another one that is kept, in one transaction."""
+    report, key = evaluation.report, {"evaluation_id": evaluation.evaluation_id}
+    with transaction() as c:
+        _insert(c, "evaluation", [_whole(evaluation, report)])
+        _insert(c, "evaluation_class", [key | row for row in _classes(report)])
+        _insert(c, "evaluation_confusion", [key | row for row in _confusion(report)])
+        if evaluation.against:
+            _insert(c, "evaluation_comparison", [_comparison(evaluation.evaluation_id, evaluation.against)])
+
+
+def _insert(c: sa.Connection, table: str, rows: list[dict[str, Any]]) -> None:
+    names = list(rows[0])
+    values = ", ".join(f":{name}" for name in names)
+    c.execute(sa.text(f"INSERT INTO sentiment.{table} ({', '.join(names)}) VALUES ({values})"), rows)
+
+
+def _whole(evaluation: Evaluation, report: Report) -> dict[str, Any]:
+    averages = {"macro": report.macro, "weighted": report.weighted}
+    return {
+        "evaluation_id": evaluation.evaluation_id,
+        "model_id": evaluation.model_id,
+        "fingerprint": evaluation.fingerprint,
+        "set_name": evaluation.set_name,
+        "set_sha256": evaluation.set_sha256,
+        "label_source": evaluation.label_source.value,
+        "n": report.n,
+        "left_out": sum(evaluation.left_out.values()),
+        **_figure("accuracy", report.accuracy),
+        **{f"{kind}_{name}": value for kind, row in averages.items() for name, value in row._asdict().items()},
+        "ece": report.ece,
+        "brier": report.brier,
+        "spark_nlp_version": version("spark-nlp"),
+        "code_version": ledger.code_version(),
+    }
+
+
+def _classes(report: Report) -> list[dict[str, Any]]:
+    return [
+        {
+            "label": row.label,
+            **_figure("precision", row.precision),
+            **_figure("recall", row.recall),
+            **_figure("f1_score", row.f1_score),
+            "support": row.support,
+        }
+        for row in report.labels
+    ]
+
+
+def _figure(name: str, figure: Figure) -> dict[str, float | None]:
+    low, high = figure.interval or (None, None)
+    return {name: figure.value, f"{name}_low": low, f"{name}_high": high}
+
+
+def _confusion(report: Report) -> list[dict[str, Any]]:
+    return [{"label": label, "predicted": predicted, "n": n} for (label, predicted), n in report.confusion.items()]
+
+
+def _comparison(evaluation_id: str, against: Against) -> dict[str, Any]:
+    found = paired.compare(against.pairs)
+    return {
+        "first_id": against.evaluation_id,
+        "second_id": evaluation_id,
+        **asdict(against.pairs),
+        "p_value": found.p_value,
+        "difference": found.difference,
+        "difference_low": found.low,
+        "difference_high": found.high,
+    }

@@ -1,0 +1,136 @@
+"""evaluate: one model's answers on a labelled set, counted, and compared with another evaluation of the same set."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from pyspark.sql import functions as F
+
+from sentiment import settings, spark
+from sentiment.dump.ingest import to_rows
+from sentiment.dump.profiles import Profile
+from sentiment.dump.receive import layouts_of
+from sentiment.errors import InfrastructureError, SentimentError
+from sentiment.evaluation import counting, sifting, stored
+from sentiment.evaluation.labelled_set import LabelledSet
+from sentiment.evaluation.outcome import DATASET, Against, Evaluation, work_key
+from sentiment.jobs.entry import ended
+from sentiment.lake import Lake, Part
+from sentiment.orchestration import evaluating
+from sentiment.scoring import network, preparation, registry, reuse
+from sentiment.store import forgetting
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+log = logging.getLogger("sentiment.jobs")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One model on a set; `against` is the id of an evaluation of the same set, by another model."""
+
+    labelled_set: LabelledSet
+    model: str
+    mistakes: int = 10
+    against: str | None = None
+    store: bool = True
+
+
+def work(session: SparkSession, asked: Asked, lake: Lake) -> Evaluation:
+    """Sift the set, score its texts, each once and never from the cache, and count; the result is stored if asked.
+
+    Raises DataError for a set that can't be evaluated, before the network is loaded.
+    """
+    model, of = registry.find(asked.model, settings.load()), asked.labelled_set
+    rows = sifting.labelled(_rows(session, of, lake), evaluating.target(model), of.label_source).persist()
+    n, left_out = sifting.sifted(rows, of, evaluating.target(model))
+    log.info("%s: %d records to evaluate, left out: %s", of.name, n, sifting.in_words(left_out))
+    usable, evaluation_id = rows.where("left_out IS NULL"), f"{datetime.now(UTC):%Y%m%d}-{uuid4().hex[:8]}"
+    told = _verdicts(usable, model, lake, evaluation_id)
+    cells = counting.cells(told)
+    if (counted := sum(cell.n for cell in cells)) != n:
+        raise InfrastructureError(f"Rows were lost or doubled: {n:,} to evaluate, {counted:,} evaluated.", of.again)
+    done = Evaluation(
+        evaluation_id, model.model_id, model.fingerprint, model.labels, of.name, of.sha256, of.label_source,
+        cells, left_out, counting.worst(told, usable, asked.mistakes), _against(session, asked, told, lake),
+    )  # fmt: skip
+    rows.unpersist()
+    if asked.store:
+        stored.keep(done)
+    return done
+
+
+def _rows(session: SparkSession, of: LabelledSet, lake: Lake) -> DataFrame:
+    """The set's records as a night would read them, with what `sifting` asks of the network's side."""
+    records = lake.read(session, lake.committed("received", of.received))
+    layouts, profile = layouts_of({"layouts": of.layouts}), Profile(**of.profile)
+    rows = to_rows(records, settings.load().source, layouts, profile, forgetting.tombstones())
+    return rows.withColumn("prepared_blank", preparation.leaves_nothing(F.col("text")))
+
+
+def _verdicts(usable: DataFrame, model: registry.Model, lake: Lake, evaluation_id: str) -> DataFrame:
+    """What the model said of each record, from a part of the lake that nobody commits."""
+    session, key = usable.sparkSession, work_key(evaluation_id)
+    pipeline = network.load(session, model, settings.load().home / "models-shielded")
+    parts: list[Part] = []
+
+    def keep(chunk: DataFrame, rows: int, number: int) -> int:
+        said = network.score(chunk, pipeline, model, rows)
+        parts.append(lake.write(said, DATASET, f"{key}/scores", 0, 0, "", number))
+        return lake.read(session, parts[-1:]).count()
+
+    texts = reuse.each_once(usable).persist()
+    for pace in reuse.in_chunks(texts, keep):
+        log.info("%s: %s", model.model_id, pace.words())
+    texts.unpersist()
+    told = counting.verdicts(usable, lake.read(session, parts))
+    return lake.read(session, [lake.write(told, DATASET, f"{key}/verdicts", 0, 0, "")])
+
+
+def _against(session: SparkSession, asked: Asked, told: DataFrame, lake: Lake) -> Against | None:
+    if asked.against is None:
+        return None
+    folder = lake.folder(DATASET, f"{work_key(asked.against)}/verdicts", 0)
+    first = lake.read(session, [Part(lake.list_files(folder), 0, "")])
+    return Against(asked.against, counting.pairs(first, told))
+
+
+def main() -> int:
+    """Run the job for its arguments; returns the process's exit code."""
+    parser = argparse.ArgumentParser(description="evaluate one model on a labelled set")
+    parser.add_argument("--set", required=True, help="what find_set found, as JSON")
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--mistakes", type=int, default=10)
+    parser.add_argument("--against", help="an evaluation of the same set whose verdicts are still in the lake")
+    parser.add_argument("--no-store", dest="store", action="store_false")
+    parser.add_argument("--result", type=Path, help="file for the result, or the error; else it is printed")
+    given = vars(parser.parse_args())
+    result, labelled_set = given.pop("result"), evaluating.set_from_json(given.pop("set"))
+
+    def start() -> None:
+        asked = Asked(labelled_set, **given)
+        done = work(spark.session(f"sentiment evaluate {asked.model}"), asked, Lake(settings.load().lake))
+        evaluating.leave(done, result)
+
+    return ended(lambda: _noting(start, result))
+
+
+def _noting(start: Callable[[], None], result: Path | None) -> None:
+    try:
+        start()
+    except SentimentError as error:
+        evaluating.leave(error, result)
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())

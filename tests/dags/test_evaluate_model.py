@@ -1,0 +1,105 @@
+"""evaluate_model as Airflow sees it, and once through Airflow."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowSkipException, ParamValidationError
+from sentiment.database import transaction
+from sentiment.embedded.machine import Machine
+
+from tests.evaluation import models
+
+DAGS = Path(__file__).parents[2] / "dags"
+OWN = Path(__file__).parents[1] / "golden" / "own-sentences.jsonl"
+
+
+@pytest.fixture(scope="module")
+def dag(ready: object) -> DAG:
+    bag = DagBag(str(DAGS / "evaluate_model.py"))
+    assert bag.import_errors == {}
+    found: Any = bag.dags["evaluate_model"]
+    return found  # type: ignore[no-any-return]
+
+
+def test_the_set_is_checked_before_spark_starts(dag: DAG) -> None:
+    order: Any = dag.topological_sort()  # type: ignore[no-untyped-call]
+    assert [task.task_id for task in order] == ["find_set", "evaluate", "evaluate_against", "report"]
+    assert [t.task_id for t in dag.tasks if t.pool == "spark"] == ["evaluate", "evaluate_against"]
+    assert all(task.execution_timeout for task in dag.tasks)
+    tasks: Any = dag.task_dict
+    assert tasks["evaluate"].application_args[::2] == ["--set", "--model", "--mistakes"]
+    assert tasks["evaluate_against"].application_args[::2] == ["--set", "--model", "--mistakes", "--against"]
+    assert {Path(tasks[name].application).name for name in ("evaluate", "evaluate_against")} == {"evaluate.py"}
+    assert (dag.max_active_runs, dag.catchup) == (1, False)
+    assert dag.doc_md
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("labelled_set", None),
+        ("labelled_set", ""),
+        ("labelled_set", "a\nb"),
+        ("model", "../secret"),
+        ("against", "two words"),
+        ("labels", "stars"),
+        ("name", ""),
+        ("profile", "No Way"),
+        ("encoding", "../x"),
+        ("mistakes", -1),
+        ("mistakes", 101),
+        ("mistakes", "ten"),
+    ],
+)
+def test_wrong_params_are_refused(dag: DAG, name: str, value: object) -> None:
+    params: Any = dag.params
+    assert params.get_param(name).description
+    with pytest.raises(ParamValidationError):
+        params.get_param(name).resolve(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("against", None), ("labels", None), ("labels", "rating"), ("mistakes", 0)]
+)
+def test_right_params_are_taken(dag: DAG, name: str, value: object) -> None:
+    params: Any = dag.params
+    assert params.get_param(name).resolve(value) == value
+
+
+def test_without_another_model_nothing_is_compared(dag: DAG) -> None:
+    found = {"set": "{}", "model": "demo-fr", "against": None, "mistakes": 10}
+    task: Any = dag.task_dict["evaluate_against"]
+    with pytest.raises(AirflowSkipException, match="no other model"):
+        task.execute({"ti": SimpleNamespace(xcom_pull=lambda **_: found)})
+
+
+@pytest.fixture
+def second(ready: object) -> Iterator[str]:
+    with models.opposite() as model:
+        yield model
+
+
+def test_two_models_through_airflow(ready: Machine, second: str) -> None:
+    conf = {"labelled_set": str(OWN), "model": "demo-fr", "against": second, "name": "through the DAG", "mistakes": 1}
+    airflow = str(Path(sys.executable).parent / "airflow")
+    command = [airflow, "dags", "test", "evaluate_model", "--conf", json.dumps(conf)]
+    done = subprocess.run(command, env=ready.env, capture_output=True, text=True, check=False, timeout=400)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said[-3000:]
+    assert "demo-fr on through the DAG: 271 records" in said
+    assert "weighted avg" in said
+    assert f"alone is right in 182, {second} alone in 89" in said
+    query = "SELECT count(*) FROM sentiment.evaluation WHERE set_name = 'through the DAG'"
+    with transaction("reader") as c:
+        assert c.execute(sa.text(query)).scalar_one() == 2

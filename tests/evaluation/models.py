@@ -1,0 +1,42 @@
+"""A second model for tests, and an evaluation that no model was asked for."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from sentiment import settings
+from sentiment.database import transaction
+from sentiment.evaluation.labelled_set import LabelSource
+from sentiment.evaluation.outcome import Evaluation, Mistake
+from sentiment.evaluation.report import Cell
+from sentiment.scoring import registry
+
+OPPOSITE = "opposite"
+"""The bundled network with its labels' names swapped, so that it says the opposite."""
+MADE = Evaluation(
+    "20261122-0000beef", "demo-fr", "f" * 64, ("neg", "pos"), "made", "0" * 64, LabelSource.polarity,
+    (Cell("neg", "pos", 13, 2, 1.8, 1.62), Cell("pos", "pos", 14, 6, 5.7, 0.03)), {"no_label": 3},
+    (Mistake(0, 7, "neg", "pos", 0.9, "un\n\ttexte \x1b[31m rouge [bold]" + "x" * 200),
+     Mistake(1, 2, "neg", "pos", 0.89, "deux")),
+)  # fmt: skip
+
+
+@contextmanager
+def opposite() -> Iterator[str]:
+    """It is here; afterwards it and what is said of it are gone."""
+    folder = settings.load().models / OPPOSITE
+    shutil.copytree(registry.BUNDLED / "demo-fr", folder, dirs_exist_ok=True)
+    (folder / "assets" / "labels.txt").write_text("pos\nneg\n", "utf-8")
+    assert registry.read("demo-fr", registry.BUNDLED / "demo-fr").labels == ("neg", "pos")
+    yield OPPOSITE
+    shutil.rmtree(folder)
+    forget_evaluations()
+
+
+def forget_evaluations() -> None:
+    """Remove every evaluation from the tables."""
+    with transaction("owner") as c:
+        c.execute(sa.text("DELETE FROM sentiment.evaluation"))

@@ -1,0 +1,115 @@
+"""`sentiment evaluate` from file to table and back: real jobs, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from scipy.stats import binomtest
+from sentiment import cli, database, settings
+from sentiment.embedded import evaluations
+from sentiment.errors import DataError, InfrastructureError
+from sentiment.evaluation.outcome import DATASET
+from sentiment.lake import Lake
+from sentiment.orchestration.evaluating import Request
+from sklearn.metrics import classification_report
+from typer.testing import CliRunner
+
+from tests.evaluation import models
+
+pytestmark = pytest.mark.usefixtures("ready")
+
+OWN = Path(__file__).parents[1] / "golden" / "own-sentences.jsonl"
+SHARED = Path(__file__).parents[3] / "shared"
+Row = dict[str, Any]
+
+
+def lines(path: Path) -> list[Row]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def name(positive: bool) -> str:
+    return "pos" if positive else "neg"
+
+
+def stored(query: str) -> list[Any]:
+    with database.transaction("reader") as c:
+        return list(c.execute(sa.text(query)))
+
+
+@pytest.fixture(scope="module")
+def second(ready: object) -> Iterator[str]:
+    with models.opposite() as model:
+        yield model
+
+
+def test_own_sentences_by_two_models_are_told_and_kept(second: str) -> None:
+    golden = lines(OWN)
+    labels, said = ([name(g["polarity"] == 1) for g in golden], [name(g["pos"] >= 0.5) for g in golden])
+    right = sum(label == answer for label, answer in zip(labels, said, strict=True))
+    arguments = ["evaluate", str(OWN), "--against", second, "--digits", "3", "--mistakes", "2", "--source-name", "own"]
+    done = CliRunner().invoke(cli.app, arguments)
+    assert done.exit_code == 0, done.output
+    assert classification_report(labels, said, digits=3) in done.stdout
+    assert "demo-fr on own: 271 records, labels of its own; left out: none" in done.stdout
+    assert "demo-fr: scored 271 of 271 texts" in done.stderr
+    assert "  neg 0.9998, labelled pos, record 72: Ce n'est pas mauvais.\n" in done.stdout
+    assert done.stdout.count(", labelled ") == 4
+
+    (first, other) = stored("SELECT * FROM sentiment.evaluation ORDER BY model_id")
+    assert (first.model_id, first.set_name, first.label_source, first.n, first.left_out) == (
+        "demo-fr", "own", "polarity", 271, 0
+    )  # fmt: skip
+    assert (first.accuracy, other.accuracy) == (right / 271, 1 - right / 271)
+    expected = classification_report(labels, said, output_dict=True)
+    card = stored("SELECT * FROM sentiment.v_evaluation WHERE model_id = 'demo-fr' ORDER BY row_no")
+    assert [row.label for row in card] == ["neg", "pos", "accuracy", "macro avg", "weighted avg"]
+    for row in card:
+        figures = expected[row.label]
+        if row.label == "accuracy":
+            figures = {"precision": None, "recall": None, "f1-score": figures, "support": 271}
+        assert [row.precision, row.recall, row.f1_score, row.support] == [*figures.values()]
+    (test,) = stored("SELECT * FROM sentiment.evaluation_comparison")
+    assert (test.first_id, test.second_id, test.n) == (first.evaluation_id, other.evaluation_id, 271)
+    assert (test.only_first_right, test.only_second_right) == (right, 271 - right)
+    assert test.p_value == pytest.approx(binomtest(right, 271).pvalue)
+    assert f"Kept in sentiment.v_evaluation as {first.evaluation_id}, {other.evaluation_id}." in done.stdout
+    assert Lake(settings.load().lake).size(DATASET) == (0, 0), "what the jobs left to each other is gone"
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the founders' shared/ folder is not beside this checkout")
+def test_real_reviews_give_scikit_learns_table(tmp_path: Path) -> None:
+    reviews = lines(SHARED / "data" / "allocine-train.jsonl")
+    golden = [g for g in lines(SHARED / "golden/demo-fr-allocine-train.jsonl") if g["n_wordpieces"] < 512]
+    path = tmp_path / "whole.jsonl"
+    path.write_text("".join(json.dumps(reviews[g["row"]]) + "\n" for g in golden), "utf-8")
+    labels = [name(reviews[g["row"]]["polarity"] == 1) for g in golden]
+    expected = classification_report(labels, [name(g["pos"] >= 0.5) for g in golden], digits=4)
+    before = stored("SELECT count(*) FROM sentiment.evaluation")
+    done = CliRunner().invoke(cli.app, ["evaluate", str(path), "--digits", "4", "--mistakes", "0", "--no-store"])
+    assert done.exit_code == 0, done.output
+    assert expected in done.stdout
+    assert "Kept" not in done.stdout
+    assert stored("SELECT count(*) FROM sentiment.evaluation") == before
+
+
+def test_what_a_job_finds_wrong_comes_back_as_it_was_said(tmp_path: Path) -> None:
+    path = tmp_path / "typed.csv"
+    path.write_text("review;label\nUn film magnifique;pos\nPas mal;peut-être\n", "utf-8")
+    with pytest.raises(DataError) as refused:
+        evaluations.run(Request(str(path), "demo-fr"), 10, lambda _: None)
+    assert refused.value.message == (
+        f"{path}, record 2 has the label 'peut-être'; demo-fr says one of neg, pos, or 0 for neg and 1 for pos."
+    )
+    assert f"sentiment evaluate {path}" in refused.value.try_next
+
+
+def test_a_job_that_ends_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluations, "_wait", lambda *_: 137)
+    with pytest.raises(InfrastructureError, match=r"ended without a word \(exit code 137\)") as ended:
+        evaluations.run(Request(str(OWN), "demo-fr"), 10, lambda _: None)
+    assert ended.value.try_next.startswith("tail -n 30 ")

@@ -1,0 +1,134 @@
+"""Classifiers saved by Spark NLP, of 2021 and of today: read, made exact, and as good as they were."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pyspark.ml import Pipeline
+from sentiment import settings
+from sentiment.errors import ParameterError
+from sentiment.orchestration import adding
+from sentiment.scoring import network, registry, saved
+from sparknlp.annotator import Tokenizer
+from sparknlp.base import DocumentAssembler
+
+from tests.scoring.test_golden import SHARED, compare, lines
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+OLD = SHARED / "models" / "saved-by-spark-nlp-3.4.4"
+GOLDEN = SHARED / "golden"
+needs_shared = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="the founders' shared/ folder is not beside this checkout"
+)
+
+
+@pytest.fixture
+def added(spark: SparkSession, ready: object, request: pytest.FixtureRequest, tmp_path: Path) -> registry.Model:
+    """The old classifier, brought as `sentiment model add` brings it."""
+    config = settings.load().model_copy(update={"models": tmp_path})
+    name = f"old-{request.node.callspec.id}" if hasattr(request.node, "callspec") else "old"
+    return adding.add(adding.Asked(str(OLD), name), config, lambda: spark, lambda _: None)
+
+
+@needs_shared
+def test_the_engine_of_2021_says_what_it_said_then(spark: SparkSession) -> None:
+    """Unprepared, by the pipeline of the card."""
+    golden = lines(GOLDEN / "saved-by-spark-nlp-3.4.4.jsonl")
+    document = DocumentAssembler().setInputCol("text").setOutputCol("document")
+    token = Tokenizer().setInputCols(["document"]).setOutputCol("token")
+    texts = spark.createDataFrame([(i, row["text"]) for i, row in enumerate(golden)], "i int, text string")
+    classifier = saved.load(spark, OLD).setInputCols(["document", "token"]).setOutputCol("class")
+    told = Pipeline(stages=[document, token, classifier]).fit(texts).transform(texts).select("i", "class").collect()
+    said = {row["i"]: row["class"][0] for row in told}
+    assert len(said) == len(golden) == 20
+    for i, row in enumerate(golden):
+        assert said[i]["result"] == row["label"]
+        assert abs(float(said[i]["metadata"]["pos"]) - row["pos"]) < 1e-5
+
+
+@needs_shared
+def test_made_exact_it_says_what_the_reference_says(spark: SparkSession, added: registry.Model) -> None:
+    pipeline = network.load(spark, added, added.folder.parent / ".served")
+    texts = lines(SHARED / "data" / "allocine-train.jsonl")
+    reviews = lines(GOLDEN / "saved-by-spark-nlp-3.4.4-exact-allocine-train.jsonl")
+    whole = [g | {"text": texts[g["row"]]["review"]} for g in reviews if g["n_wordpieces"] < 512]
+    tokenizer = network.reference({piece: i for i, piece in enumerate(added.vocabulary())})
+    for row in whole:
+        row["n_composed"] = len(tokenizer.encode(unicodedata.normalize("NFC", row["text"])).ids)
+    assert [row["row"] for row in whole if row["n_composed"] != row["n_wordpieces"]] == [543], "as it came, decomposed"
+    assert compare(spark, pipeline, added, whole) == []
+    close = lines(GOLDEN / "saved-by-spark-nlp-3.4.4-exact-close-calls.jsonl")
+    assert compare(spark, pipeline, added, close) == []
+
+
+@needs_shared
+def test_a_zip_of_the_published_shape_is_the_same_model(
+    spark: SparkSession, added: registry.Model, tmp_path: Path
+) -> None:
+    archive = shutil.make_archive(str(tmp_path / adding.PUBLISHED_ZIP.removesuffix(".zip")), "zip", OLD)
+    config = settings.load().model_copy(update={"models": tmp_path / "models"})
+    model = adding.add(adding.Asked(archive), config, lambda: spark, lambda _: None)
+    assert model.model_id == adding.PUBLISHED
+    assert (model.fingerprint, model.labels, model.engine) == (added.fingerprint, ("neg", "pos"), "tensorflow")
+
+
+def test_what_todays_spark_nlp_saves_can_be_brought(spark: SparkSession, ready: object, tmp_path: Path) -> None:
+    bundled = registry.find("demo-fr", settings.load())
+    pipeline = network.load(spark, bundled, settings.load().models_served)
+    classifier: Any = pipeline.stages[-1]
+    classifier.write().save((tmp_path / "today").as_uri())
+    config = settings.load().model_copy(update={"models": tmp_path / "models"})
+    model = adding.add(adding.Asked(str(tmp_path / "today"), labels=("non", "oui")), config, lambda: spark, print)
+    assert (model.engine, model.labels, model.positive_label) == ("onnx", ("non", "oui"), None)
+    told = network.score(
+        spark.createDataFrame([("1", "Un désastre.")], "text_hash string, text string"),
+        network.load(spark, model, tmp_path / "served"),
+        model,
+    ).collect()[0]
+    assert (told["label"], told["p_positive"], set(json.loads(told["probabilities"]))) == ("non", None, {"non", "oui"})
+
+
+def faulty(folder: Path, fault: str) -> None:
+    """Make a saved folder one that can't be taken."""
+    (folder / "metadata").mkdir(parents=True)
+    kind = "org.apache.spark.ml.PipelineModel" if fault == "pipeline" else saved.ANNOTATOR
+    (folder / "metadata" / "part-00000").write_text("" if fault == "empty" else json.dumps({"class": kind}), "utf-8")
+    if fault != "graph":
+        (folder / "distilbert_classification_tensorflow").write_bytes(b"graph")
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("pipeline", "describes PipelineModel"),
+        ("empty", "nothing readable"),
+        ("graph", "holds no graph"),
+        ("vocabulary", "holds no vocabulary"),
+    ],
+)
+def test_another_saved_thing_is_refused(tmp_path: Path, fault: str, reason: str) -> None:
+    faulty(tmp_path / "it", fault)
+    with pytest.raises(ParameterError, match=reason) as refused:
+        saved.check(tmp_path / "it")
+    assert "sentiment model add" in refused.value.try_next or "once more" in refused.value.try_next
+
+
+@pytest.fixture(autouse=True)
+def unregistered(request: pytest.FixtureRequest) -> Any:
+    """Take back what a test registered."""
+    yield
+    if "ready" in request.fixturenames or "added" in request.fixturenames:
+        from sentiment.database import transaction
+
+        with transaction("owner") as c:
+            c.exec_driver_sql(
+                "DELETE FROM sentiment.model WHERE model_id LIKE 'old%%' OR model_id IN ('today', %(published)s)",
+                {"published": adding.PUBLISHED},
+            )

@@ -1,0 +1,68 @@
+"""Models that people bring run whole nights: one with three labels, none the positive one; one whose had no names."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sentiment import settings
+from sentiment.bench import networks
+from sentiment.bench.networks import Size
+from sentiment.database import transaction
+from sentiment.embedded import nightly, sample_dump
+from sentiment.orchestration import rescoring, steps
+from sentiment.scoring import registry
+
+FIRST = date(2026, 9, 7)
+SENTIMENT = [str(Path(sys.executable).with_name("sentiment"))]
+
+SUMS = """
+SELECT (SELECT count(*) FROM sentiment.review_sentiment s WHERE s.run_id = r.run_id) AS scored,
+  (SELECT count(*) FROM sentiment.review_sentiment s WHERE s.run_id = r.run_id AND s.p_positive IS NULL) AS no_positive,
+  (SELECT array_agg(DISTINCT k ORDER BY k) FROM sentiment.review_sentiment s, jsonb_object_keys(s.probabilities) k
+    WHERE s.run_id = r.run_id) AS labels,
+  (SELECT max(abs(1 - total)) FROM (SELECT sum(v::float) AS total FROM sentiment.review_sentiment s,
+    jsonb_each_text(s.probabilities) AS p(k, v) WHERE s.run_id = r.run_id GROUP BY s.review_id) t) AS off,
+  (SELECT sum(n_positive) FROM sentiment.film_night f WHERE f.run_id = r.run_id) AS positive,
+  (SELECT count(*) FROM sentiment.review_sentiment s WHERE s.run_id = r.run_id AND s.label = 'pos') AS said_pos
+FROM sentiment.run r WHERE r.run_id = :run_id"""
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "given", "labels"),
+    [
+        ("moods", ("joie", "ennui", "colère"), (), ["colère", "ennui", "joie"]),
+        ("nameless", ("LABEL_0", "LABEL_1"), ("--labels", "neg,pos"), ["neg", "pos"]),
+    ],
+)
+@pytest.mark.usefixtures("ready")
+def test_a_model_of_ones_own_runs_a_night(
+    tmp_path: Path, name: str, own: tuple[str, ...], given: tuple[str, ...], labels: list[str]
+) -> None:
+    folder = networks.make(tmp_path / name, Size(1, 32, 2), own)
+    subprocess.run([*SENTIMENT, "model", "add", str(folder), *given], check=True, capture_output=True, timeout=300)
+    night = FIRST + timedelta(days=len(name))
+    dump = tmp_path / "night.jsonl"
+    sample_dump.write(sample_dump.SampleDump(night, 40, seed=len(name)), dump)
+    asked = {"dump": str(dump), "night": night.isoformat(), "model": name, "source": name}
+    run_id = nightly.run(asked, lambda _: None).run_id
+    with transaction("reader") as c:
+        found = c.execute(sa.text(SUMS), {"run_id": run_id}).one()
+    assert found.scored > 30
+    assert found.labels == labels
+    assert found.off < 1e-3
+    assert found.no_positive == (0 if "pos" in labels else found.scored)
+    assert found.positive == found.said_pos
+    words = steps.share_words(run_id)
+    assert words.endswith("positive") if "pos" in labels else set(words.split()) & set(labels)
+    registry.register(registry.find("demo-fr", settings.load()))
+    rescoring.use(name, anyway=True)
+    with transaction("reader") as c:
+        shares = c.execute(sa.text("SELECT share_positive FROM sentiment.v_daily_sentiment")).scalars().all()
+    assert shares
+    assert [share is None for share in shares] == ["pos" not in labels] * len(shares)
+    rescoring.use("demo-fr", anyway=True)
