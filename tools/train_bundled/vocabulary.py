@@ -36,7 +36,9 @@ class Vocabulary(NamedTuple):
 
     def encode(self, texts: Sequence[str]) -> list[Ints]:
         """The rows of each text, without [CLS] and [SEP], cut where the network would end."""
-        return [self.rows[np.array(e.ids[1:-1], np.int64)][:MAX_INNER] for e in self.tokenizer.encode_batch(list(texts))]
+        return [
+            self.rows[np.array(e.ids[1:-1], np.int64)][:MAX_INNER] for e in self.tokenizer.encode_batch(list(texts))
+        ]
 
     def save(self, path: Path) -> None:
         """Write one piece a line."""
