@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyspark.ml import PipelineModel
 from pyspark.sql import functions as F
-from sentiment.scoring import network
+from sentiment.scoring import network, saved
 from sentiment.scoring.preparation import fed_form, prepared, shield_text
 from sparknlp.annotator import DistilBertForSequenceClassification
 
@@ -97,18 +96,10 @@ class Echo:
         session, none, ours = self.spark._jsparkSession, jvm.scala.Option.empty(), jvm.com.johnsnowlabs
         graph = ours.ml.onnx.OnnxWrapper.read(session, str(folder), False, True, "echo", none, none)
         model = ours.nlp.annotators.classifier.dl.DistilBertForSequenceClassification()
-        model.setVocabulary(self._ids_of([shield_text(piece) for piece in self.vocabulary]))
-        model.setLabels(self._ids_of(self.labels)).set(model.engine(), "onnx")
+        model.setVocabulary(saved.scala_ids(self.spark, [shield_text(piece) for piece in self.vocabulary]))
+        model.setLabels(saved.scala_ids(self.spark, self.labels)).set(model.engine(), "onnx")
         model.setModelIfNotSet(session, none, jvm.scala.Option.apply(graph), none)
         return DistilBertForSequenceClassification(java_model=model)
-
-    def _ids_of(self, names: list[str]) -> Any:
-        """A map of Scala's, name -> place, in one call."""
-        jvm: Any = self.spark._jvm
-        packed = json.dumps({name: i for i, name in enumerate(names)})
-        kind = jvm.java.lang.Class.forName("java.util.LinkedHashMap")
-        told = jvm.com.fasterxml.jackson.databind.ObjectMapper().readValue(packed, kind)
-        return jvm.org.apache.spark.api.python.PythonUtils.toScalaMap(told)
 
     def fed(self, texts: list[str]) -> list[list[int]]:
         """The ids that reach the network, the first `PLACES` of each text, 0 behind the last; one Spark job."""

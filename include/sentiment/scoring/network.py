@@ -52,8 +52,10 @@ def load(spark: SparkSession, model: Model, scratch: Path) -> PipelineModel:
         .setUseCustomBoundsOnly(True)
     )
     token = Tokenizer().setInputCols(["chunk"]).setOutputCol("token")
-    loaded = DistilBertForSequenceClassification.loadSavedModel(str(folder), spark) if not model.saved_folder else None
-    network = configured(loaded or saved.load(spark, folder))
+    if model.saved_folder:
+        network = configured(saved.load(spark, folder))
+    else:
+        network = configured(DistilBertForSequenceClassification.loadSavedModel(str(folder), spark))
     empty = spark.createDataFrame([], "prepared string")
     tokenizer = token.fit(chunk.transform(document.transform(empty)))
     return PipelineModel(stages=[document, chunk, tokenizer, network])
