@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 from sentiment.bench import networks
 from sentiment.bench.networks import Size
-from sentiment.scoring import graph
+from sentiment.scoring import first_row, graph
 from sentiment.scoring.registry import BUNDLED
 
 ROWS = [[2, 50, 60, 70, 3], [2, *range(100, 400), 3]]
@@ -31,12 +32,52 @@ def said(path: Path) -> list[Any]:
     return [graph.logits(network, [row])[0] for row in ROWS]
 
 
+def value_of(path: Path, name: str) -> Any:
+    """What a value inside the graph is for the longer of the rows."""
+    model = onnx.load(path)
+    model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    onnx.save(model, path)
+    fed = np.array([ROWS[1]], np.int64)
+    return graph.session(path).run([name], {"input_ids": fed, "attention_mask": np.ones_like(fed)})[0]
+
+
 def test_attention_gelu_and_layer_norms_are_fused_and_nothing_else_changes(exported: Path, tmp_path: Path) -> None:
     assert graph.fuse(exported, tmp_path / "fused.onnx")
     found = kinds(tmp_path / "fused.onnx")
-    assert (found["Attention"], found["BiasGelu"], found["SkipLayerNormalization"]) == (2, 2, 4)
-    assert "Softmax" not in found
+    assert (found["Attention"], found["BiasGelu"], found["SkipLayerNormalization"]) == (1, 2, 4)
     assert np.allclose(said(exported), said(tmp_path / "fused.onnx"), atol=graph.TOLERANCE)
+
+
+def test_the_last_layer_is_computed_for_the_first_wordpiece_alone(exported: Path, tmp_path: Path) -> None:
+    graph.fuse(exported, tmp_path / "fused.onnx")
+    asked = next(n for n in onnx.load(tmp_path / "fused.onnx").graph.node if n.op_type == "Softmax")
+    assert value_of(tmp_path / "fused.onnx", asked.input[0]).shape == (1, 4, 1, 302)  # text, head, asks, is asked
+
+
+def test_what_is_padded_says_the_same(exported: Path, tmp_path: Path) -> None:
+    graph.fuse(exported, tmp_path / "fused.onnx")
+    one, other = (graph.logits(graph.session(path), ROWS) for path in (exported, tmp_path / "fused.onnx"))
+    assert np.allclose(one, other, atol=graph.TOLERANCE)
+
+
+@pytest.mark.parametrize("change", ["another row is read", "all rows are read", "a mask by query"])
+def test_a_graph_built_otherwise_is_not_narrowed(exported: Path, tmp_path: Path, change: str) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(first_row, "narrow", lambda model: False)
+        graph.fuse(exported, tmp_path / "fused.onnx")
+    model = onnx.load(tmp_path / "fused.onnx")
+    last = [node for node in model.graph.node if node.op_type == "Attention"][-1]
+    reader = [node for node in model.graph.node if node.op_type == "Gather"][-1]
+    if change == "another row is read":
+        model.graph.initializer.append(numpy_helper.from_array(np.array(1), "one"))
+        reader.input[1] = "one"
+    elif change == "all rows are read":
+        model.graph.output.append(onnx.helper.make_tensor_value_info(reader.input[0], onnx.TensorProto.FLOAT, None))
+    else:
+        last.attribute.append(onnx.helper.make_attribute("unidirectional", 1))
+    before = model.SerializeToString()
+    assert not first_row.narrow(model)
+    assert model.SerializeToString() == before
 
 
 def test_what_is_fused_already_is_left_alone(exported: Path, tmp_path: Path) -> None:
@@ -64,7 +105,7 @@ def test_the_bundled_network_is_fused(tmp_path: Path) -> None:
 def test_the_int8_twin_is_fused_smaller_and_says_nearly_the_same(exported: Path, tmp_path: Path) -> None:
     graph.quantize(exported, tmp_path / "int8.onnx")
     found = kinds(tmp_path / "int8.onnx")
-    assert found["QAttention"] == 2
+    assert found["QAttention"] == 1
     assert found["MatMulInteger"] > 4
     assert np.allclose(said(exported), said(tmp_path / "int8.onnx"), atol=0.05)
     assert (tmp_path / "int8.onnx").stat().st_size < exported.stat().st_size
