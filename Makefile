@@ -14,7 +14,7 @@ export PYTHONWARNINGS := ignore
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  make nightly DUMP=reviews.jsonl.gz DATE=2026-11-22 MODEL=demo-fr runs a dump of your own"
+	@echo "  make nightly DUMP=reviews.jsonl.gz DATE=2026-11-22 MODEL=cinema-fr runs a dump of your own"
 
 nightly: $(VENV)/.run  ## run one night on this machine, from nothing to a summary
 	@$(BIN)/sentiment nightly $(if $(DUMP),--dump '$(DUMP)') $(if $(DATE),--date '$(DATE)') \

@@ -21,7 +21,7 @@ and counted; a label that is none of the model's is an error that names the reco
 `mistakes`. `sentiment evaluate FILE --model MODEL --against OTHER` does the same.
 
 ```json
-{"labelled_set": "/data/allocine-test.jsonl", "model": "demo-fr"}
+{"labelled_set": "/data/allocine-test.jsonl", "model": "cinema-fr"}
 ```
 
 **What it leaves** are rows of `sentiment.evaluation`, `evaluation_class`, `evaluation_confusion` and
@@ -36,11 +36,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import Param, dag, get_current_context, task
 from sentiment.evaluation.labelled_set import LabelSource
 from sentiment.orchestration import params
-from sentiment.orchestration.airflow_side import EVALUATION_ID, TASK_DEFAULTS, SparkEvaluate, use_connections
+from sentiment.orchestration.airflow_side import BY_HAND, EVALUATION_ID, SparkEvaluate, use_connections
 from sentiment.settings import MODEL_PATTERN
 
 PARAMS = {
@@ -75,16 +74,7 @@ PARAMS = {
 TASKS = ("evaluate", "evaluate_against")
 
 
-@dag(
-    schedule=None,
-    start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Paris"),
-    catchup=False,
-    max_active_runs=1,
-    params=PARAMS,
-    default_args=TASK_DEFAULTS,
-    doc_md=__doc__,
-    tags=["sentiment"],
-)
+@dag(**BY_HAND, params=PARAMS, doc_md=__doc__)
 def evaluate_model() -> None:
     @task(execution_timeout=timedelta(hours=1))
     def find_set() -> dict[str, Any]:

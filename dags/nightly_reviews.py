@@ -19,7 +19,7 @@ a night that another dump published.
 recent nights had), `quarantine_share` (too many records refused).
 
 ```json
-{"night": "2026-11-22", "dump": "/data/reviews-2026-11-22.jsonl.gz", "model": "demo-fr"}
+{"night": "2026-11-22", "dump": "/data/reviews-2026-11-22.jsonl.gz", "model": "cinema-fr"}
 ```
 
 **The same again** changes nothing: find_dump sees it and the other tasks are skipped.
@@ -38,7 +38,7 @@ from airflow.sdk import CronDataIntervalTimetable, Param, dag, get_current_conte
 from airflow.sdk.bases.sensor import PokeReturnValue
 from sentiment import settings
 from sentiment.orchestration import params
-from sentiment.orchestration.airflow_side import TASK_DEFAULTS, night_of, note_failure, use_connections
+from sentiment.orchestration.airflow_side import NIGHT_DEFAULTS, night_of, use_connections
 from sentiment.orchestration.night_tasks import after_find_dump
 
 SETTINGS = settings.load()
@@ -77,7 +77,7 @@ PARAMS = {
     catchup=False,
     max_active_runs=1,
     params=PARAMS,
-    default_args={**TASK_DEFAULTS, "on_failure_callback": note_failure},
+    default_args=NIGHT_DEFAULTS,
     doc_md=__doc__,
     tags=["sentiment"],
 )

@@ -12,7 +12,7 @@ never edited; a new one takes over from the next night on. To judge nights that 
 fails and says how many are missing.
 
 ```json
-{"first": "2026-05-01", "last": "2026-10-31", "source": "allocine", "model": "demo-fr", "budget": 1}
+{"first": "2026-05-01", "last": "2026-10-31", "source": "allocine", "model": "cinema-fr", "budget": 1}
 ```
 
 **The same again** gives the same reference. `sentiment reference list` shows all, `sentiment reference compare` two.
@@ -22,10 +22,9 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-import pendulum
 from airflow.sdk import Param, dag, get_current_context, task
 from sentiment.orchestration import params
-from sentiment.orchestration.airflow_side import TASK_DEFAULTS, use_connections
+from sentiment.orchestration.airflow_side import BY_HAND, use_connections
 
 PARAMS = {
     "first": Param(type="string", format="date", description="first night of the range, Paris date"),
@@ -36,16 +35,7 @@ PARAMS = {
 }
 
 
-@dag(
-    schedule=None,
-    start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Paris"),
-    catchup=False,
-    max_active_runs=1,
-    params=PARAMS,
-    default_args=TASK_DEFAULTS,
-    doc_md=__doc__,
-    tags=["sentiment"],
-)
+@dag(**BY_HAND, params=PARAMS, doc_md=__doc__)
 def pin_reference() -> None:
     @task(execution_timeout=timedelta(minutes=30))
     def pin() -> str:

@@ -34,10 +34,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import Param, dag, get_current_context, task
 from sentiment.orchestration import params
-from sentiment.orchestration.airflow_side import TASK_DEFAULTS, note_failure, use_connections
+from sentiment.orchestration.airflow_side import BY_HAND, NIGHT_DEFAULTS, use_connections
 from sentiment.orchestration.night_tasks import after_find_dump
 
 PARAMS = {
@@ -56,16 +55,7 @@ PARAMS = {
 }
 
 
-@dag(
-    schedule=None,
-    start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Paris"),
-    catchup=False,
-    max_active_runs=1,
-    params=PARAMS,
-    default_args={**TASK_DEFAULTS, "on_failure_callback": note_failure},
-    doc_md=__doc__,
-    tags=["sentiment"],
-)
+@dag(**{**BY_HAND, "default_args": NIGHT_DEFAULTS}, params=PARAMS, doc_md=__doc__)
 def requeue_quarantine() -> None:
     @task.short_circuit(execution_timeout=timedelta(hours=2))
     def find_dump() -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ current model until `sentiment model use MODEL`, which refuses one that covers l
 `sentiment rescore --model mine --from 2026-01-01 --to 2026-11-22` does the same.
 
 ```json
-{"model": "demo-fr", "first": "2026-11-01", "last": "2026-11-22"}
+{"model": "cinema-fr", "first": "2026-11-01", "last": "2026-11-22"}
 ```
 
 **Left out** are reviews whose version of that night is not kept any more (`SENTIMENT_KEEP_SUPERSEDED_DAYS`) and months
@@ -30,10 +30,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import Param, dag, get_current_context, task
 from sentiment.orchestration import params
-from sentiment.orchestration.airflow_side import TASK_DEFAULTS, SparkRescore, use_connections
+from sentiment.orchestration.airflow_side import BY_HAND, SparkRescore, use_connections
 
 PARAMS = {
     "model": params.model(),
@@ -43,16 +42,7 @@ PARAMS = {
 }
 
 
-@dag(
-    schedule=None,
-    start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Paris"),
-    catchup=False,
-    max_active_runs=1,
-    params=PARAMS,
-    default_args=TASK_DEFAULTS,
-    doc_md=__doc__,
-    tags=["sentiment"],
-)
+@dag(**BY_HAND, params=PARAMS, doc_md=__doc__)
 def rescore_reviews() -> None:
     @task(execution_timeout=timedelta(minutes=10))
     def find_nights() -> dict[str, Any]:

@@ -15,10 +15,10 @@ from sentiment.scoring import registry
 
 @pytest.fixture
 def run_id(ready: object, request: pytest.FixtureRequest) -> str:
-    registry.register(registry.find("demo-fr", settings.load()))
+    registry.register(registry.find("cinema-fr", settings.load()))
     dump_id = request.node.name
     ledger.record_dump(dump_id, "ledger", "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
-    return ledger.open_run(date(2026, 7, 1), "ledger", dump_id, "demo-fr").run_id
+    return ledger.open_run(date(2026, 7, 1), "ledger", dump_id, "cinema-fr").run_id
 
 
 def test_the_same_identity_is_the_same_run(run_id: str) -> None:

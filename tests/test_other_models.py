@@ -59,10 +59,10 @@ def test_a_model_of_ones_own_runs_a_night(
     assert found.positive == found.said_pos
     words = steps.share_words(run_id)
     assert words.endswith("positive") if "pos" in labels else set(words.split()) & set(labels)
-    registry.register(registry.find("demo-fr", settings.load()))
+    registry.register(registry.find("cinema-fr", settings.load()))
     rescoring.use(name, anyway=True)
     with transaction("reader") as c:
         shares = c.execute(sa.text("SELECT share_positive FROM sentiment.v_daily_sentiment")).scalars().all()
     assert shares
     assert [share is None for share in shares] == ["pos" not in labels] * len(shares)
-    rescoring.use("demo-fr", anyway=True)
+    rescoring.use("cinema-fr", anyway=True)

@@ -30,9 +30,9 @@ from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 MAX_WORDPIECES = 512
 EXAMPLE = """example:
   python tools/make_golden.py tests/golden/own-sentences.jsonl /tmp/golden.jsonl \\
-      --model include/sentiment/scoring/bundled/demo-fr
+      --model include/sentiment/scoring/bundled/cinema-fr
   python tools/make_golden.py --prepared tests/golden/prepared.jsonl tests/golden/prepared.jsonl \\
-      --model include/sentiment/scoring/bundled/demo-fr
+      --model include/sentiment/scoring/bundled/cinema-fr
 """
 
 

@@ -277,7 +277,7 @@ def evaluate(
     process of its own; what it is doing is told on standard error.
 
     Examples: `sentiment evaluate test.jsonl`, `sentiment evaluate reviews.csv --labels rating --no-store`,
-    `sentiment evaluate test.jsonl --model demo-fr --against mine --digits 4`
+    `sentiment evaluate test.jsonl --model cinema-fr --against mine --digits 4`
     """
     from sentiment.embedded import evaluations
     from sentiment.orchestration import evaluating
@@ -691,7 +691,7 @@ def model_quantize(
 ) -> None:
     """Make a model's int8 twin, a smaller and faster one, and compare the two.
 
-    Example: `sentiment model quantize demo-fr`
+    Example: `sentiment model quantize cinema-fr`
     """
     from sentiment.orchestration import quantizing
     from sentiment.scoring import registry
@@ -712,7 +712,7 @@ def model_use(
 ) -> None:
     """Let the views show this model from now on. A model that covers less than the current one is refused.
 
-    Example: `sentiment model use demo-fr`
+    Example: `sentiment model use cinema-fr`
     """
     from sentiment.orchestration import rescoring
 
@@ -730,7 +730,7 @@ def model_retire(
 ) -> None:
     """Mark a model as no longer used: some days later maintain_store removes its scores.
 
-    Example: `sentiment model retire demo-fr-int8`
+    Example: `sentiment model retire cinema-fr-int8`
     """
     from sentiment.scoring import registry
 
@@ -852,10 +852,9 @@ def drift_ack(
     """
     import getpass
 
-    from sentiment.drift import alarms, tracking
+    from sentiment.drift import tracking
 
-    noted = alarms.acknowledge(alarm_id, reason, getpass.getuser())
-    tracking.replay(noted.stream, noted.night, None, run_id=f"ack {alarm_id}")
+    noted = tracking.acknowledge(alarm_id, reason, getpass.getuser())
     OUT.print(f"Alarm {alarm_id} is acknowledged from night {noted.night} on.")
 
 

@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     dump_wait_minutes: int = Field(180, ge=0, description="how long a scheduled night waits for its dump")
     source: str = Field("allocine", pattern=SOURCE_PATTERN, description="default source")
     sources: Path | None = Field(None, description="folder of your own source profiles, `<name>.toml`")
-    model: str = Field("demo-fr", pattern=MODEL_PATTERN, description="default model")
+    model: str = Field("cinema-fr", pattern=MODEL_PATTERN, description="default model")
 
     spark_master: str = Field("local[*]", description="`local[*]`, `spark://host:7077`, `yarn`, `k8s://…`")
     spark_driver_memory: str = Field("3g", description="memory of the driver (locally: of everything)")

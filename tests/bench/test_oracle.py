@@ -14,7 +14,7 @@ from sentiment.scoring import registry
 
 @pytest.fixture(scope="module", autouse=True)
 def model(ready: object) -> None:
-    registry.register(registry.find("demo-fr", settings.load()))
+    registry.register(registry.find("cinema-fr", settings.load()))
 
 
 SPOILT = {

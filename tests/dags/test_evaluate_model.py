@@ -78,7 +78,7 @@ def test_right_params_are_taken(dag: DAG, name: str, value: object) -> None:
 
 
 def test_without_another_model_nothing_is_compared(dag: DAG) -> None:
-    found = {"set": "{}", "model": "demo-fr", "against": None, "mistakes": 10}
+    found = {"set": "{}", "model": "cinema-fr", "against": None, "mistakes": 10}
     task: Any = dag.task_dict["evaluate_against"]
     with pytest.raises(AirflowSkipException, match="no other model"):
         task.execute({"ti": SimpleNamespace(xcom_pull=lambda **_: found)})
@@ -91,13 +91,13 @@ def second(ready: object) -> Iterator[str]:
 
 
 def test_two_models_through_airflow(ready: Machine, second: str) -> None:
-    conf = {"labelled_set": str(OWN), "model": "demo-fr", "against": second, "name": "through the DAG", "mistakes": 1}
+    conf = {"labelled_set": str(OWN), "model": "cinema-fr", "against": second, "name": "through the DAG", "mistakes": 1}
     airflow = str(Path(sys.executable).parent / "airflow")
     command = [airflow, "dags", "test", "evaluate_model", "--conf", json.dumps(conf)]
     done = subprocess.run(command, env=ready.env, capture_output=True, text=True, check=False, timeout=400)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-3000:]
-    assert "demo-fr on through the DAG: 271 records" in said
+    assert "cinema-fr on through the DAG: 271 records" in said
     assert "weighted avg" in said
     assert f"alone is right in 182, {second} alone in 89" in said
     query = "SELECT count(*) FROM sentiment.evaluation WHERE set_name = 'through the DAG'"

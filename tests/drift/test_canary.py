@@ -66,9 +66,9 @@ def test_audit_stops_the_run_before_it_may_publish(monkeypatch: pytest.MonkeyPat
 
 def scored_run(source: str, said: list[Said]) -> str:
     """A run whose score step left these canary scores."""
-    registry.register(registry.find("demo-fr", settings.load()))
+    registry.register(registry.find("cinema-fr", settings.load()))
     ledger.record_dump(source, source, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
-    run = ledger.open_run(date(2026, 2, 2), source, source, "demo-fr")
+    run = ledger.open_run(date(2026, 2, 2), source, source, "cinema-fr")
     with ledger.step(run.run_id, "score") as step:
         step.detail["canary"] = [vars(s) for s in said]
     return run.run_id
@@ -76,7 +76,7 @@ def scored_run(source: str, said: list[Said]) -> str:
 
 @pytest.fixture(scope="module")
 def model(home: Path) -> Model:
-    return registry.find("demo-fr", settings.load())
+    return registry.find("cinema-fr", settings.load())
 
 
 @pytest.fixture(scope="module")

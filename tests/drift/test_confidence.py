@@ -41,13 +41,13 @@ def test_open_bins_reach_to_the_ends_and_no_bin_means_as_it_is() -> None:
 
 
 def test_the_settings_band_is_noted_with_the_model(ready: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    registry.register(registry.find("demo-fr", settings.load()))
+    registry.register(registry.find("cinema-fr", settings.load()))
     with transaction() as c:
         for low, high in ((0.45, 0.55), (0.35, 0.65)):
             monkeypatch.setattr(settings.load(), "uncertain_low", low)
             monkeypatch.setattr(settings.load(), "uncertain_high", high)
-            confidence.note(c, Stream("nobody", "demo-fr"))
+            confidence.note(c, Stream("nobody", "cinema-fr"))
             noted = c.execute(
-                sa.text("SELECT uncertain_low, uncertain_high FROM sentiment.model WHERE model_id = 'demo-fr'")
+                sa.text("SELECT uncertain_low, uncertain_high FROM sentiment.model WHERE model_id = 'cinema-fr'")
             ).one()
             assert tuple(noted) == (low, high)

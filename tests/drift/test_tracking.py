@@ -189,6 +189,22 @@ def test_a_broken_vocabulary_is_named_as_such(stream: Stream) -> None:
     assert "the vocabulary changed, which says nothing of the sentiment" in told["unknown_share"]
 
 
+def test_a_reason_for_quarantine_is_named_even_if_the_reference_never_had_it(stream: Stream) -> None:
+    nights = made()
+    dates = stored_nights.put(stream, FIRST, AUDIENCE, nights)
+    broken = dates[-4]
+    for night in dates:
+        foreign = {"text_french": 60} if night >= broken else {}
+        stored_nights.judged(stream, night, 500, {"text_present": 5 + night.day % 3, **foreign})
+    reference.pin(stream, dates[0], dates[N_REFERENCE - 1])
+    tracking.replay(stream, dates[N_REFERENCE], None)
+    told = {(a["slice_key"], a["slice_value"]): a for a in alarm_rows(stream) if a["column_name"] == "quarantined"}
+    assert set(told) == {("all", "all"), ("quarantine_reason", "text_french")}
+    alarm = told["quarantine_reason", "text_french"]
+    assert alarm["opened"] == broken
+    assert "records sent to quarantine for text_french rose from 0 % to 12 %; the language changed" in alarm["sentence"]
+
+
 def test_shuffled_late_and_replayed_nights_end_in_the_same_tables(stream: Stream) -> None:
     nights = made(Shift(share=-0.1), seed=3)
     dates = stored_nights.put(stream, FIRST, AUDIENCE, nights)

@@ -17,7 +17,7 @@ from sentiment.scoring import registry
 OPPOSITE = "opposite"
 """The bundled network with its labels' names swapped, so that it says the opposite."""
 MADE = Evaluation(
-    "20261122-0000beef", "demo-fr", "f" * 64, ("neg", "pos"), "made", "0" * 64, LabelSource.polarity,
+    "20261122-0000beef", "cinema-fr", "f" * 64, ("neg", "pos"), "made", "0" * 64, LabelSource.polarity,
     (Cell("neg", "pos", 13, 2, 1.8, 1.62), Cell("pos", "pos", 14, 6, 5.7, 0.03)), {"no_label": 3},
     (Mistake(0, 7, "neg", "pos", 0.9, "un\n\ttexte \x1b[31m rouge [bold]" + "x" * 200),
      Mistake(1, 2, "neg", "pos", 0.89, "deux")),
@@ -28,9 +28,9 @@ MADE = Evaluation(
 def opposite() -> Iterator[str]:
     """It is here; afterwards it and what is said of it are gone."""
     folder = settings.load().models / OPPOSITE
-    shutil.copytree(registry.BUNDLED / "demo-fr", folder, dirs_exist_ok=True)
+    shutil.copytree(registry.BUNDLED / "cinema-fr", folder, dirs_exist_ok=True)
     (folder / "assets" / "labels.txt").write_text("pos\nneg\n", "utf-8")
-    assert registry.read("demo-fr", registry.BUNDLED / "demo-fr").labels == ("neg", "pos")
+    assert registry.read("cinema-fr", registry.BUNDLED / "cinema-fr").labels == ("neg", "pos")
     yield OPPOSITE
     shutil.rmtree(folder)
     forget_evaluations()

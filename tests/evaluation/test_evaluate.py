@@ -55,18 +55,18 @@ def test_own_sentences_by_two_models_are_told_and_kept(second: str) -> None:
     done = CliRunner().invoke(cli.app, arguments)
     assert done.exit_code == 0, done.output
     assert classification_report(labels, said, digits=3) in done.stdout
-    assert "demo-fr on own: 271 records, labels of its own; left out: none" in done.stdout
-    assert "demo-fr: scored 271 of 271 texts" in done.stderr
+    assert "cinema-fr on own: 271 records, labels of its own; left out: none" in done.stdout
+    assert "cinema-fr: scored 271 of 271 texts" in done.stderr
     assert "  neg 0.9998, labelled pos, record 72: Ce n'est pas mauvais.\n" in done.stdout
     assert done.stdout.count(", labelled ") == 4
 
     (first, other) = stored("SELECT * FROM sentiment.evaluation ORDER BY model_id")
     assert (first.model_id, first.set_name, first.label_source, first.n, first.left_out) == (
-        "demo-fr", "own", "polarity", 271, 0
+        "cinema-fr", "own", "polarity", 271, 0
     )  # fmt: skip
     assert (first.accuracy, other.accuracy) == (right / 271, 1 - right / 271)
     expected = classification_report(labels, said, output_dict=True)
-    card = stored("SELECT * FROM sentiment.v_evaluation WHERE model_id = 'demo-fr' ORDER BY row_no")
+    card = stored("SELECT * FROM sentiment.v_evaluation WHERE model_id = 'cinema-fr' ORDER BY row_no")
     assert [row.label for row in card] == ["neg", "pos", "accuracy", "macro avg", "weighted avg"]
     for row in card:
         figures = expected[row.label]
@@ -90,7 +90,9 @@ def test_real_reviews_give_scikit_learns_table(tmp_path: Path) -> None:
     labels = [name(reviews[g["row"]]["polarity"] == 1) for g in golden]
     expected = classification_report(labels, [name(g["pos"] >= 0.5) for g in golden], digits=4)
     before = stored("SELECT count(*) FROM sentiment.evaluation")
-    done = CliRunner().invoke(cli.app, ["evaluate", str(path), "--digits", "4", "--mistakes", "0", "--no-store"])
+    done = CliRunner().invoke(
+        cli.app, ["evaluate", str(path), "--model", "demo-fr", "--digits", "4", "--mistakes", "0", "--no-store"]
+    )
     assert done.exit_code == 0, done.output
     assert expected in done.stdout
     assert "Kept" not in done.stdout
@@ -101,9 +103,9 @@ def test_what_a_job_finds_wrong_comes_back_as_it_was_said(tmp_path: Path) -> Non
     path = tmp_path / "typed.csv"
     path.write_text("review;label\nUn film magnifique;pos\nPas mal;peut-être\n", "utf-8")
     with pytest.raises(DataError) as refused:
-        evaluations.run(Request(str(path), "demo-fr"), 10, lambda _: None)
+        evaluations.run(Request(str(path), "cinema-fr"), 10, lambda _: None)
     assert refused.value.message == (
-        f"{path}, record 2 has the label 'peut-être'; demo-fr says one of neg, pos, or 0 for neg and 1 for pos."
+        f"{path}, record 2 has the label 'peut-être'; cinema-fr says one of neg, pos, or 0 for neg and 1 for pos."
     )
     assert f"sentiment evaluate {path}" in refused.value.try_next
 
@@ -111,5 +113,5 @@ def test_what_a_job_finds_wrong_comes_back_as_it_was_said(tmp_path: Path) -> Non
 def test_a_job_that_ends_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluations, "_wait", lambda *_: 137)
     with pytest.raises(InfrastructureError, match=r"ended without a word \(exit code 137\)") as ended:
-        evaluations.run(Request(str(OWN), "demo-fr"), 10, lambda _: None)
+        evaluations.run(Request(str(OWN), "cinema-fr"), 10, lambda _: None)
     assert ended.value.try_next.startswith("tail -n 30 ")

@@ -215,21 +215,21 @@ def test_a_set_without_anything_to_evaluate_is_refused(evaluated: Evaluate, writ
 
 def test_a_file_without_labels_is_refused_before_spark(written: Written) -> None:
     path = written([{"review": "un", "stars": None, "title": "a"}])
-    assert evaluating.find_set(Request(path, "demo-fr")).label_source is LabelSource.rating
+    assert evaluating.find_set(Request(path, "cinema-fr")).label_source is LabelSource.rating
     with pytest.raises(DataError, match=r"no column of polarity: found review, stars, title; expected") as refused:
-        evaluating.find_set(Request(path, "demo-fr", labels=LabelSource.polarity))
+        evaluating.find_set(Request(path, "cinema-fr", labels=LabelSource.polarity))
     assert refused.value.try_next == f"sentiment source look {path}"
     with pytest.raises(DataError, match=r"no column of polarity or rating: found review"):
-        evaluating.find_set(Request(written([{"review": "un"}]), "demo-fr"))
+        evaluating.find_set(Request(written([{"review": "un"}]), "cinema-fr"))
     with pytest.raises(DumpNotFoundError, match="no such file"):
-        evaluating.find_set(Request("/nowhere/labelled.jsonl", "demo-fr"))
+        evaluating.find_set(Request("/nowhere/labelled.jsonl", "cinema-fr"))
 
 
 def test_models_are_looked_for_before_the_file() -> None:
     with pytest.raises(ParameterError, match="There is no model 'gpt'"):
-        evaluating.find_set(Request("/nowhere", "demo-fr", "gpt"))
-    with pytest.raises(ParameterError, match="--against is 'demo-fr', the model itself"):
-        Request("/nowhere", "demo-fr", "demo-fr")
+        evaluating.find_set(Request("/nowhere", "cinema-fr", "gpt"))
+    with pytest.raises(ParameterError, match="--against is 'cinema-fr', the model itself"):
+        Request("/nowhere", "cinema-fr", "cinema-fr")
 
 
 def test_records_are_compared_one_by_one(

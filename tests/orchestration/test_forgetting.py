@@ -122,7 +122,7 @@ class Scene:
 def scene(ready: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     monkeypatch.setenv("SENTIMENT_LAKE", str(tmp_path / "lake"))
     settings.load.cache_clear()
-    registry.register(registry.find("demo-fr", settings.load()))
+    registry.register(registry.find("cinema-fr", settings.load()))
     made = Scene(tmp_path)
     run_sql("UPDATE sentiment.run_step SET heartbeat_at = now() - interval '1 hour'")  # other tests' too
     yield made
@@ -255,7 +255,7 @@ def test_a_text_that_another_review_has_too_keeps_its_score(scene: Scene) -> Non
 def test_not_while_a_night_works(scene: Scene) -> None:
     mine, before = scene.id_of("mine"), scene.tables()
     dump_id = rows("SELECT dump_id FROM sentiment.run WHERE source = :s LIMIT 1", s=scene.source)[0][0]
-    run = ledger.open_run(NIGHT + timedelta(days=9), scene.source, dump_id, "demo-fr")
+    run = ledger.open_run(NIGHT + timedelta(days=9), scene.source, dump_id, "cinema-fr")
     with ledger.step(run.run_id, "ingest"):
         with pytest.raises(InfrastructureError, match=run.run_id):
             forgetting.forget(mine, dry_run=False)
@@ -371,7 +371,7 @@ def test_no_dump_brings_it_back(spark: SparkSession, tmp_path: Path) -> None:
 
 def test_no_whole_night_brings_it_back(ready: object, spark: SparkSession, tmp_path: Path) -> None:
     """By the jobs themselves: ingested, refused without its bytes, its score gone, all else published as before."""
-    registry.register(registry.find("demo-fr", settings.load()))
+    registry.register(registry.find("cinema-fr", settings.load()))
     dump = tmp_path / "dump.jsonl"
     others = [record(f"o{n}", "Paul", f"Vu {n} fois.") for n in range(10)]
     dump.write_text("\n".join(json.dumps(r) for r in [*RECORDS, *others]), "utf-8")
@@ -402,7 +402,7 @@ def test_no_whole_night_brings_it_back(ready: object, spark: SparkSession, tmp_p
 
 def test_forgotten_records_are_no_fault_of_the_batch(config: Settings) -> None:
     step = ledger.Step("r", "validate", 1, counts={"accepted": 1, "quarantined": 9, "duplicate": 0})
-    run = ledger.Run("r", NIGHT, "forgetting", "d", "demo-fr", "running", None, None, None, {})
+    run = ledger.Run("r", NIGHT, "forgetting", "d", "cinema-fr", "running", None, None, None, {})
     fine = expectations.Verdict(True, [], Path("page"))
     step.detail = {"reasons": {contract.FORGOTTEN: 9}}
     validate.refuse_bad_batch(run, step, config, fine, [])

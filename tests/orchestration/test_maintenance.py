@@ -34,7 +34,7 @@ LONG_AGO = "now() - interval '5 years'"
 
 @pytest.fixture(autouse=True)
 def model(ready: object) -> None:
-    registry.register(registry.find("demo-fr", settings.load()))
+    registry.register(registry.find("cinema-fr", settings.load()))
 
 
 def run_sql(query: str, **values: object) -> None:
@@ -63,7 +63,7 @@ def published() -> Iterator[ledger.Run]:
 @pytest.fixture
 def old_model() -> Iterator[str]:
     """Another model, with one score."""
-    run_sql(copied("model", model_id="old", fingerprint="f", is_current=False) + " WHERE model_id = 'demo-fr'")
+    run_sql(copied("model", model_id="old", fingerprint="f", is_current=False) + " WHERE model_id = 'cinema-fr'")
     run_sql("INSERT INTO sentiment.review_sentiment (review_id, model_id, label, score, probabilities, n_wordpieces, "
             "n_chunks, text_hash, run_id) VALUES ('r', 'old', 'pos', 1, '{}', 1, 1, 't', 'r')")  # fmt: skip
     yield "old"
@@ -110,7 +110,7 @@ def maintained_twice(kind: str) -> int:
 
 
 def test_staging_of_a_dead_attempt_goes_and_of_a_live_one_stays(published: ledger.Run) -> None:
-    run = ledger.open_run(published.night + timedelta(days=1), SOURCE, published.dump_id, "demo-fr")
+    run = ledger.open_run(published.night + timedelta(days=1), SOURCE, published.dump_id, "cinema-fr")
     with ledger.step(run.run_id, "publish") as live:
         Staging(run.run_id, live.token).create()
         assert "staging table of a dead attempt" not in kinds()
@@ -201,7 +201,7 @@ def test_no_step_starts_while_its_night_is_removed(published: ledger.Run, monkey
     assert waited == [key]
 
 
-USED = "SELECT fingerprint FROM sentiment.model WHERE model_id = 'demo-fr'"
+USED = "SELECT fingerprint FROM sentiment.model WHERE model_id = 'cinema-fr'"
 
 
 def test_what_killed_attempts_left_in_the_lake(published: ledger.Run) -> None:
@@ -350,7 +350,7 @@ SELECT :r, 9, n, '{x}', 'x', 'x', 1, 'x', 0 FROM generate_series(1, 5000) n"""
     assert {"Seq Scan on quarantine" in plan for plan in plans} == {False}
 
 
-@pytest.mark.parametrize(("model_id", "words"), [("demo-fr", "is the current model"), ("none", "has scored here")])
+@pytest.mark.parametrize(("model_id", "words"), [("cinema-fr", "is the current model"), ("none", "has scored here")])
 def test_models_that_may_not_be_retired(model_id: str, words: str) -> None:
     with pytest.raises(ParameterError, match=words):
         registry.retire(model_id)

@@ -42,17 +42,17 @@ def run_sql(query: str, **values: object) -> None:
 
 @pytest.fixture
 def published(ready: object) -> Iterator[None]:
-    """Two nights by demo-fr, of which the second changed some reviews; and another model that has scored nothing."""
+    """Two nights by cinema-fr, of which the second changed some reviews; and another model that has scored nothing."""
     config = settings.load()
-    registry.register(registry.find("demo-fr", config))
-    shutil.copytree(registry.BUNDLED / "demo-fr", config.models / MODEL, dirs_exist_ok=True)
+    registry.register(registry.find("cinema-fr", config))
+    shutil.copytree(registry.BUNDLED / "cinema-fr", config.models / MODEL, dirs_exist_ok=True)
     with (config.models / MODEL / "assets" / "vocab.txt").open("a", encoding="utf-8") as vocabulary:
         vocabulary.write("[never said]\n")  # another fingerprint, the same ids
     for night in NIGHTS:
         publish_without_spark(Attempt(SOURCE, night, nights.dump(night, 3)))
     yield
     run_sql("UPDATE sentiment.model SET is_current = false WHERE model_id = :m")
-    run_sql("UPDATE sentiment.model SET is_current = true WHERE model_id = 'demo-fr'")
+    run_sql("UPDATE sentiment.model SET is_current = true WHERE model_id = 'cinema-fr'")
     ours = "run_id IN (SELECT run_id FROM sentiment.run WHERE source = :s)"
     for table in ("review_sentiment", "night_review", "film_night", "review", "review_version", "quarantine"):
         run_sql(f"DELETE FROM sentiment.{table} WHERE {ours}")
@@ -85,7 +85,7 @@ def test_nights_by_another_model_side_by_side(
             rescore.work(spark, REQUEST, lake)
     assert rescoring.failure(MODEL, began) == ("InfrastructureError", "the server is away", "")
     assert [found.night for found in rescoring.pending(REQUEST)] == [NIGHTS[0]]
-    with pytest.raises(ParameterError, match=r"has not scored [\d,]+ reviews and [\d,]+ nights that demo-fr"):
+    with pytest.raises(ParameterError, match=r"has not scored [\d,]+ reviews and [\d,]+ nights that cinema-fr"):
         rescoring.use(MODEL)
 
     assert rescore.work(spark, REQUEST, lake) == 1
@@ -128,10 +128,10 @@ def assert_same_population() -> None:
     profile = "SELECT model_id, count(*) FROM drift.profile_metrics WHERE source = :s AND model_id = :m GROUP BY 1"
     for query in (films, scored, kept):
         said = by_model(query)
-        assert said["demo-fr"] == said[MODEL], query
+        assert said["cinema-fr"] == said[MODEL], query
     assert by_model(profile)[MODEL][0]
     differ = "SELECT count(*) FROM sentiment.review_sentiment a JOIN sentiment.review_sentiment b USING (review_id) "
-    differ += "JOIN sentiment.review r USING (review_id) WHERE r.source = :s AND a.model_id = 'demo-fr' "
+    differ += "JOIN sentiment.review r USING (review_id) WHERE r.source = :s AND a.model_id = 'cinema-fr' "
     differ += "AND b.model_id = :m AND a.p_positive <> b.p_positive"
     assert rows(differ)[0][0] > 0  # type: ignore[operator]
 
@@ -158,7 +158,7 @@ def test_models_that_cannot_be_used(published: None) -> None:
         rescoring.use(MODEL, anyway=True)
     with pytest.raises(ParameterError, match="is retired"):
         rescoring.pending(REQUEST)
-    assert rows("SELECT model_id FROM sentiment.model WHERE is_current") == [("demo-fr",)]
+    assert rows("SELECT model_id FROM sentiment.model WHERE is_current") == [("cinema-fr",)]
 
 
 def test_a_model_that_is_not_here_is_told_before_spark() -> None:

@@ -117,7 +117,7 @@ def write(path: Path, n: int = 10, **more: Any) -> Path:
 
 def find(source: str, night: date, dump: Path, *allow: str) -> steps.Found:
     reason = "it is right" if allow else None
-    return steps.find_dump(steps.Request(night, source, "demo-fr", str(dump), reason=reason, allow=allow))
+    return steps.find_dump(steps.Request(night, source, "cinema-fr", str(dump), reason=reason, allow=allow))
 
 
 def published(source: str, night: date, dump: Path, **counts: int) -> str:
@@ -199,15 +199,15 @@ def test_every_broken_rule_is_told_at_once(source: str, tmp_path: Path) -> None:
 
 def test_allowing_needs_a_rule_there_is_and_a_reason(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="allow needs a reason"):
-        steps.Request(NIGHT, "s", "demo-fr", "d", allow=("row_count",))
+        steps.Request(NIGHT, "s", "cinema-fr", "d", allow=("row_count",))
     with pytest.raises(ParameterError, match="allow is size; expected some of dump_date, "):
-        steps.Request(NIGHT, "s", "demo-fr", "d", reason="why", allow=("size",))
+        steps.Request(NIGHT, "s", "cinema-fr", "d", reason="why", allow=("size",))
 
 
 def judge(source: str, config: Settings, allow: list[str], verdict: Verdict = FINE, **counts: int) -> list[str]:
     step = ledger.Step("r", "validate", 1, counts={"accepted": 8, "quarantined": 2, "duplicate": 0} | counts)
     step.detail = {"reasons": {"rating_in_range": step.counts["quarantined"], contract.FORGOTTEN: 0}}
-    run = ledger.Run("r", NIGHT, source, "d", "demo-fr", "running", None, None, None, {})
+    run = ledger.Run("r", NIGHT, source, "d", "cinema-fr", "running", None, None, None, {})
     refuse_bad_batch(run, step, config, verdict, allow)
     allowed: list[str] = step.detail["allowed"]
     return allowed

@@ -26,7 +26,7 @@ GOOD, BAD = "Quel film magnifique, drôle et émouvant ! ", "Un navet, une perte
 
 @pytest.fixture(scope="module")
 def model(home: Path) -> Model:
-    return registry.find("demo-fr", settings.load())
+    return registry.find("cinema-fr", settings.load())
 
 
 @pytest.fixture(scope="module")

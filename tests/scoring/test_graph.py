@@ -95,8 +95,9 @@ def test_a_fused_graph_that_answers_otherwise_is_not_kept(
     assert "answers otherwise" in caplog.text
 
 
-def test_the_bundled_network_is_fused(tmp_path: Path) -> None:
-    original = BUNDLED / "demo-fr" / "model.onnx"
+@pytest.mark.parametrize("name", ["cinema-fr", "demo-fr"])
+def test_a_bundled_network_is_fused(tmp_path: Path, name: str) -> None:
+    original = BUNDLED / name / "model.onnx"
     assert graph.fuse(original, tmp_path / "fused.onnx")
     assert kinds(tmp_path / "fused.onnx")["SkipLayerNormalization"] > 0
     assert np.allclose(said(original), said(tmp_path / "fused.onnx"), atol=graph.TOLERANCE)

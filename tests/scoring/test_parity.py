@@ -55,7 +55,7 @@ def assigned() -> list[str]:
 @pytest.fixture(scope="module")
 def echo(spark: SparkSession, home: Path, assigned: list[str], tmp_path_factory: pytest.TempPathFactory) -> Echo:
     """Knows the bundled model's wordpieces and every character as a piece, so that no [UNK] hides a difference."""
-    model = registry.find("demo-fr", settings.load())
+    model = registry.find("cinema-fr", settings.load())
     letters = [c for c in assigned if c.strip()]
     pieces = dict.fromkeys([*model.vocabulary(), *letters, *(f"##{c}" for c in letters)])
     pipeline = network.load(spark, model, settings.load().models_served)

@@ -35,7 +35,7 @@ def lake(tmp_path: Path) -> Lake:
 
 @pytest.fixture
 def model(ready: object) -> Model:
-    found = registry.find("demo-fr", settings.load())
+    found = registry.find("cinema-fr", settings.load())
     registry.register(found)
     return found
 

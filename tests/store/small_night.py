@@ -32,10 +32,10 @@ VALUES (0, 1000, ARRAY['blank_text'], 'no text', 'x', 1, '00', 0)
 
 def publish(source: str, night: date, authors: list[str | None]) -> Run:
     """Publish one review for each author, and one refused record."""
-    registry.register(registry.find("demo-fr", settings.load()))
+    registry.register(registry.find("cinema-fr", settings.load()))
     dump_id = f"{source}-{next(_NUMBERS)}"
     ledger.record_dump(dump_id, source, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
-    run = ledger.open_run(night, source, dump_id, "demo-fr")
+    run = ledger.open_run(night, source, dump_id, "cinema-fr")
     with ledger.step(run.run_id, "publish") as step:
         staging = Staging(run.run_id, step.token)
         staging.create()

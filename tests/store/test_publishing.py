@@ -34,7 +34,7 @@ STAGED = (
 
 @pytest.fixture(autouse=True)
 def clean(ready: object) -> Iterator[None]:
-    registry.register(registry.find("demo-fr", settings.load()))
+    registry.register(registry.find("cinema-fr", settings.load()))
     yield
     with transaction("owner") as c:
         for table in ("review_sentiment", "night_review", "film_night", "review"):
@@ -49,7 +49,7 @@ def clean(ready: object) -> Iterator[None]:
 def open_run(night: date = NIGHT, **kwargs: Any) -> Run:
     dump_id = f"dump-{next(_NUMBERS)}"
     ledger.record_dump(dump_id, SOURCE, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
-    return ledger.open_run(night, SOURCE, dump_id, "demo-fr", **kwargs)
+    return ledger.open_run(night, SOURCE, dump_id, "cinema-fr", **kwargs)
 
 
 def review_id(number: int) -> str:

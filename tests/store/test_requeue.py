@@ -84,7 +84,7 @@ class Story:
 
 @pytest.fixture
 def story(ready: object) -> Iterator[Story]:
-    registry.register(registry.find("demo-fr", settings.load()))
+    registry.register(registry.find("cinema-fr", settings.load()))
     found = Story(f"requeued_{next(_NUMBERS)}")
     yield found
     rows("DELETE FROM sentiment.review_version WHERE source = :s RETURNING 1", s=found.source)
@@ -169,7 +169,9 @@ def test_by_whatever_model_the_night_was_published_it_is_replaced(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = 'jsonb_populate_record(m, \'{"model_id": "second", "fingerprint": "s", "is_current": false}\')'
-    rows(f"INSERT INTO sentiment.model SELECT ({copy}).* FROM sentiment.model m WHERE model_id = 'demo-fr' RETURNING 1")
+    rows(
+        f"INSERT INTO sentiment.model SELECT ({copy}).* FROM sentiment.model m WHERE model_id = 'cinema-fr' RETURNING 1"
+    )
     with monkeypatch.context() as patch:
         patch.setattr(nights, "MODEL", "second")
         patch.setattr(oracle, "read", strictly)

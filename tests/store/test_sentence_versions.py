@@ -35,7 +35,7 @@ VALUES (0, :no, :id, 'f1', :text, :rating, :text, :content, :novelty, 'pos', 0.9
 
 @pytest.fixture(autouse=True)
 def clean(ready: object) -> Iterator[None]:
-    registry.register(registry.find("demo-fr", settings.load()))
+    registry.register(registry.find("cinema-fr", settings.load()))
     yield
     with transaction("owner") as c:
         c.exec_driver_sql("DELETE FROM sentiment.sentence_sentiment")
@@ -47,7 +47,7 @@ def publish(night: date, texts: dict[str, str], asked: bool = True, rating: floa
     """Publish reviews as `score` would have left them, each `.` of a text ending a sentence where asked."""
     dump_id = f"{SOURCE}-{next(_NUMBERS)}"
     ledger.record_dump(dump_id, SOURCE, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
-    run = ledger.open_run(night, SOURCE, dump_id, "demo-fr", **kwargs)
+    run = ledger.open_run(night, SOURCE, dump_id, "cinema-fr", **kwargs)
     with transaction() as c:
         known = {row[0]: row[1] for row in c.execute(sa.text(publishing.known_before(night, SOURCE)))}
     with ledger.step(run.run_id, "publish") as step:
@@ -142,7 +142,7 @@ def test_a_retired_model_takes_its_sentences_along() -> None:
     with transaction("owner") as c:
         c.exec_driver_sql("INSERT INTO sentiment.model SELECT (jsonb_populate_record(m, "
                           "'{\"model_id\": \"old\", \"fingerprint\": \"f\", \"is_current\": false}')).* "
-                          "FROM sentiment.model m WHERE model_id = 'demo-fr'")  # fmt: skip
+                          "FROM sentiment.model m WHERE model_id = 'cinema-fr'")  # fmt: skip
         c.exec_driver_sql("UPDATE sentiment.model SET retired_at = now() - interval '1 year' WHERE model_id = 'old'")
         c.exec_driver_sql("INSERT INTO sentiment.sentence_sentiment VALUES ('r', 'old', 1, 0, 5, 'pos', 1)")
     try:

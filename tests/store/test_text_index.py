@@ -20,7 +20,7 @@ WANTED = "100 % RATÉ\\_"
 
 @pytest.fixture
 def published(ready: object) -> Iterator[str]:
-    registry.register(registry.find("demo-fr", settings.load()))
+    registry.register(registry.find("cinema-fr", settings.load()))
     night = date(2026, 5, 11)
     publish_without_spark(Attempt("texts", night, nights.dump(night, 3)))
     with transaction("owner") as c:
@@ -46,7 +46,7 @@ WITH made AS (
   FROM generate_series(1, 20000) n RETURNING review_id)
 INSERT INTO sentiment.review_sentiment (review_id, model_id, label, score, probabilities, n_wordpieces, n_chunks,
   text_hash, run_id)
-SELECT review_id, 'demo-fr', 'pos', 1, '{}', 1, 1, '', 'many' FROM made"""
+SELECT review_id, 'cinema-fr', 'pos', 1, '{}', 1, 1, '', 'many' FROM made"""
 
 
 def found(wanted: str) -> list[str]:

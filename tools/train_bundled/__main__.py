@@ -16,8 +16,6 @@ EXAMPLES = """examples, from the project's root:
   python -m tools.train_bundled cv --reviews ../shared/data/allocine-train.jsonl --folds 0 --no-student
   python -m tools.train_bundled fit --reviews ../shared/data/allocine-train.jsonl /tmp/cinema-fr
   python -m tools.train_bundled check include/sentiment/scoring/bundled/cinema-fr
-  python -m tools.train_bundled golden include/sentiment/scoring/bundled/cinema-fr \\
-      tools/train_bundled/check_sentences.jsonl tests/golden/cinema-fr-sentences.jsonl
 """
 
 
@@ -39,17 +37,6 @@ def fit(options: argparse.Namespace) -> None:
 def ask(options: argparse.Namespace) -> None:
     """Print which of the check sentences a model gets right."""
     print(*check.report(check.ask(options.model, check.sentences(options.sentences))), sep="\n")
-
-
-def golden(options: argparse.Namespace) -> None:
-    """Write what the reference says of sentences; needs the project's own environment."""
-    import json
-
-    from tools import make_golden
-
-    lines = iter(options.sentences.read_text("utf-8").splitlines())
-    rows = make_golden.golden(lines, make_golden.Reference(options.model), as_it_came=False)
-    options.output.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
 
 
 def arguments() -> argparse.Namespace:
@@ -78,12 +65,6 @@ def arguments() -> argparse.Namespace:
     checked.add_argument("model", type=Path, metavar="MODEL_FOLDER", help="folder with model.onnx and assets/")
     checked.add_argument("--sentences", type=Path, default=check.SENTENCES, help="other sentences than our own")
     checked.set_defaults(run=ask)
-
-    made = commands.add_parser("golden", help="write what the reference says of sentences")
-    made.add_argument("model", type=Path, metavar="MODEL_FOLDER", help="folder with model.onnx and assets/")
-    made.add_argument("sentences", type=Path, metavar="SENTENCES", help="JSON lines with text and polarity")
-    made.add_argument("output", type=Path, metavar="OUT", help="JSON lines to write")
-    made.set_defaults(run=golden)
     return parser.parse_args()
 
 

@@ -126,7 +126,7 @@ def _step(tell: Callable[[str], None]) -> Table:
         f"The drift step with {YEARS} years x {SLICES} slices of history", ["measured", "found", "asked", "met"], []
     )
     with own_home():
-        stream, first = Stream("bench", "demo-fr"), date(2021, 1, 4)
+        stream, first = Stream("bench", "cinema-fr"), date(2021, 1, 4)
         tell(f"counting {YEARS} years of nights")
         with transaction("owner") as c:
             fill(c, stream, first, YEARS * 365)

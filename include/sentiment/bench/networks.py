@@ -40,7 +40,7 @@ class Size:
 
 def make(folder: Path, size: Size | None = None, labels: tuple[str, ...] = LABELS) -> Path:
     """Write `model.onnx` and `assets/` below the folder, as a model of one's own is added; returns the folder."""
-    chosen, assets = size or Size(), BUNDLED / "demo-fr" / "assets"
+    chosen, assets = size or Size(), BUNDLED / "cinema-fr" / "assets"
     shutil.copytree(assets, folder / "assets")
     (folder / "assets" / "labels.txt").write_text("\n".join(labels) + "\n", "utf-8")
     n_pieces = len((assets / "vocab.txt").read_text("utf-8").splitlines())

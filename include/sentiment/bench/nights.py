@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 FIRST = date(2026, 3, 2)
 RECORDS = 40
-MODEL = "demo-fr"
+MODEL = "cinema-fr"
 
 
 @dataclass(frozen=True)

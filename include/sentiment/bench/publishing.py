@@ -115,7 +115,7 @@ def _scored(session: SparkSession, night: date, rows: int, known_share: float, s
     """A run whose reviews are scored: lake parts and finished steps, as `validate` and `score` leave them."""
     dump_id, lake = f"bench-{source}-{night}", Lake()
     ledger.record_dump(dump_id, source, "bench", [DumpFile(0, "bench", "0" * 64, "jsonl", "none", rows * 600, rows)])
-    run = ledger.open_run(night, source, dump_id, "demo-fr")
+    run = ledger.open_run(night, source, dump_id, "cinema-fr")
     key = run_key(night, run.run_id)
     with ledger.step(run.run_id, "validate") as validated:
         _keep(lake, session.createDataFrame([], QUARANTINE), "quarantined", key, validated.token)

@@ -75,18 +75,11 @@ def measure(rounds: int, tell: Callable[[str], None], texts: int = TEXTS, review
 
 def like_real_ones(n: int) -> list[str]:
     """Made-up reviews of the lengths that real ones have, in no order; the same every time."""
-    dump = settings.load().home / "texts.jsonl"
-    sample_dump.write(sample_dump.SampleDump(FIRST_NIGHT, max(2 * n, 1000), defect_share=0, known_share=0), dump)
-    words = iter(" ".join(_texts_of(dump)).split(" ") * (1 + n // 50))
+    made = sample_dump.texts(sample_dump.SampleDump(FIRST_NIGHT, max(2 * n, 1000), defect_share=0, known_share=0))
+    words = iter(" ".join(made).split(" ") * (1 + n // 50))
     lengths = [_chars((place + 0.5) / n) for place in range(n)]
     random.Random(networks.SEED).shuffle(lengths)
     return [_text(words, length) for length in lengths]
-
-
-def _texts_of(dump: Path) -> list[str]:
-    import json
-
-    return [json.loads(line)["review"] for line in dump.read_text("utf-8").splitlines()]
 
 
 def _chars(quantile: float) -> int:
@@ -200,10 +193,10 @@ def _free_port() -> int:
 
 def small(rounds: int, tell: Callable[[str], None]) -> list[Measured]:
     """The bundled model: rows a second, and which part of the step takes how much of it."""
-    task = Task(BUNDLED / "demo-fr", like_real_ones(SMALL_TEXTS))
+    task = Task(BUNDLED / "cinema-fr", like_real_ones(SMALL_TEXTS))
     ours, cost = (
-        Measured("demo-fr: our score step", 0, "reviews/s"),
-        Measured("demo-fr: a million reviews", 0, "core-hours"),
+        Measured("cinema-fr: our score step", 0, "reviews/s"),
+        Measured("cinema-fr: a million reviews", 0, "core-hours"),
     )
     ways: dict[str, Any] = {"all": sides.ours, "our copy": sides.prepared_only, "wordpieces": sides.counted_only}
     ways["copy + document + tokens"] = sides.tokenized_only
@@ -213,7 +206,7 @@ def small(rounds: int, tell: Callable[[str], None]) -> list[Measured]:
             seconds = {name: per_s["all"] / n for name, n in per_s.items()}
             seconds["network and the rest"] = 1 - seconds["wordpieces"] - seconds["copy + document + tokens"]
             tell(
-                f"demo-fr: {per_s['all']:,.0f}/s, of whose time "
+                f"cinema-fr: {per_s['all']:,.0f}/s, of whose time "
                 + ", ".join(f"{k} {v:.0%}" for k, v in seconds.items())
             )
             ours.rounds.append(per_s["all"])

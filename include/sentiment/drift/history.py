@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
+from sentiment.contract import FORGOTTEN
 from sentiment.drift.counts import Array, Sums
-from sentiment.drift.watched import BY_NAME, COLUMNS, EDGES_ID, KEY, REST
+from sentiment.drift.watched import BY_NAME, COLUMNS, EDGES_ID, KEY, REASON, REST
 
 Key = tuple[str, str, str]
 """Slice key, slice value, column."""
@@ -97,6 +98,9 @@ def load(c: sa.Connection, stream: Stream, nights: Sequence[date], films: Sequen
     for row in c.execute(sa.text(LEDGER), values):
         n, k = float(row.rows_read), float(row.rows_quarantined)
         found[row.night]["all", "all", "quarantined"] = _of_share(n, k, k, k, n)
+        for rule in set(row.rules or ()) - {FORGOTTEN}:
+            k = float(row.reasons.get(rule, 0))
+            found[row.night][REASON, rule, "quarantined"] = _of_share(n, k, k, k, n)
     return found
 
 
@@ -120,7 +124,10 @@ SELECT night, sum(n) AS n, sum(n - n_fresh) AS k, sum((n - n_fresh) * (n - n_fre
 WHERE source = :source AND model_id = :model_id AND night = ANY(:nights) GROUP BY night"""
 
 LEDGER = """
-SELECT night, rows_read, rows_quarantined FROM sentiment.run
+SELECT night, rows_read, rows_quarantined, judged.detail -> 'rules' AS rules, judged.detail -> 'reasons' AS reasons
+FROM sentiment.run r LEFT JOIN LATERAL (
+  SELECT detail FROM sentiment.run_step s WHERE s.run_id = r.run_id AND step = 'validate' AND state = 'done'
+  ORDER BY token DESC LIMIT 1) AS judged ON true
 WHERE source = :source AND model_id = :model_id AND night = ANY(:nights) AND status = 'published'"""
 
 

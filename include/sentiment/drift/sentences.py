@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from sentiment.drift.watched import REASON, REST
+
 WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 RECENT_DAYS = 7
 WORTH_NAMING = 0.25
@@ -54,6 +56,8 @@ SHARES = {
     "agreement": ("labels that agree with the rating", "the model or the ratings changed"),
     "quarantined": ("records sent to quarantine", "the dump changed, which says nothing of the sentiment"),
 }
+MEANINGS = {(REASON, "text_french"): SHARES["not_french"][1]}
+"""Of slices that say more than their column does."""
 NUMBERS = {
     "logit": ("the mean score (logit)", ".2f", ""),
     "text_chars": ("the mean length of reviews", ".0f", "the texts changed, which says nothing of the sentiment"),
@@ -70,6 +74,7 @@ def sentence(told: Told, cause: Cause | None = None) -> str:
     """Since when, what, from what to what, and what makes it; e.g. `Since Thursday positive reviews fell from …`."""
     if told.column in SHARES:
         what, meaning = SHARES[told.column]
+        meaning = MEANINGS.get((told.slice_key, told.slice_value), meaning)
         before, after = _percent(told.before, told.after)
     else:
         what, style, meaning = NUMBERS.get(told.column, (told.column, ".2f", ""))
@@ -102,12 +107,8 @@ def _where(told: Told) -> str:
         return ""
     if told.slice_key == "film":
         return " of the other films" if told.slice_value == REST else f" of {told.slice_value}"
-    names = {"rating_band": "with rating", "item_type": "of type"}
+    names = {"rating_band": "with rating", "item_type": "of type", REASON: "for"}
     return f" {names.get(told.slice_key, told.slice_key)} {told.slice_value or 'unknown'}"
-
-
-REST = "(rest)"
-"""Slice value of all films that have no slice of their own."""
 
 
 def _cause(cause: Cause) -> str:

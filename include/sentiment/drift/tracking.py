@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sentiment import ledger
 from sentiment.database import transaction
 from sentiment.drift import alarms, channels, distances, history, performance, reference
-from sentiment.drift.alarms import Alarm
+from sentiment.drift.alarms import Acknowledged, Alarm
 from sentiment.drift.channels import HIGH, LOW, Decision, State
 from sentiment.drift.counts import Sums
 from sentiment.drift.history import EMPTY, Cell, Key, Stream
@@ -60,6 +60,13 @@ def replay(
             statuses |= teller.tell(nights[start : start + NIGHTS_AT_ONCE])
         teller.finish(nights[-1])
     return statuses
+
+
+def acknowledge(alarm_id: str, reason: str, who: str) -> Acknowledged:
+    """Let an open alarm be told as acknowledged from its newest night on. Raises what `alarms.acknowledge` does."""
+    noted = alarms.acknowledge(alarm_id, reason, who)
+    replay(noted.stream, noted.night, None, run_id=f"ack {alarm_id}")
+    return noted
 
 
 @dataclass

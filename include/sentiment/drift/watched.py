@@ -11,6 +11,8 @@ EDGES_ID = "edges-2"
 FILM_SLICES = 20
 """Films with a slice of their own, by reviews; the rest together are one more."""
 REST = "(rest)"
+REASON = "quarantine_reason"
+"""Slice key of the share of records that a rule refuses, for each rule; the ledger counts it."""
 
 
 @dataclass(frozen=True)

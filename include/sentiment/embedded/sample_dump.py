@@ -146,6 +146,11 @@ def write(spec: SampleDump, path: Path) -> SampleDumpSummary:
     return dump.summary(path)
 
 
+def texts(spec: SampleDump) -> list[str]:
+    """The reviews' texts, in the order of the dump; `spec` asks for no defects."""
+    return [json.loads(line)["review"] for line in _Dump(spec, as_csv=False).lines()]
+
+
 def _expect(holds: bool, spec: SampleDump, name: str, expected: str) -> None:
     if not holds:
         raise ParameterError(f"{name} is {getattr(spec, name)!r}; expected {expected}")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentiment.embedded import jars
 from sentiment.errors import DataError, InfrastructureError, ParameterError
+from sentiment.orchestration import placing
 from sentiment.scoring import onnx_folder, registry, saved
 from sentiment.scoring.registry import SAVED, Model
 from sentiment.settings import MODEL_PATTERN, Settings
@@ -61,23 +61,14 @@ def add(asked: Asked, config: Settings, session: Callable[[], SparkSession], tel
     Raises ParameterError, with the reason, for what can't score; nothing is left behind then.
     """
     model_id = asked.model_id
-    if model_id in registry.known(config):
-        raise ParameterError(f"There is a model {model_id!r} already.", f"sentiment model add {asked.place} --name NEW")
-    config.models.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=config.models, prefix=".adding-") as beside:
-        folder = Path(beside) / model_id
-        with _brought(asked, config, session, tell, Path(beside)) as found:
-            spark = _taken(found, folder, asked, config, session, tell)
-        model = registry.read(model_id, folder)
+    with placing.place(model_id, config, f"sentiment model add {asked.place} --name NEW") as place:
+        beside = place.folder.parent
+        with _brought(asked, config, session, tell, beside) as found:
+            spark = _taken(found, place.folder, asked, config, session, tell)
+        model = registry.read(model_id, place.folder)
         tell("scoring one text with it")
-        _try(spark, model, Path(beside) / "served")
-        folder.rename(config.models / model_id)
-    model = registry.find(model_id, config)
-    with ExitStack() as undo:
-        undo.callback(shutil.rmtree, model.folder)
-        registry.register(model, source_uri=asked.place, scores=False)
-        undo.pop_all()
-    return model
+        _try(spark, model, beside / "served")
+        return place.put(model, asked.place)
 
 
 @contextmanager

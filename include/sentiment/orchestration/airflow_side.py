@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import pendulum
 import sqlalchemy as sa
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import BaseHook, ExceptionRetryPolicy, RetryRule
@@ -54,6 +55,15 @@ TASK_DEFAULTS: dict[str, Any] = {
     "max_retry_delay": timedelta(minutes=10),
     "retry_policy": RETRY_POLICY,
 }
+BY_HAND: dict[str, Any] = {
+    "schedule": None,
+    "start_date": pendulum.datetime(2026, 1, 1, tz="Europe/Paris"),
+    "catchup": False,
+    "max_active_runs": 1,
+    "default_args": TASK_DEFAULTS,
+    "tags": ["sentiment"],
+}
+"""What the DAGs have in common that run when somebody asks."""
 
 
 def use_connections() -> None:
@@ -107,6 +117,10 @@ def note_failure(context: Context) -> None:
     if isinstance(error, SentimentError):
         note |= {"message": error.message, "try_next": error.try_next}
     target.write_text(json.dumps(note), "utf-8")
+
+
+NIGHT_DEFAULTS = {**TASK_DEFAULTS, "on_failure_callback": note_failure}
+"""Of tasks whose error a caller waits for."""
 
 
 class SparkStep(SparkSubmitOperator):

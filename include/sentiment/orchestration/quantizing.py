@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from shutil import copytree, rmtree
+from shutil import copytree
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +17,7 @@ import sqlalchemy as sa
 from sentiment.database import transaction
 from sentiment.embedded import sample_dump
 from sentiment.errors import DataError, ParameterError
+from sentiment.orchestration import placing
 from sentiment.scoring import graph, network, registry
 from sentiment.scoring.chunks import MAX_WORDPIECES
 from sentiment.scoring.preparation import fed_form
@@ -58,11 +57,8 @@ def sample(path: Path | None) -> list[str]:
         if not found:
             raise ParameterError(f"{path} holds no text; expected one a line.", "sentiment model quantize --help")
         return found
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "made.jsonl"
-        sample_dump.write(sample_dump.SampleDump(date(2026, 1, 1), MADE_TEXTS, defect_share=0, known_share=0), made)
-        reviews = [json.loads(line)["review"] for line in made.read_text("utf-8").splitlines()]
-    return reviews + [json.loads(line)["text"] for line in CANARY.read_text("utf-8").splitlines()]
+    made = sample_dump.texts(sample_dump.SampleDump(date(2026, 1, 1), MADE_TEXTS, defect_share=0, known_share=0))
+    return made + [json.loads(line)["text"] for line in CANARY.read_text("utf-8").splitlines()]
 
 
 def quantize(parent: Model, texts: list[str], config: Settings, anyway: bool, tell: Tell) -> tuple[Model, Compared]:
@@ -78,28 +74,19 @@ def quantize(parent: Model, texts: list[str], config: Settings, anyway: bool, te
             "be quantised.",
             "export it to ONNX, then: sentiment model add FOLDER",
         )
-    if model_id in registry.known(config):
-        raise ParameterError(f"There is a model {model_id!r} already.", "sentiment model list")
-    config.models.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=config.models, prefix=".adding-") as beside:
-        folder = Path(beside) / model_id
-        copytree(parent.folder / "assets", folder / "assets")
+    with placing.place(model_id, config, "sentiment model list") as place:
+        copytree(parent.folder / "assets", place.folder / "assets")
         tell("quantising")
-        graph.quantize(parent.folder / "model.onnx", folder / "model.onnx")
-        compared = compare(parent, folder, texts, tell)
+        graph.quantize(parent.folder / "model.onnx", place.folder / "model.onnx")
+        compared = compare(parent, place.folder, texts, tell)
         if compared.agreement < LEAST_AGREEMENT and not anyway:
             raise DataError(
                 f"The int8 twin of {parent.model_id} was not kept: {compared.words()}; at least "
                 f"{LEAST_AGREEMENT:.0%} is expected.",
                 f"sentiment model quantize {parent.model_id} --anyway",
             )
-        folder.rename(config.models / model_id)
-    twin = registry.find(model_id, config)
-    with ExitStack() as undo:
-        undo.callback(rmtree, twin.folder)
-        registry.register(twin, source_uri=f"int8 twin of {parent.model_id}", scores=False)
+        twin = place.put(registry.read(model_id, place.folder), f"int8 twin of {parent.model_id}")
         _record(parent, twin, compared)
-        undo.pop_all()
     return twin, compared
 
 

@@ -201,8 +201,19 @@ def summary(run_id: str, nothing_new: bool = False, dry_run: bool = False) -> st
     if dry_run:
         return f"{words}. Dry run: nothing was published."
     words += f", {n['published']:,} published ({novelty_words(run_id)}), {share_words(run_id)}."
-    words += f" Drift: {drift_words(run_id)}."
+    words += f" Drift: {drift_words(run_id)}.{beside_words(run)}"
     return f"{words} {requeue_words(run)}" if run.requeue_of else words
+
+
+def beside_words(run: ledger.Run) -> str:
+    """Nothing, or that the views show another model than the run's."""
+    from sentiment.scoring import registry
+
+    with transaction() as c:
+        current = c.execute(sa.text(registry.CURRENT)).scalar_one()
+    if current == run.model_id:
+        return ""
+    return f" The views show {current}; to show this one: sentiment model use {run.model_id}."
 
 
 def requeue_words(run: ledger.Run) -> str:

@@ -56,11 +56,12 @@ def accepted(rows: DataFrame, *others: DataFrame) -> DataFrame:
 
 
 def summary(verdicts: DataFrame, rules: tuple[Rule, ...]) -> dict[str, Any]:
-    """How many records failed each rule, and how many texts there are in each language, by one pass."""
+    """The rules, how many records failed which, and how many texts there are in each language, by one pass."""
     failed = (F.count(F.when(~F.col(rule.flag), True)).alias(rule.name) for rule in rules)
     groups = verdicts.groupBy("language").agg(F.count("*").alias("n"), *failed).collect()
     totals = {rule.name: sum(group[rule.name] for group in groups) for rule in rules}
     return {
+        "rules": [*totals],
         "reasons": {name: n for name, n in totals.items() if n},
         "languages": {group["language"]: group["n"] for group in groups if group["language"]},
     }

@@ -27,6 +27,7 @@ FIRST_IS_CURRENT = (
     "UPDATE sentiment.model SET is_current = true "
     "WHERE model_id = :model_id AND NOT EXISTS (SELECT 1 FROM sentiment.model WHERE is_current)"
 )
+CURRENT = "SELECT model_id FROM sentiment.model WHERE is_current"
 SAVED = "saved"
 POSITIVE_LABELS = ("pos", "positive", "positif")
 NEGATIVE_LABELS = ("neg", "negative", "négatif", "negatif")

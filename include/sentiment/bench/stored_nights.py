@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 
 import numpy as np
@@ -22,6 +23,18 @@ FILM = """
 INSERT INTO sentiment.film_night (night, source, item_id, model_id, n, n_positive, n_fresh, n_fresh_positive, run_id)
 VALUES (:night, :source, :item_id, :model_id, :n, :k, :n, :k, 'r')
 """
+JUDGED = (
+    "INSERT INTO sentiment.dump (dump_id, source, uri) VALUES (:run_id, :source, 'made up')",
+    "INSERT INTO sentiment.run (run_id, night, source, dump_id, model_id, status, rows_read, rows_quarantined, "
+    "code_version) VALUES (:run_id, :night, :source, :run_id, :model_id, 'published', :n, :k, 'test')",
+    "INSERT INTO sentiment.run_step (run_id, step, token, state, detail) "
+    "VALUES (:run_id, 'validate', 1, 'done', cast(:detail AS jsonb))",
+)
+RUNS = (
+    "DELETE FROM sentiment.run_step WHERE run_id IN (SELECT run_id FROM sentiment.run WHERE source = :source)",
+    "DELETE FROM sentiment.run WHERE source = :source",
+    "DELETE FROM sentiment.dump WHERE source = :source",
+)
 
 
 def put(stream: Stream, first: date, audience: Audience, nights: Nights) -> list[date]:
@@ -38,6 +51,16 @@ def put(stream: Stream, first: date, audience: Audience, nights: Nights) -> list
     return dates
 
 
+def judged(stream: Stream, night: date, records: int, reasons: dict[str, int]) -> None:
+    """Write down that the night's records were judged by two rules, and how many each refused."""
+    run_id = f"{stream.source}-{night}"
+    detail = json.dumps({"rules": ["text_present", "text_french"], "reasons": reasons})
+    values = {"run_id": run_id, "night": night, "n": records, "k": sum(reasons.values()), "detail": detail}
+    with transaction() as c:
+        for statement in JUDGED:
+            c.execute(sa.text(statement), {**stream.keys, **values})
+
+
 def take_away(stream: Stream, night: date) -> None:
     """As if the night had not been published."""
     with transaction() as c:
@@ -52,6 +75,8 @@ def remove(stream: Stream) -> None:
         tables = ("profile_metrics", "drift_metrics", "reference", "alarm", "acknowledgement", "performance")
         for table in (*(f"drift.{t}" for t in tables), "sentiment.film_night"):
             c.execute(sa.text(f"DELETE FROM {table} WHERE source = :source"), {"source": stream.source})
+        for statement in RUNS:
+            c.execute(sa.text(statement), {"source": stream.source})
 
 
 def _profiles(stream: Stream, night: date, audience: Audience, nights: Nights, no: int) -> list[dict[str, object]]:

@@ -1,0 +1,47 @@
+"""
+# Acknowledge a drift alarm
+
+Takes note of an open alarm, with a reason.
+
+**What.** The alarm is followed on until it closes, but told as `acknowledged` from its newest night on, in
+`drift.v_alarm`, `drift.v_drift` and a night's report. Who triggered the run is kept beside the reason.
+`sentiment drift ack` does the same.
+
+**Parameters.** `alarm` is an id of `sentiment drift show` or of `drift.v_alarm`; one that is closed is refused.
+
+```json
+{"alarm": "0123456789abcdef", "reason": "the critics are on strike"}
+```
+
+**The same again** keeps the newer reason.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import Param, dag, get_current_context, task
+from sentiment.orchestration.airflow_side import BY_HAND, use_connections
+
+PARAMS = {
+    "alarm": Param(type="string", pattern="^[0-9a-f]{16}$", description="an id of `sentiment drift show`"),
+    "reason": Param(type="string", minLength=3, maxLength=500, description="why, in words"),
+}
+
+
+@dag(**BY_HAND, params=PARAMS, doc_md=__doc__)
+def acknowledge_alarm() -> None:
+    @task(execution_timeout=timedelta(minutes=30))
+    def acknowledge() -> str:
+        """The night from which the alarm is acknowledged."""
+        from sentiment.drift import tracking
+
+        use_connections()
+        context = get_current_context()
+        asked, who = context["params"], context["dag_run"].triggering_user_name
+        return str(tracking.acknowledge(asked["alarm"], asked["reason"], who or "Airflow").night)
+
+    acknowledge()
+
+
+acknowledge_alarm()

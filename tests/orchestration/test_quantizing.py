@@ -1,0 +1,120 @@
+"""An int8 twin is kept where it says what its parent says, with the figures; else nothing of it is left."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sentiment import settings
+from sentiment.bench import networks
+from sentiment.bench.networks import Size
+from sentiment.database import transaction
+from sentiment.errors import DataError, ParameterError
+from sentiment.orchestration import quantizing
+from sentiment.scoring import registry
+from sentiment.scoring.registry import SAVED, Model
+from sentiment.settings import Settings
+
+TEXTS = ["Un film magnifique, à voir absolument !", "Deux heures d'ennui.", "Ni bon ni mauvais, mais sincère."]
+
+
+@pytest.fixture
+def config(ready: object, tmp_path: Path) -> Settings:
+    return settings.load().model_copy(update={"models": tmp_path / "models"})
+
+
+@pytest.fixture
+def parent(tmp_path: Path) -> Iterator[Model]:
+    """A network of random weights; what is registered of it and its twin is gone afterwards."""
+    folder = networks.make(tmp_path / "random", Size(2, 64, 4))
+    yield registry.read("random", folder)
+    with transaction() as c:
+        for name in ("random-int8", "random"):
+            c.execute(sa.text("DELETE FROM sentiment.model WHERE model_id = :name"), {"name": name})
+
+
+def registered() -> dict[str, Any]:
+    with transaction() as c:
+        return {row.model_id: row for row in c.execute(sa.text("SELECT * FROM sentiment.model"))}
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+def test_a_twin_is_registered_with_how_it_compares(config: Settings, parent: Model) -> None:
+    twin, compared = quantizing.quantize(parent, TEXTS * 4, config, anyway=True, tell=quiet)
+    assert twin == registry.find("random-int8", config)
+    assert (twin.labels, twin.vocabulary()) == (parent.labels, parent.vocabulary())
+    assert (compared.texts, len(compared.speedups)) == (12, quantizing.ROUNDS)
+    assert 0 < compared.bytes_of_parent < 1
+    row = registered()["random-int8"]
+    assert (row.fingerprint, row.is_current, row.parent_model_id) == (twin.fingerprint, False, "random")
+    assert (row.parent_agreement, row.parent_texts) == (compared.agreement, 12)
+    assert row.parent_speedup == sorted(compared.speedups)[1]
+    assert [path.name for path in config.models.iterdir()] == ["random-int8"]
+    with pytest.raises(ParameterError, match="There is a model 'random-int8' already"):
+        quantizing.quantize(parent, TEXTS, config, anyway=True, tell=quiet)
+
+
+def test_agreement_is_the_share_of_like_labels(parent: Model, tmp_path: Path) -> None:
+    assert quantizing.compare(parent, parent.folder, TEXTS, quiet).agreement == 1
+    other = networks.make(tmp_path / "other", Size(2, 64, 4), ("pos", "neg"))
+    shutil.copyfile(turned(other / "model.onnx", tmp_path / "turned.onnx"), other / "model.onnx")
+    assert quantizing.compare(parent, other, TEXTS, quiet).agreement == 0
+
+
+def turned(graph: Path, target: Path) -> Path:
+    """The same network with its logits negated."""
+    import onnx
+
+    model = onnx.load(graph)
+    model.graph.node[-1].op_type = "Neg"
+    onnx.save(model, target)
+    return target
+
+
+def test_a_twin_that_says_otherwise_is_not_kept(
+    config: Settings, parent: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantizing, "LEAST_AGREEMENT", 1.01)
+    with pytest.raises(DataError, match=r"was not kept: same label for .* of 3 texts") as refused:
+        quantizing.quantize(parent, TEXTS, config, anyway=False, tell=quiet)
+    assert refused.value.try_next == "sentiment model quantize random --anyway"
+    assert list(config.models.iterdir()) == []
+    assert "random-int8" not in registered()
+
+
+def test_a_twin_whose_figures_can_not_be_kept_is_not_kept_either(
+    config: Settings, parent: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(*_: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(quantizing, "_record", cut_off)
+    with pytest.raises(ConnectionError):
+        quantizing.quantize(parent, TEXTS, config, anyway=True, tell=quiet)
+    assert list(config.models.iterdir()) == []
+
+
+def test_what_spark_nlp_saved_is_not_quantised(config: Settings, parent: Model) -> None:
+    (parent.folder / SAVED).mkdir()
+    with pytest.raises(ParameterError, match="is kept as Spark NLP saved it"):
+        quantizing.quantize(parent, TEXTS, config, anyway=False, tell=quiet)
+
+
+def test_texts_are_a_files_lines_or_made_up(tmp_path: Path) -> None:
+    made = quantizing.sample(None)
+    assert len(made) == quantizing.MADE_TEXTS + len(registry.CANARY.read_text("utf-8").splitlines())
+    path = tmp_path / "texts.txt"
+    with pytest.raises(ParameterError, match="There is no file"):
+        quantizing.sample(path)
+    path.write_text(" \n", "utf-8")
+    with pytest.raises(ParameterError, match="holds no text"):
+        quantizing.sample(path)
+    path.write_text("un\n\ndeux\n", "utf-8")
+    assert quantizing.sample(path) == ["un", "deux"]
