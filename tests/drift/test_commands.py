@@ -17,7 +17,7 @@ from sentiment.ledger import Run
 from sentiment.orchestration import steps
 from typer.testing import CliRunner
 
-from tests.drift import stored_nights
+from sentiment.bench import stored_nights
 from tests.drift.test_tracking import AUDIENCE, FIRST, N_REFERENCE, made
 
 pytestmark = pytest.mark.usefixtures("ready")

@@ -18,7 +18,7 @@ from sentiment.drift.simulate import Audience, Nights, Shift
 from sentiment.drift.watched import WHOLE
 from sentiment.errors import DataError, ParameterError
 
-from tests.drift import stored_nights
+from sentiment.bench import stored_nights
 
 pytestmark = pytest.mark.usefixtures("ready")
 
@@ -54,25 +54,6 @@ def rows(query: str, stream: Stream) -> list[tuple[Any, ...]]:
 
 
 MINE = "WHERE source = :source AND model_id = :model_id"
-
-
-def tables(stream: Stream) -> dict[str, list[tuple[Any, ...]]]:
-    """What readers see, to the last digit."""
-    columns = "night, slice_key, slice_value, column_name, drift_type, reference_id"
-    newest = (
-        f"SELECT DISTINCT ON (night, slice_key, slice_value, column_name, drift_type) {columns}, "
-        f"{', '.join(tracking.MEASURES)} FROM drift.drift_metrics {MINE} "
-        "ORDER BY night, slice_key, slice_value, column_name, drift_type, revision DESC"
-    )
-    return {
-        "drift": rows(newest, stream),
-        "alarm": rows(f"SELECT * FROM drift.v_alarm {MINE} ORDER BY alarm_id", stream),
-        "performance": rows(
-            f"SELECT night, reference_id, n_scored, estimated_accuracy, estimated_f1, realised_accuracy, realised_f1 "
-            f"FROM drift.performance {MINE} ORDER BY night",
-            stream,
-        ),
-    }
 
 
 def test_the_real_path_says_what_the_simulator_says(stream: Stream) -> None:
@@ -150,7 +131,7 @@ def test_acknowledging_needs_a_reason_and_outlasts_a_replay(stream: Stream) -> N
         alarms.acknowledge("nothing", "why", "me")
     noted = alarms.acknowledge(alarm["alarm_id"], "a strike of the critics", "me")
     tracking.replay(noted.stream, noted.night, None)
-    now = tables(stream)
+    now = stored_nights.seen(stream)
     assert next(a for a in alarm_rows(stream) if a["alarm_id"] == alarm["alarm_id"])["status"] == "acknowledged"
     status = dict(
         rows(
@@ -161,7 +142,7 @@ def test_acknowledging_needs_a_reason_and_outlasts_a_replay(stream: Stream) -> N
     )
     assert (status[after[-2]], status[after[-1]]) == ("alarm", "acknowledged")
     tracking.replay(stream, after[0], None)
-    assert tables(stream) == now
+    assert stored_nights.seen(stream) == now
 
 
 def test_one_turned_film_is_named(stream: Stream) -> None:
@@ -211,22 +192,20 @@ def test_shuffled_late_and_replayed_nights_end_in_the_same_tables(stream: Stream
     reference.pin(stream, dates[0], dates[N_REFERENCE - 1])
     after = dates[N_REFERENCE:]
     tracking.replay(stream, after[0], None)
-    in_order = tables(stream)
+    in_order = stored_nights.seen(stream)
     assert in_order["alarm"]
 
     tracking.replay(stream, after[0], None)
-    assert tables(stream) == in_order
+    assert stored_nights.seen(stream) == in_order
     assert max(r[0] for r in rows(f"SELECT max(revision) FROM drift.drift_metrics {MINE}", stream)) == 0
 
-    with transaction() as c:
-        for table in ("drift_metrics", "alarm", "performance"):
-            c.execute(sa.text(f"DELETE FROM drift.{table} {MINE}"), stream.keys)
-        for night in after:
-            stored_nights.take_away(stream, night)
+    stored_nights.untold(stream)
+    for night in after:
+        stored_nights.take_away(stream, night)
     for no in np.random.default_rng(4).permutation(len(after)):
         stored_nights.put(stream, after[no], AUDIENCE, nights[N_REFERENCE + no : N_REFERENCE + no + 1])
         tracking.replay(stream, after[no], None)
-    assert tables(stream) == in_order
+    assert stored_nights.seen(stream) == in_order
     assert rows(f"SELECT max(revision) FROM drift.drift_metrics {MINE}", stream)[0][0] > 0
 
 
@@ -236,10 +215,10 @@ def test_how_many_nights_are_in_memory_changes_nothing(
 ) -> None:
     _, after = pinned(stream, made(Shift(share=-0.1), n_after=12))
     tracking.replay(stream, after[0], None)
-    before = tables(stream)
+    before = stored_nights.seen(stream)
     monkeypatch.setattr(tracking, "NIGHTS_AT_ONCE", chunk)
     tracking.replay(stream, after[0], None)
-    assert tables(stream) == before
+    assert stored_nights.seen(stream) == before
 
 
 def test_a_small_night_a_missing_night_and_a_new_category_raise_nothing(stream: Stream) -> None:
@@ -295,7 +274,7 @@ def test_estimated_performance_stands_beside_the_realised_one(stream: Stream) ->
     assert found.calibrator is not None
     assert found.calibrator.method == "isotonic"
     tracking.replay(stream, after[0], None)
-    for _, _, n, accuracy, f1, real_accuracy, real_f1 in tables(stream)["performance"]:
+    for _, _, n, accuracy, f1, real_accuracy, real_f1 in stored_nights.seen(stream)["performance"]:
         assert n > 200
         assert accuracy == pytest.approx(real_accuracy, abs=0.02)
         assert f1 == pytest.approx(real_f1, abs=0.02)

@@ -70,8 +70,8 @@ def other_inputs(folder: Path) -> None:
 
 
 FAULTS: list[tuple[Callable[[Path], None], str]] = [
-    (one_piece_less, r"vocab.txt holds 19,911 wordpieces; the network has more"),
-    (one_piece_more, r"vocab.txt holds 19,913 wordpieces; the network has fewer"),
+    (one_piece_less, r"vocab.txt holds 30,105 wordpieces; the network has more"),
+    (one_piece_more, r"vocab.txt holds 30,107 wordpieces; the network has fewer"),
     (no_separator, r"vocab.txt lacks \[SEP\]"),
     (no_labels, r"labels.txt is missing or empty"),
     (three_labels, r"names 3 labels; the network has 2"),

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 import numpy as np
 import sqlalchemy as sa
 
+from sentiment.bench import breaks
 from sentiment.bench.place import own_home
 from sentiment.database import transaction
 from sentiment.drift import cases, reference, replays, tracking
@@ -51,7 +52,7 @@ def measure(n_replays: int, tell: Callable[[str], None]) -> list[Table]:
     began = time.monotonic()
     tables = [*_simulated(n_replays, tell), _cases(min(n_replays, 50), tell)]
     tell(f"simulated in {time.monotonic() - began:.0f} s")
-    return [*tables, _step(tell)]
+    return [*tables, _real(tell), _step(tell)]
 
 
 def _simulated(n_replays: int, tell: Callable[[str], None]) -> list[Table]:
@@ -118,6 +119,14 @@ def _cases(n_replays: int, tell: Callable[[str], None]) -> Table:
     table = Table(f"Single cases, {n_replays} replays each", ["what happens", "found", "asked", "met"], [])
     for case in cases.all_cases(Audience(reviews=REVIEWS), NIGHTS, n_replays):
         table.add(case.met, case.what, case.found, case.asked)
+    return table
+
+
+def _real(tell: Callable[[str], None]) -> Table:
+    table = Table("The real path", ["what happens", "found", "asked", "met"], [])
+    with own_home():
+        for met, *cells in (*breaks.stopped(tell), *breaks.same_tables(tell)):
+            table.add(met, *cells)
     return table
 
 

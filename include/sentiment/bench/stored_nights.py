@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+
 from sentiment.database import transaction
-from sentiment.drift import simulate
+from sentiment.drift import simulate, tracking
 from sentiment.drift.history import Stream
 from sentiment.drift.simulate import LOGIT_EDGES, Audience, Nights
 from sentiment.drift.watched import BY_NAME, EDGES_ID
@@ -77,6 +79,33 @@ def remove(stream: Stream) -> None:
             c.execute(sa.text(f"DELETE FROM {table} WHERE source = :source"), {"source": stream.source})
         for statement in RUNS:
             c.execute(sa.text(statement), {"source": stream.source})
+
+
+def seen(stream: Stream) -> dict[str, list[tuple[Any, ...]]]:
+    """What readers see of the stream, to the last digit."""
+    with transaction("reader") as c:
+        return {
+            name: [tuple(row) for row in c.execute(sa.text(query.format(mine=MINE)), stream.keys)]
+            for name, query in SEEN.items()
+        }
+
+
+MINE = "WHERE source = :source AND model_id = :model_id"
+SEEN = {
+    "drift": "SELECT DISTINCT ON (night, slice_key, slice_value, column_name, drift_type) night, slice_key, "
+    f"slice_value, column_name, drift_type, reference_id, {', '.join(tracking.MEASURES)} FROM drift.drift_metrics "
+    "{mine} ORDER BY night, slice_key, slice_value, column_name, drift_type, revision DESC",
+    "alarm": "SELECT * FROM drift.v_alarm {mine} ORDER BY alarm_id",
+    "performance": "SELECT night, reference_id, n_scored, estimated_accuracy, estimated_f1, realised_accuracy, "
+    "realised_f1 FROM drift.performance {mine} ORDER BY night",
+}
+
+
+def untold(stream: Stream) -> None:
+    """As if nothing had been judged yet; what is pinned and counted stays."""
+    with transaction() as c:
+        for table in ("drift_metrics", "alarm", "performance"):
+            c.execute(sa.text(f"DELETE FROM drift.{table} {MINE}"), stream.keys)
 
 
 def _profiles(stream: Stream, night: date, audience: Audience, nights: Nights, no: int) -> list[dict[str, object]]:

@@ -70,6 +70,8 @@ def all_cases(audience: Audience, n_reference: int, n_replays: int) -> Iterator[
     """Every single case of the acceptance."""
     there = worlds(audience, n_reference, n_replays)
     yield turned_film(there)
+    yield new_film(there)
+    yield named(there, "another model under the same name, half as sure of itself", Shift(confidence=0.5), "uncertain")
     yield named(there, "two wordpieces in a hundred more are unknown", Shift(unknown=0.02), "unknown_share")
     yield named(there, "a fifth of the reviews in another language", Shift(foreign=0.2), "not_french")
     yield named(there, "reviews a quarter shorter", Shift(chars=-100), "text_chars")
@@ -93,6 +95,23 @@ def turned_film(there: list[World]) -> Case:
         f"its slice alarms in {slices} of {n}, the sentence names it in {named_by}",
         "the slice alarms, the sentence names it",
         min(slices, named_by) >= NEEDED * n,
+    )
+
+
+def new_film(there: list[World]) -> Case:
+    """A film that all dislike takes a fifth of the night: the whole night alarms, and the sentence names it."""
+    film = f"film-{there[0].audience.films:02d}"
+    whole = named_by = 0
+    for world in there:
+        after = world.after(Shift(wave=0.2))
+        whole += ("all", "all", "positive") in world.alarms(after)
+        named_by += film in told(world, after)
+    n = len(there)
+    return Case(
+        "a new film takes a fifth of the reviews, none of them kind",
+        f"positive alarms in {whole} of {n}, the sentence names the film in {named_by}",
+        "an alarm, the sentence names the film",
+        min(whole, named_by) >= NEEDED * n,
     )
 
 

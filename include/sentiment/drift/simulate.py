@@ -89,7 +89,17 @@ class Column:
     floor: float
 
 
+def _unsure(confidence: float) -> float:
+    """Share of reviews whose probability lies between .35 and .65, where a model is so much surer than the usual."""
+    from scipy.stats import norm
+
+    bound = np.log(0.65 / 0.35)
+    centre, spread = LOGIT_POSITIVE * confidence, LOGIT_SPREAD * confidence
+    return float(norm.cdf(bound, centre, spread) - norm.cdf(-bound, centre, spread))
+
+
 COLUMNS = (
+    Column("uncertain", _unsure(1.0), 0.0, 0.02),
     Column("unknown_share", 0.004, 0.012, 0.01),
     Column("not_french", 0.01, 0.0, 0.02),
     Column("text_chars", 400.0, 300.0, 50.0),
@@ -213,6 +223,7 @@ def _column(c: Column, a: Audience, n: NDArray[np.int64], rng: np.random.Generat
         "not_french": shift.foreign,
         "text_chars": shift.chars,
         "rating_missing": shift.missing,
+        "uncertain": _unsure(shift.confidence) - _unsure(1.0),
     }
     mean = c.mean + moved[c.name]
     if not c.spread:

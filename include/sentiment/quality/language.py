@@ -21,7 +21,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
-from sentiment.contract import mapped
+from sentiment.contract import forget_archives, mapped
 
 if TYPE_CHECKING:
     from lingua import LanguageDetector
@@ -38,6 +38,7 @@ def language(text: Column) -> Column:
     """Code of `LANGUAGES`, or 'undetermined', of each text; null stays null."""
 
     def tell(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
+        forget_archives()
         detector = _detector()
         for texts in batches:
             yield mapped(texts, lambda text: _language(detector, text))

@@ -9,24 +9,29 @@ from pyspark.sql import functions as F
 
 PARTITIONS_A_CORE = 16
 """So many that a straggler costs little, ..."""
-TEXTS_A_PARTITION = 16
+TEXTS_A_PARTITION = 32
 """... but none so small that starting its task costs more than the wait it saves."""
 
 
 def balanced(texts: DataFrame, rows: int, cost: str) -> DataFrame:
     """The `rows` rows of `texts` in partitions with like sums of the column `cost`.
 
-    The dearest are dealt first, forth and back. Rows pass through one task, so `texts` is one chunk, not a night.
+    Every partition of `texts` deals its dearest first, forth and back, each beginning elsewhere.
     """
     cores = texts.sparkSession.sparkContext.defaultParallelism
     n = max(cores, min(cores * PARTITIONS_A_CORE, rows // TEXTS_A_PARTITION))
-    place = F.monotonically_increasing_id()  # counts from 0, there being one partition
-    by_cost = texts.repartition(1).sortWithinPartitions(F.desc(cost), "text_hash")
-    dealt, turn = F.pmod("place", F.lit(n)), F.pmod(F.floor(F.col("place") / n), F.lit(2))
-    slot = F.when(turn == 0, dealt).otherwise(n - 1 - dealt)
-    keys = F.array(*(F.lit(key).cast("bigint") for key in _keys(texts.sparkSession, n)))
-    ranked = by_cost.withColumn("place", place).withColumn("slot", F.element_at(keys, (slot + 1).cast("int")))
-    return ranked.repartition(n, "slot").drop("place", "slot")
+    keys = ", ".join(f"{key}L" for key in _keys(texts.sparkSession, n))
+    dearest = texts.sortWithinPartitions(F.desc(cost), "text_hash")
+    placed = dearest.selectExpr("*", f"{PLACE} AS place").selectExpr(
+        "*", f"pmod(CASE WHEN pmod(place div {n}, 2) = 0 THEN place ELSE -1 - place END + {ELSEWHERE}, {n}) AS slot"
+    )
+    dealt = placed.selectExpr("*", f"array({keys})[slot] AS key")
+    return dealt.repartition(n, "key").drop("place", "slot", "key")
+
+
+PLACE = f"monotonically_increasing_id() & {2**33 - 1}"
+"""Of a row in its partition, from 0."""
+ELSEWHERE = "7 * spark_partition_id()"
 
 
 @lru_cache(maxsize=8)

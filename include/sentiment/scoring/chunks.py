@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sentiment.scoring import sentences
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
     from tokenizers import Encoding
 
 MAX_WORDPIECES = 512
@@ -49,36 +49,25 @@ def combined(scored: DataFrame, labels: tuple[str, ...]) -> DataFrame:
     constant, as the logarithms of its probabilities, and softmax does not see that constant. A text of which nothing
     was scored has no chances.
     """
-    from pyspark.sql import functions as F
-
-    said = F.transform(
-        "class", lambda one: F.array(*(one["metadata"].getItem(label).cast("double") for label in labels))
-    )
-    told = scored.withColumn("said", said).drop("class")
-    matching = F.size("said") == F.size("lengths")
-    sums = F.aggregate(F.arrays_zip("said", "lengths"), F.array(*(F.lit(0.0) for _ in labels)), _added)
-    checked = F.when(matching, sums).otherwise(F.raise_error(F.lit("a chunk of a text was not scored")))
-    means = told.withColumn("logits", F.when(F.col("lengths").isNotNull(), _over(checked, F.col("lengths"))))
-    highest = means.withColumn("highest", F.array_max("logits"))
-    powers = highest.withColumn("powers", F.transform("logits", lambda logit: F.exp(logit - F.col("highest"))))
-    total = F.aggregate("powers", F.lit(0.0), lambda a, b: a + b)
-    softmax = powers.withColumn("total", total)
-    shares = F.transform("powers", lambda power: power / F.col("total"))
-    chances = F.when(F.col("lengths").isNull(), F.element_at("said", 1)).otherwise(shares)
-    return softmax.withColumn("chances", chances).drop("said", "logits", "highest", "powers", "total")
+    said = ", ".join(f"double(one.metadata[{quoted(label)}])" for label in labels)
+    zeros = ", ".join("0D" for _ in labels)
+    told = scored.selectExpr("*", f"transform(class, one -> array({said})) AS said")
+    sums = told.selectExpr("*", f"{SUMS.format(zeros=zeros)} AS sums")
+    logits = sums.selectExpr("*", f"{MEANS} AS logits")
+    powers = logits.selectExpr("*", "transform(logits, logit -> exp(logit - array_max(logits))) AS powers")
+    return powers.selectExpr("*", f"{CHANCES} AS chances").drop("class", "said", "sums", "logits", "powers")
 
 
-def _added(total: Column, one: Column) -> Column:
-    from pyspark.sql import functions as F
+SUMS = f"""CASE WHEN size(said) = size(lengths) THEN
+  aggregate(arrays_zip(said, lengths), array({{zeros}}), (total, one) -> zip_with(total, one.said,
+    (so_far, p) -> so_far + ln(greatest(p, double('{LEAST_PROBABILITY}'))) * one.lengths))
+  WHEN lengths IS NOT NULL THEN raise_error('a chunk of a text was not scored') END"""
+MEANS = "transform(sums, each -> each / aggregate(lengths, 0, (a, b) -> a + b))"
+CHANCES = """CASE WHEN lengths IS NULL THEN element_at(said, 1)
+  ELSE transform(powers, power -> power / aggregate(powers, 0D, (a, b) -> a + b)) END"""
 
-    def log(probability: Column) -> Column:
-        return F.ln(F.greatest(probability, F.lit(LEAST_PROBABILITY)))
 
-    return F.zip_with(total, one["said"], lambda so_far, p: so_far + log(p) * one["lengths"])
-
-
-def _over(sums: Column, lengths: Column) -> Column:
-    from pyspark.sql import functions as F
-
-    weight = F.aggregate(lengths, F.lit(0), lambda a, b: a + b)
-    return F.transform(sums, lambda each: each / weight)
+def quoted(text: str) -> str:
+    """A text in Spark SQL."""
+    escaped = text.replace("\\", r"\\").replace("'", r"\'")
+    return f"'{escaped}'"

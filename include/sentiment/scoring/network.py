@@ -17,6 +17,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
+from sentiment.contract import forget_archives
 from sentiment.scoring import chunks, graph, saved
 from sentiment.scoring.balance import balanced
 from sentiment.scoring.preparation import CHUNK_END, fed_form, prepared, shield_text
@@ -95,25 +96,24 @@ def score(texts: DataFrame, pipeline: PipelineModel, model: Model, rows: int = 0
     `rows`, where it is given, is how many there are: they are then dealt by their wordpieces, once Python has counted
     those, so that the many tasks of the network start none.
     """
-    text = F.col("text")
-    counted = texts.select("text_hash", "text", wordpieces(text, model).alias("pieces"))
-    needed = counted.select("text_hash", F.coalesce("pieces.fed", text).alias("fed"), *(f"pieces.{c}" for c in COUNTS))
+    counted = texts.select("text_hash", "text", wordpieces(F.col("text"), model).alias("pieces"))
+    counts = [f"pieces.{name}" for name in COUNTS]
+    needed = counted.selectExpr("text_hash", "coalesce(pieces.fed, text) AS fed", *counts)
     dealt = balanced(needed, rows, "n_wordpieces") if rows else needed
     told = pipeline.transform(dealt.select("text_hash", *COUNTS, prepared(F.col("fed")).alias("prepared")))
     said = chunks.combined(told.select("text_hash", *COUNTS, "class"), model.labels)
-    best = said.withColumn("score", F.array_max("chances"))
-    names = F.array(*(F.lit(label) for label in model.labels))
-    each = {label: F.col("chances").getItem(place) for place, label in enumerate(model.labels)}
+    names = [chunks.quoted(label) for label in model.labels]
+    each = ", ".join(f"{name}, chances[{place}]" for place, name in enumerate(names))
     positive = model.positive_label
-    return best.select(
+    return said.selectExpr("*", "array_max(chances) AS score").selectExpr(
         "text_hash",
-        F.element_at(names, F.expr("int(array_position(chances, score))")).alias("label"),
+        f"array({', '.join(names)})[array_position(chances, score) - 1] AS label",
         "score",
-        (each[positive] if positive else F.lit(None).cast("double")).alias("p_positive"),
-        F.to_json(F.struct(*(chance.alias(label) for label, chance in each.items()))).alias("probabilities"),
+        f"{f'chances[{model.labels.index(positive)}]' if positive else 'double(NULL)'} AS p_positive",
+        f"to_json(named_struct({each})) AS probabilities",
         "n_wordpieces",
         "n_unknown",
-        F.coalesce(F.when(F.col("lengths").isNotNull(), F.size("lengths")), F.lit(1)).cast("short").alias("n_chunks"),
+        "smallint(CASE WHEN lengths IS NOT NULL THEN size(lengths) ELSE 1 END) AS n_chunks",
     )
 
 
@@ -135,6 +135,7 @@ def wordpieces(text: Column, model: Model) -> Column:
     key, pieces = model.fingerprint, _sent(SparkSession.builder.getOrCreate(), model)
 
     def count(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
+        forget_archives()
         tokenizer, unknown = _tokenizer(key, lambda: pieces.value)
         for texts in batches:
             raw = texts.fillna("").tolist()

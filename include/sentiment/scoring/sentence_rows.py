@@ -19,6 +19,7 @@ def of_reviews(reviews: DataFrame) -> DataFrame:
     """
 
     def find(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
+        contract.forget_archives()
         for texts in batches:
             yield texts.map(lambda text: [{"begin_char": b, "end_char": e} for b, e in spans(text)])
 
