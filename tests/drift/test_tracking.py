@@ -179,11 +179,11 @@ def test_a_reason_for_quarantine_is_named_even_if_the_reference_never_had_it(str
         stored_nights.judged(stream, night, 500, {"text_present": 5 + night.day % 3, **foreign})
     reference.pin(stream, dates[0], dates[N_REFERENCE - 1])
     tracking.replay(stream, dates[N_REFERENCE], None)
-    told = {(a["slice_key"], a["slice_value"]): a for a in alarm_rows(stream) if a["column_name"] == "quarantined"}
+    told = {(a["slice_key"], a["slice_value"]): a for a in alarm_rows(stream) if a["column_name"] in {"quarantined", "refused"}}
     assert set(told) == {("all", "all"), ("quarantine_reason", "text_french")}
     alarm = told["quarantine_reason", "text_french"]
-    assert alarm["opened"] == broken
-    assert "records sent to quarantine for text_french rose from 0 % to 12 %; the language changed" in alarm["sentence"]
+    assert broken == alarm["opened"]
+    assert "records refused by the rule text_french rose from 0 % to 12 %; the language changed" in alarm["sentence"]
 
 
 def test_shuffled_late_and_replayed_nights_end_in_the_same_tables(stream: Stream) -> None:

@@ -66,7 +66,7 @@ def test_own_sentences_by_two_models_are_told_and_kept(second: str) -> None:
     assert (first.model_id, first.set_name, first.label_source, first.n, first.left_out) == (
         "cinema-fr", "own", "polarity", 271, 0
     )  # fmt: skip
-    assert (first.accuracy, other.accuracy) == (right / 271, 1 - right / 271)
+    assert (first.accuracy, other.accuracy) == (right / 271, (271 - right) / 271)
     expected = classification_report(labels, said, output_dict=True)
     card = stored("SELECT * FROM sentiment.v_evaluation WHERE model_id = 'cinema-fr' ORDER BY row_no")
     assert [row.label for row in card] == ["neg", "pos", "accuracy", "macro avg", "weighted avg"]

@@ -18,7 +18,7 @@ from sentiment.errors import StaleAttemptError
 from sentiment.lake import Lake
 from sentiment.ledger import DumpFile
 from sentiment.scoring import registry, reuse
-from sentiment.scoring.balance import balanced
+from sentiment.scoring.balance import TEXTS_A_PARTITION, balanced
 from sentiment.scoring.network import SCORED
 from sentiment.scoring.registry import Model
 
@@ -156,7 +156,7 @@ def test_every_partition_holds_as_much_text(spark: SparkSession) -> None:
     )
     found = sums.collect()
     chars = [row["chars"] for row in found]
-    assert len(chars) == min(spark.sparkContext.defaultParallelism * 16, 600 // 16)
+    assert len(chars) == min(spark.sparkContext.defaultParallelism * 16, 600 // TEXTS_A_PARTITION)
     assert sum(row["n"] for row in found) == 600
     assert max(chars) < 1.1 * sum(chars) / len(chars)
     assert sorted(dealt.columns) == ["chars", "text", "text_hash"]

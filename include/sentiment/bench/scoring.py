@@ -40,7 +40,7 @@ TEXTS = 256
 SMALL_TEXTS = 4_000
 REVIEWS = 4_000
 STEADY_AFTER = 12
-"""More repetitions until Java has compiled what it will: the share of the raw limit is told of a steady state."""
+"""More repetitions until Java has compiled what it will: shares of a limit, or of a cluster, are of a steady state."""
 KNOWN_SHARE = 0.95
 KILLED_AFTER_S = (5, 55)
 """Seconds after its first chunk at which a job is killed: any time of a chunk."""
@@ -149,6 +149,8 @@ def workers(task: Task, rounds: int, tell: Callable[[str], None]) -> list[Measur
     with cluster(1) as one, cluster(2) as two:
         ways = {name: (sides.ours, Task(task.folder, task.texts, url)) for name, url in (("one", one), ("two", two))}
         with sides.sides(ways) as found:
+            for side in found.values():
+                side.warm_up(STEADY_AFTER)
             for _ in range(rounds):
                 per_s = _in_turn(found)
                 tell(f"standalone cluster: {_told(per_s)}")

@@ -100,7 +100,7 @@ def load(c: sa.Connection, stream: Stream, nights: Sequence[date], films: Sequen
         found[row.night]["all", "all", "quarantined"] = _of_share(n, k, k, k, n)
         for rule in set(row.rules or ()) - {FORGOTTEN}:
             k = float(row.reasons.get(rule, 0))
-            found[row.night][REASON, rule, "quarantined"] = _of_share(n, k, k, k, n)
+            found[row.night][REASON, rule, "refused"] = _of_share(n, k, k, k, n)
     return found
 
 

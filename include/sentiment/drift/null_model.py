@@ -55,8 +55,15 @@ class NullModel:
         times the dispersion of the reference nights. The night's own scatter between films is not used: one film
         that is being review-bombed would widen its own yardstick.
         """
+        return np.maximum(self._clustered(sums), self._least_error**2)
+
+    def _clustered(self, sums: Sums) -> Array:
         by_films = divided(sums.n + self.icc * np.maximum(sums.item_n_sq - sums.n, 0.0), sums.n**2)
-        return np.maximum(self.sigma_sq * by_films * self.dispersion, (self.floor / FLOOR_SHARE) ** 2)
+        return self.sigma_sq * by_films * self.dispersion
+
+    @property
+    def _least_error(self) -> Array:
+        return self.floor / FLOOR_SHARE
 
     def effect(self, sums: Sums, days: Days) -> Array:
         """How far the means lie from what is expected, in the column's unit; NaN where not `judged`."""
@@ -71,9 +78,10 @@ class NullModel:
         share of 1 % has a long tail upwards that would raise false alarms. `centre` takes off what is left in
         the mean of the reference nights.
         """
-        expected, variance = self.expected(days), self.variance(sums)
-        plain = (sums.mean - expected) / np.sqrt(variance)
-        z = np.where(self.is_share > 0, _angle(sums.mean, expected, variance), plain) - self.centre
+        expected = self.expected(days)
+        plain = (sums.mean - expected) / np.sqrt(self.variance(sums))
+        angle = _angle(sums.mean, expected, self._clustered(sums), self._least_error)
+        z = np.where(self.is_share > 0, angle, plain) - self.centre
         judged: Array = np.where(self.judged(sums), z, np.nan)
         return judged
 
@@ -120,9 +128,12 @@ def fit(sums: Sums, days: Days, floor: Array, is_share: Array) -> NullModel:
     return replace(dispersed, centre=np.nan_to_num(divided(np.nansum(left, axis=0), nights)))
 
 
-def _angle(share: Array, expected: Array, variance: Array) -> Array:
+def _angle(share: Array, expected: Array, variance: Array, least_error: Array) -> Array:
     q = np.clip(expected, MIN_SHARE, 1 - MIN_SHARE)
-    independent = q * (1 - q) / variance
+    # The least error as an angle: by its slope at a share near 0 it would be far too wide.
+    least = 2 * (np.arcsin(np.sqrt(np.minimum(q + least_error, 1.0))) - np.arcsin(np.sqrt(q)))
+    with np.errstate(divide="ignore"):
+        independent = np.minimum(q * (1 - q) / variance, least**-2.0)
     p = (np.clip(np.nan_to_num(share), 0.0, 1.0) * independent + 0.375) / (independent + 0.75)
     z: Array = 2 * (np.arcsin(np.sqrt(p)) - np.arcsin(np.sqrt(q))) * np.sqrt(independent + 0.5)
     return z

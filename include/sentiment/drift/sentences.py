@@ -55,6 +55,7 @@ SHARES = {
     ),
     "agreement": ("labels that agree with the rating", "the model or the ratings changed"),
     "quarantined": ("records sent to quarantine", "the dump changed, which says nothing of the sentiment"),
+    "refused": ("records refused", "the dump changed, which says nothing of the sentiment"),
 }
 MEANINGS = {(REASON, "text_french"): SHARES["not_french"][1]}
 """Of slices that say more than their column does."""
@@ -107,7 +108,7 @@ def _where(told: Told) -> str:
         return ""
     if told.slice_key == "film":
         return " of the other films" if told.slice_value == REST else f" of {told.slice_value}"
-    names = {"rating_band": "with rating", "item_type": "of type", REASON: "for"}
+    names = {"rating_band": "with rating", "item_type": "of type", REASON: "by the rule"}
     return f" {names.get(told.slice_key, told.slice_key)} {told.slice_value or 'unknown'}"
 
 

@@ -99,11 +99,11 @@ def _unsure(confidence: float) -> float:
 
 
 COLUMNS = (
-    Column("uncertain", _unsure(1.0), 0.0, 0.02),
     Column("unknown_share", 0.004, 0.012, 0.01),
     Column("not_french", 0.01, 0.0, 0.02),
     Column("text_chars", 400.0, 300.0, 50.0),
     Column("rating_missing", 0.25, 0.0, 0.05),
+    Column("uncertain", _unsure(1.0), 0.0, 0.02),
 )
 SHARE_FLOOR = 0.02
 

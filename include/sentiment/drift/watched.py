@@ -12,7 +12,7 @@ FILM_SLICES = 20
 """Films with a slice of their own, by reviews; the rest together are one more."""
 REST = "(rest)"
 REASON = "quarantine_reason"
-"""Slice key of the share of records that a rule refuses, for each rule; the ledger counts it."""
+"""Slice key of `refused`, the share of records that a rule refuses, for each rule; the ledger counts it."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ COLUMNS = (
     Watched("labelled_logit", f"CASE WHEN {LABEL} IS NOT NULL THEN {LOGIT_SQL} END", LOGIT_EDGES, 0.2, judged=False),
     Watched("positive_logit", f"CASE WHEN {LABEL} = 1 THEN {LOGIT_SQL} END", LOGIT_EDGES, 0.2, judged=False),
     Watched("quarantined", "", SHARE_EDGES, 0.05, "categorical"),
+    Watched("refused", "", SHARE_EDGES, 0.02, "categorical"),
     Watched("known", "", SHARE_EDGES, 0.1, "categorical", may_alarm=False),
     Watched("log_volume", "", SHARE_EDGES, 0.3, may_alarm=False),
 )
