@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from sentiment.bench import stored_nights
 from sentiment.database import transaction
 from sentiment.drift import alarms, history, reference, replays, simulate, tracking
 from sentiment.drift.history import Stream
 from sentiment.drift.simulate import Audience, Nights, Shift
 from sentiment.drift.watched import WHOLE
 from sentiment.errors import DataError, ParameterError
-
-from sentiment.bench import stored_nights
 
 pytestmark = pytest.mark.usefixtures("ready")
 
@@ -179,7 +178,8 @@ def test_a_reason_for_quarantine_is_named_even_if_the_reference_never_had_it(str
         stored_nights.judged(stream, night, 500, {"text_present": 5 + night.day % 3, **foreign})
     reference.pin(stream, dates[0], dates[N_REFERENCE - 1])
     tracking.replay(stream, dates[N_REFERENCE], None)
-    told = {(a["slice_key"], a["slice_value"]): a for a in alarm_rows(stream) if a["column_name"] in {"quarantined", "refused"}}
+    columns = {"quarantined", "refused"}
+    told = {(a["slice_key"], a["slice_value"]): a for a in alarm_rows(stream) if a["column_name"] in columns}
     assert set(told) == {("all", "all"), ("quarantine_reason", "text_french")}
     alarm = told["quarantine_reason", "text_french"]
     assert broken == alarm["opened"]

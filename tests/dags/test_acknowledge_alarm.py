@@ -1,0 +1,77 @@
+"""acknowledge_alarm as Airflow sees it, and once through Airflow."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import ParamValidationError
+from sentiment.bench import stored_nights
+from sentiment.drift import alarms, reference, tracking
+from sentiment.drift.alarms import Shown
+from sentiment.drift.history import Stream
+from sentiment.drift.simulate import Shift
+from sentiment.embedded import airflow
+from sentiment.embedded.machine import Machine
+
+from tests.drift.test_tracking import AUDIENCE, FIRST, N_REFERENCE, made
+
+DAGS = Path(__file__).parents[2] / "dags"
+STREAM = Stream("acknowledged", "acknowledged-model")
+WHY = "Les critiques sont en grève"
+
+
+@pytest.fixture(scope="module")
+def dag(ready: object) -> Any:
+    bag = DagBag(str(DAGS / "acknowledge_alarm.py"))
+    assert bag.import_errors == {}
+    return bag.dags["acknowledge_alarm"]
+
+
+@pytest.fixture
+def alarmed(ready: object) -> Iterator[list[date]]:
+    """Nights whose positive share fell, judged."""
+    nights = stored_nights.put(STREAM, FIRST, AUDIENCE, made(Shift(share=-0.12)))
+    reference.pin(STREAM, nights[0], nights[N_REFERENCE - 1])
+    tracking.replay(STREAM, nights[N_REFERENCE], None)
+    yield nights
+    stored_nights.remove(STREAM)
+
+
+def whole_night() -> Shown:
+    found = [a for a in alarms.listed(STREAM.source, None, only_open=True) if "positive reviews fell" in a.sentence]
+    return found[0]
+
+
+def test_it_runs_only_when_asked_and_one_at_a_time(dag: Any) -> None:
+    assert (dag.schedule, dag.max_active_runs, dag.catchup) == (None, 1, False)
+    assert all(task.execution_timeout for task in dag.tasks)
+    assert dag.doc_md
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("alarm", None), ("alarm", "the last"), ("alarm", "0123'; DROP"), ("reason", ""), ("reason", None)],
+)
+def test_wrong_params_are_refused(dag: Any, name: str, value: object) -> None:
+    param = dag.params.get_param(name)
+    assert param.description
+    with pytest.raises(ParamValidationError):
+        param.resolve(value)
+
+
+def test_an_alarm_is_acknowledged_through_airflow(ready: Machine, alarmed: list[date]) -> None:
+    before = whole_night()
+    assert (before.status, before.reason) == ("alarm", None)
+    conf = json.dumps({"alarm": before.alarm_id, "reason": WHY})
+    command = [str(airflow.bin_folder() / "airflow"), "dags", "test", "acknowledge_alarm", "--conf", conf]
+    done = subprocess.run(command, env=ready.env, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    after = next(a for a in alarms.listed(STREAM.source, None, only_open=True) if a.alarm_id == before.alarm_id)
+    assert (after.status, after.reason) == ("acknowledged", WHY)
