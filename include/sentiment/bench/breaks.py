@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,7 +103,7 @@ def _changed_file(model: Model) -> Row:
         shutil.copytree(model.folder, other)
         graph.quantize(model.folder / "model.onnx", other / "model.onnx")
         try:
-            registry.register(replace(registry.read(model.model_id, other)))
+            registry.register(registry.read(model.model_id, other))
         except ParameterError as error:
             return "changed since it was registered" in error.message, what, error.message, asked
     return False, what, "registered", asked

@@ -23,7 +23,8 @@ def balanced(texts: DataFrame, rows: int, cost: str) -> DataFrame:
     keys = ", ".join(f"{key}L" for key in _keys(texts.sparkSession, n))
     dearest = texts.sortWithinPartitions(F.desc(cost), "text_hash")
     placed = dearest.selectExpr("*", f"{PLACE} AS place").selectExpr(
-        "*", f"pmod(CASE WHEN pmod(place div {n}, 2) = 0 THEN place ELSE -1 - place END + {ELSEWHERE}, {n}) AS slot"
+        "*",
+        f"pmod(CASE WHEN pmod(place div {n}, 2) = 0 THEN place ELSE -1 - place END + spark_partition_id(), {n}) AS slot",
     )
     dealt = placed.selectExpr("*", f"array({keys})[slot] AS key")
     return dealt.repartition(n, "key").drop("place", "slot", "key")
@@ -31,7 +32,6 @@ def balanced(texts: DataFrame, rows: int, cost: str) -> DataFrame:
 
 PLACE = f"monotonically_increasing_id() & {2**33 - 1}"
 """Of a row in its partition, from 0."""
-ELSEWHERE = "7 * spark_partition_id()"
 
 
 @lru_cache(maxsize=8)
