@@ -22,16 +22,14 @@ def balanced(texts: DataFrame, rows: int, cost: str) -> DataFrame:
     n = max(cores, min(cores * PARTITIONS_A_CORE, rows // TEXTS_A_PARTITION))
     keys = ", ".join(f"{key}L" for key in _keys(texts.sparkSession, n))
     dearest = texts.sortWithinPartitions(F.desc(cost), "text_hash")
-    placed = dearest.selectExpr("*", f"{PLACE} AS place").selectExpr(
-        "*",
-        f"pmod(CASE WHEN pmod(place div {n}, 2) = 0 THEN place ELSE -1 - place END + spark_partition_id(), {n}) AS slot",
-    )
-    dealt = placed.selectExpr("*", f"array({keys})[slot] AS key")
-    return dealt.repartition(n, "key").drop("place", "slot", "key")
+    placed = dearest.selectExpr("*", f"{PLACE} AS place", "spark_partition_id() AS begin")
+    dealt = placed.selectExpr("*", f"array({keys})[pmod({TURN.format(n=n)} + begin, {n})] AS key")
+    return dealt.repartition(n, "key").drop("place", "begin", "key")
 
 
 PLACE = f"monotonically_increasing_id() & {2**33 - 1}"
 """Of a row in its partition, from 0."""
+TURN = "CASE WHEN pmod(place div {n}, 2) = 0 THEN place ELSE -1 - place END"
 
 
 @lru_cache(maxsize=8)
