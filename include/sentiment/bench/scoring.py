@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 
 TEXTS = 256
 SMALL_TEXTS = 4_000
-REVIEWS = 16_000
-"""Of which 800 are new in the second night, as many as a night of the drift page has."""
+REVIEWS = 8_000
 KILLED_REVIEWS = 4_000
 STEADY_AFTER = 12
 """More repetitions until Java has compiled what it will: shares of a limit, or of a cluster, are of a steady state."""
@@ -71,7 +70,7 @@ def measure(rounds: int, tell: Callable[[str], None], texts: int = TEXTS) -> lis
             found += compared("int8", Task(int8, sample), Task(theirs, sample), as_printed, rounds, tell)
             found += workers(Task(int8, sample), rounds, tell)
             found += small(rounds, tell)
-            found += nights(int8, rounds, tell)
+            found += nights(fp32, int8, rounds, tell)
     return found
 
 
@@ -218,33 +217,40 @@ def small(rounds: int, tell: Callable[[str], None]) -> list[Measured]:
     return [ours, cost]
 
 
-def nights(folder: Path, rounds: int, tell: Callable[[str], None]) -> list[Measured]:
+def nights(fp32: Path, int8: Path, rounds: int, tell: Callable[[str], None]) -> list[Measured]:
     """A first night and one 95 % known, by the whole score step; and a step that is killed and started again."""
     settings.load().models.mkdir(exist_ok=True)
-    (settings.load().models / "int8").symlink_to(folder)
-    session = spark.session("bench nights")
-    session.sparkContext.setLogLevel("ERROR")
-    found = [_second_night(session, rounds, tell), _killed(session, rounds, tell)]
-    session.stop()
+    for folder in (fp32, int8):
+        (settings.load().models / folder.name).symlink_to(folder)
+    found = []
+    for part, model in ((_second_night, fp32), (_killed, int8)):
+        session = spark.session("bench nights")
+        session.sparkContext.setLogLevel("ERROR")
+        found.append(part(session, model.name, rounds, tell))
+        session.stop()
     return found
 
 
-def _second_night(session: SparkSession, rounds: int, tell: Callable[[str], None]) -> Measured:
-    ratio = Measured(f"int8: second night of {REVIEWS:,}, 95 % known: how much faster", 10, "x")
+def _second_night(session: SparkSession, model: str, rounds: int, tell: Callable[[str], None]) -> Measured:
+    ratio = Measured(f"{model}: second night of {REVIEWS:,}, 95 % known: how much faster", 10, "x")
     for number in range(rounds):
         first, second = _two_dumps(settings.load().home, f"bench{number}", REVIEWS, number)
-        one = _score_night(session, _taken_in(session, f"bench{number}", FIRST_NIGHT + timedelta(days=60), first))
-        two = _score_night(session, _taken_in(session, f"bench{number}", FIRST_NIGHT + timedelta(days=61), second))
+        one = _score_night(
+            session, _taken_in(session, model, f"bench{number}", FIRST_NIGHT + timedelta(days=60), first)
+        )
+        two = _score_night(
+            session, _taken_in(session, model, f"bench{number}", FIRST_NIGHT + timedelta(days=61), second)
+        )
         tell(f"score step: first night {one:.0f} s, second {two:.1f} s")
         ratio.rounds.append(one / two)
     return ratio
 
 
-def _killed(session: SparkSession, rounds: int, tell: Callable[[str], None]) -> Measured:
-    lost = Measured("int8: work that a killed job lost", 90, "s")
+def _killed(session: SparkSession, model: str, rounds: int, tell: Callable[[str], None]) -> Measured:
+    lost = Measured(f"{model}: work that a killed job lost", 90, "s")
     for number in range(rounds):
         dump, _ = _two_dumps(settings.load().home, f"killed{number}", KILLED_REVIEWS, rounds + number)
-        run = _taken_in(session, f"killed{number}", FIRST_NIGHT + timedelta(days=60), dump)
+        run = _taken_in(session, model, f"killed{number}", FIRST_NIGHT + timedelta(days=60), dump)
         lost.rounds.append(_lost_by_killing(run.run_id, random.Random(number).uniform(*KILLED_AFTER_S)))
         left = _score_night(session, run)
         tell(f"killed: {lost.rounds[-1]:.0f} s of work lost; the rest of {KILLED_REVIEWS:,} took {left:.0f} s")
@@ -294,9 +300,9 @@ def _two_dumps(folder: Path, source: str, reviews: int, seed: int) -> tuple[Path
     return first, second
 
 
-def _taken_in(session: SparkSession, source: str, night: date, dump: Path) -> ledger.Run:
+def _taken_in(session: SparkSession, model: str, source: str, night: date, dump: Path) -> ledger.Run:
     """The dump's run, up to what is to be scored."""
-    found = steps.find_dump(steps.Request(night, source, "int8", str(dump)))
+    found = steps.find_dump(steps.Request(night, source, model, str(dump)))
     run = ledger.get_run(found.run_id)
     for job, name in ((ingest, "ingest"), (validate, "validate")):
         with ledger.step(run.run_id, name) as step:
