@@ -70,7 +70,7 @@ def measure(rounds: int, tell: Callable[[str], None], texts: int = TEXTS) -> lis
             found += compared("int8", Task(int8, sample), Task(theirs, sample), as_printed, rounds, tell)
             found += workers(Task(int8, sample), rounds, tell)
             found += small(rounds, tell)
-            found += nights(fp32, int8, rounds, tell)
+            found += nights(fp32, rounds, tell)
     return found
 
 
@@ -217,17 +217,14 @@ def small(rounds: int, tell: Callable[[str], None]) -> list[Measured]:
     return [ours, cost]
 
 
-def nights(fp32: Path, int8: Path, rounds: int, tell: Callable[[str], None]) -> list[Measured]:
+def nights(folder: Path, rounds: int, tell: Callable[[str], None]) -> list[Measured]:
     """A first night and one 95 % known, by the whole score step; and a step that is killed and started again."""
     settings.load().models.mkdir(exist_ok=True)
-    for folder in (fp32, int8):
-        (settings.load().models / folder.name).symlink_to(folder)
-    found = []
-    for part, model in ((_second_night, fp32), (_killed, int8)):
-        session = spark.session("bench nights")
-        session.sparkContext.setLogLevel("ERROR")
-        found.append(part(session, model.name, rounds, tell))
-        session.stop()
+    (settings.load().models / folder.name).symlink_to(folder)
+    session = spark.session("bench nights")
+    session.sparkContext.setLogLevel("ERROR")
+    found = [part(session, folder.name, rounds, tell) for part in (_second_night, _killed)]
+    session.stop()
     return found
 
 
