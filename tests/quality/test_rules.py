@@ -201,6 +201,7 @@ def test_records_are_accepted_quarantined_or_duplicate(
     assert len(kept[5]["raw"]) == 64 * 1024
     assert len(kept[5]["raw_sha256"]) == 64
     assert split.summary(verdicts, table) == {
+        "rules": [rule.name for rule in table],
         "reasons": {"text_present": 2},
         "languages": {"fr": 1, "undetermined": 3},
     }
