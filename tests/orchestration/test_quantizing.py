@@ -101,6 +101,21 @@ def test_a_twin_whose_figures_can_not_be_kept_is_not_kept_either(
     assert list(config.models.iterdir()) == []
 
 
+def test_what_somebody_else_put_there_meanwhile_stays(
+    config: Settings, parent: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compare(parent: Model, folder: Path, texts: list[str], tell: quantizing.Tell) -> quantizing.Compared:
+        shutil.copytree(folder, config.models / "random-int8")
+        return quantizing.Compared(len(texts), 1.0, (1.0,), 1.0)
+
+    monkeypatch.setattr(quantizing, "compare", compare)
+    with pytest.raises(OSError, match="not empty"):
+        quantizing.quantize(parent, TEXTS, config, anyway=False, tell=quiet)
+    assert [path.name for path in config.models.iterdir()] == ["random-int8"]
+    assert (config.models / "random-int8" / "model.onnx").is_file()
+    assert "random-int8" not in registered()
+
+
 def test_what_spark_nlp_saved_is_not_quantised(config: Settings, parent: Model) -> None:
     (parent.folder / SAVED).mkdir()
     with pytest.raises(ParameterError, match="is kept as Spark NLP saved it"):

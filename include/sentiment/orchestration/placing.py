@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,10 +21,12 @@ class Place:
 
     folder: Path
     target: Path
+    undo: ExitStack
 
     def put(self, model: Model, source_uri: str) -> Model:
         """Let everyone see the model that was made in `folder`; it scores nothing yet."""
         self.folder.rename(self.target)
+        self.undo.callback(shutil.rmtree, self.target)
         put = replace(model, folder=self.target)
         registry.register(put, source_uri, scores=False)
         return put
@@ -39,10 +41,6 @@ def place(model_id: str, config: Settings, try_next: str) -> Iterator[Place]:
     if model_id in registry.known(config):
         raise ParameterError(f"There is a model {model_id!r} already.", try_next)
     config.models.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=config.models, prefix=".adding-") as beside:
-        made = Place(Path(beside) / model_id, config.models / model_id)
-        try:
-            yield made
-        except BaseException:
-            shutil.rmtree(made.target, ignore_errors=True)
-            raise
+    with tempfile.TemporaryDirectory(dir=config.models, prefix=".adding-") as beside, ExitStack() as undo:
+        yield Place(Path(beside) / model_id, config.models / model_id, undo)
+        undo.pop_all()
