@@ -65,6 +65,12 @@ def text_hash() -> Column:
     return pandas_udf(hash_nfc, "string")(F.col("text"))  # type: ignore[call-overload, no-any-return]
 
 
+def quoted(text: str) -> str:
+    """A text in Spark SQL."""
+    escaped = text.replace("\\", r"\\").replace("'", r"\'")
+    return f"'{escaped}'"
+
+
 def forget_archives() -> None:
     """Called on executors by each of our functions: the next task's Python then starts in a tenth of the time.
 

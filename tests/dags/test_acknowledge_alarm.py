@@ -6,13 +6,11 @@ import json
 import subprocess
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk.exceptions import ParamValidationError
 from sentiment.bench import stored_nights
+from sentiment.bench.stored_nights import AUDIENCE, FIRST, N_REFERENCE, made
 from sentiment.drift import alarms, reference, tracking
 from sentiment.drift.alarms import Shown
 from sentiment.drift.history import Stream
@@ -20,18 +18,15 @@ from sentiment.drift.simulate import Shift
 from sentiment.embedded import airflow
 from sentiment.embedded.machine import Machine
 
-from tests.drift.test_tracking import AUDIENCE, FIRST, N_REFERENCE, made
+from tests.dags import loading
 
-DAGS = Path(__file__).parents[2] / "dags"
 STREAM = Stream("acknowledged", "acknowledged-model")
 WHY = "Les critiques sont en grève"
 
 
 @pytest.fixture(scope="module")
 def dag(ready: object) -> Any:
-    bag = DagBag(str(DAGS / "acknowledge_alarm.py"))
-    assert bag.import_errors == {}
-    return bag.dags["acknowledge_alarm"]
+    return loading.load("acknowledge_alarm")
 
 
 @pytest.fixture
@@ -50,9 +45,7 @@ def whole_night() -> Shown:
 
 
 def test_it_runs_only_when_asked_and_one_at_a_time(dag: Any) -> None:
-    assert (dag.schedule, dag.max_active_runs, dag.catchup) == (None, 1, False)
-    assert all(task.execution_timeout for task in dag.tasks)
-    assert dag.doc_md
+    loading.assert_runs_only_when_asked_and_one_at_a_time(dag)
 
 
 @pytest.mark.parametrize(
@@ -60,10 +53,7 @@ def test_it_runs_only_when_asked_and_one_at_a_time(dag: Any) -> None:
     [("alarm", None), ("alarm", "the last"), ("alarm", "0123'; DROP"), ("reason", ""), ("reason", None)],
 )
 def test_wrong_params_are_refused(dag: Any, name: str, value: object) -> None:
-    param = dag.params.get_param(name)
-    assert param.description
-    with pytest.raises(ParamValidationError):
-        param.resolve(value)
+    loading.assert_refused(dag, name, value)
 
 
 def test_an_alarm_is_acknowledged_through_airflow(ready: Machine, alarmed: list[date]) -> None:

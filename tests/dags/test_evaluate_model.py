@@ -12,24 +12,21 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowSkipException, ParamValidationError
+from airflow.sdk.exceptions import AirflowSkipException
 from sentiment.database import transaction
 from sentiment.embedded.machine import Machine
 
+from tests.dags import loading
 from tests.evaluation import models
 
-DAGS = Path(__file__).parents[2] / "dags"
 OWN = Path(__file__).parents[1] / "golden" / "own-sentences.jsonl"
 
 
 @pytest.fixture(scope="module")
 def dag(ready: object) -> DAG:
-    bag = DagBag(str(DAGS / "evaluate_model.py"))
-    assert bag.import_errors == {}
-    found: Any = bag.dags["evaluate_model"]
-    return found  # type: ignore[no-any-return]
+    found: DAG = loading.load("evaluate_model")
+    return found
 
 
 def test_the_set_is_checked_before_spark_starts(dag: DAG) -> None:
@@ -63,10 +60,7 @@ def test_the_set_is_checked_before_spark_starts(dag: DAG) -> None:
     ],
 )
 def test_wrong_params_are_refused(dag: DAG, name: str, value: object) -> None:
-    params: Any = dag.params
-    assert params.get_param(name).description
-    with pytest.raises(ParamValidationError):
-        params.get_param(name).resolve(value)
+    loading.assert_refused(dag, name, value)
 
 
 @pytest.mark.parametrize(

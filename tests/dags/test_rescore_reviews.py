@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import ParamValidationError
 
-DAGS = Path(__file__).parents[2] / "dags"
+from tests.dags import loading
 
 
 @pytest.fixture(scope="module")
 def dag(ready: object) -> DAG:
-    bag = DagBag(str(DAGS / "rescore_reviews.py"))
-    assert bag.import_errors == {}
-    found: Any = bag.dags["rescore_reviews"]
-    return found  # type: ignore[no-any-return]
+    found: DAG = loading.load("rescore_reviews")
+    return found
 
 
 def test_nights_are_found_before_spark_starts(dag: DAG) -> None:
@@ -36,7 +31,4 @@ def test_nights_are_found_before_spark_starts(dag: DAG) -> None:
     [("first", "22/11/2026"), ("last", None), ("model", "../secret"), ("source", "Two Words")],
 )
 def test_wrong_params_are_refused(dag: DAG, name: str, value: object) -> None:
-    params: Any = dag.params
-    assert params.get_param(name).description
-    with pytest.raises(ParamValidationError):
-        params.get_param(name).resolve(value)
+    loading.assert_refused(dag, name, value)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sentiment import cli, ledger
 from sentiment.bench import stored_nights
+from sentiment.bench.stored_nights import AUDIENCE, FIRST, N_REFERENCE, made
 from sentiment.drift import reference, tracking
 from sentiment.drift.history import Stream
 from sentiment.drift.simulate import Shift
@@ -17,8 +18,6 @@ from sentiment.errors import DataError, ParameterError, SentimentError
 from sentiment.ledger import Run
 from sentiment.orchestration import steps
 from typer.testing import CliRunner
-
-from tests.drift.test_tracking import AUDIENCE, FIRST, N_REFERENCE, made
 
 pytestmark = pytest.mark.usefixtures("ready")
 

@@ -12,18 +12,16 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from sentiment.bench import stored_nights
+from sentiment.bench.stored_nights import AUDIENCE, FIRST, MINE, N_REFERENCE, made
 from sentiment.database import transaction
 from sentiment.drift import alarms, history, reference, replays, simulate, tracking
 from sentiment.drift.history import Stream
-from sentiment.drift.simulate import Audience, Nights, Shift
+from sentiment.drift.simulate import Nights, Shift
 from sentiment.drift.watched import WHOLE
 from sentiment.errors import DataError, ParameterError
 
 pytestmark = pytest.mark.usefixtures("ready")
 
-FIRST = date(2026, 1, 5)
-AUDIENCE = Audience(reviews=400, films=30, watched_films=10)
-N_REFERENCE = 70
 _NUMBERS = count(1)
 
 
@@ -34,14 +32,6 @@ def stream() -> Iterator[Stream]:
     stored_nights.remove(one)
 
 
-def made(shift: Shift = simulate.QUIET, n_after: int = 16, seed: int = 1) -> Nights:
-    """Reference nights, six quiet ones, and shifted ones."""
-    rng = np.random.default_rng(seed)
-    quiet = simulate.nights(AUDIENCE, N_REFERENCE + 6, rng)
-    after = simulate.nights(AUDIENCE, n_after - 6, rng, shift, (N_REFERENCE + 6) % 7)
-    return simulate.joined([quiet, after])
-
-
 def pinned(stream: Stream, nights: Nights) -> tuple[reference.Reference, list[date]]:
     dates = stored_nights.put(stream, FIRST, AUDIENCE, nights)
     return reference.pin(stream, dates[0], dates[N_REFERENCE - 1]), dates[N_REFERENCE:]
@@ -50,9 +40,6 @@ def pinned(stream: Stream, nights: Nights) -> tuple[reference.Reference, list[da
 def rows(query: str, stream: Stream) -> list[tuple[Any, ...]]:
     with transaction() as c:
         return [tuple(row) for row in c.execute(sa.text(query), stream.keys)]
-
-
-MINE = "WHERE source = :source AND model_id = :model_id"
 
 
 def test_the_real_path_says_what_the_simulator_says(stream: Stream) -> None:

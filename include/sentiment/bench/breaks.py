@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -16,10 +16,11 @@ import numpy as np
 
 from sentiment import settings, spark
 from sentiment.bench import stored_nights
-from sentiment.drift import canary, reference, simulate, tracking
+from sentiment.bench.stored_nights import AUDIENCE, FIRST, N_REFERENCE
+from sentiment.drift import canary, reference, tracking
 from sentiment.drift.canary import Said
 from sentiment.drift.history import Stream
-from sentiment.drift.simulate import Audience, Nights, Shift
+from sentiment.drift.simulate import Shift
 from sentiment.errors import CanaryMovedError, ParameterError
 from sentiment.jobs import score
 from sentiment.scoring import graph, network, registry
@@ -28,8 +29,6 @@ from sentiment.scoring.registry import Model
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
-FIRST, N_REFERENCE, N_AFTER = date(2026, 1, 5), 60, 14
-AUDIENCE = Audience(reviews=400, films=30, watched_films=10)
 Row = tuple[bool, str, str, str]
 """Whether what was asked is so, what happened, what was found, what is asked."""
 
@@ -39,9 +38,9 @@ def stopped(tell: Callable[[str], None]) -> Iterator[Row]:
     tell("the canary by a sound pipeline and by broken ones")
     model = registry.find(settings.load().model, settings.load())
     fingerprint = registry.canary_fingerprint(model)
-    canary.check(model.model_id, fingerprint, "bench", _apart(_sound, model))
+    canary.check(model.model_id, fingerprint, "bench", _apart(_sing, model))
     try:
-        told = canary.check(model.model_id, fingerprint, "bench", _apart(_sound, model))
+        told = canary.check(model.model_id, fingerprint, "bench", _apart(_sing, model))
     except CanaryMovedError as error:
         told = error.message
     yield "unchanged" in told, "nothing, in another process", told, "canary unchanged"
@@ -54,15 +53,23 @@ def stopped(tell: Callable[[str], None]) -> Iterator[Row]:
     yield _changed_file(model)
 
 
-def _apart(sing: Callable[[Model, Path], list[Said]], model: Model) -> list[Said]:
+def _apart(sing: Sing, model: Model) -> list[Said]:
     """In a process of its own: a Spark application holds one network."""
     with tempfile.TemporaryDirectory() as served, ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as apart:
         return apart.submit(sing, model, Path(served)).result()
 
 
-def _sound(model: Model, served: Path) -> list[Said]:
+Sing = Callable[[Model, Path], list[Said]]
+"""Score the canary, with a folder for what is served."""
+Spoil = Callable[[Model, Path], None]
+"""Break the copy that is served."""
+
+
+def _sing(model: Model, served: Path, spoil: Spoil | None = None) -> list[Said]:
     session = spark.session("sentiment bench canary")
     session.sparkContext.setLogLevel("ERROR")
+    if spoil is not None:
+        spoil(model, network._served_copy(session, model, served))
     said = score.canary_said(session, network.load(session, model, served), model)
     return [Said(**each) for each in said]  # type: ignore[arg-type]
 
@@ -72,27 +79,21 @@ def _unprepared(model: Model, served: Path) -> list[Said]:
         return text
 
     with patch.object(network, "prepared", as_it_is):
-        return _sound(model, served)
+        return _sing(model, served)
 
 
-def _unshielded(model: Model, served: Path) -> list[Said]:
-    session = spark.session("sentiment bench canary")
-    copy = network._served_copy(session, model, served)
+def _unshield(model: Model, copy: Path) -> None:
     shutil.copyfile(model.folder / "assets" / "vocab.txt", copy / "assets" / "vocab.txt")
-    return _sound(model, served)
 
 
-def _quantised(model: Model, served: Path) -> list[Said]:
-    session = spark.session("sentiment bench canary")
-    copy = network._served_copy(session, model, served)
+def _quantize(model: Model, copy: Path) -> None:
     graph.quantize(model.folder / "model.onnx", copy / "model.onnx")
-    return _sound(model, served)
 
 
-FAULTS = {
+FAULTS: dict[str, Sing] = {
     "text reaches the network unprepared": _unprepared,
-    "the tokeniser loses accents": _unshielded,
-    "the network quantised by mistake": _quantised,
+    "the tokeniser loses accents": partial(_sing, spoil=_unshield),
+    "the network quantised by mistake": partial(_sing, spoil=_quantize),
 }
 
 
@@ -101,7 +102,7 @@ def _changed_file(model: Model) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         other = Path(folder) / model.model_id
         shutil.copytree(model.folder, other)
-        graph.quantize(model.folder / "model.onnx", other / "model.onnx")
+        _quantize(model, other)
         try:
             registry.register(registry.read(model.model_id, other))
         except ParameterError as error:
@@ -113,7 +114,7 @@ def same_tables(tell: Callable[[str], None]) -> Iterator[Row]:
     """Nights in order, replayed, late and in any order: what readers see is compared to the last digit."""
     tell("nights late, shuffled and replayed")
     stream = Stream("bench-late", settings.load().model)
-    nights = _with_a_fall()
+    nights = stored_nights.made(Shift(share=-0.1), seed=3)
     dates = stored_nights.put(stream, FIRST, AUDIENCE, nights)
     reference.pin(stream, dates[0], dates[N_REFERENCE - 1])
     after = dates[N_REFERENCE:]
@@ -138,10 +139,3 @@ def same_tables(tell: Callable[[str], None]) -> Iterator[Row]:
             stored_nights.put(stream, after[no], AUDIENCE, nights[N_REFERENCE + no : N_REFERENCE + no + 1])
             tracking.replay(stream, after[no], None)
         yield same() == "identical", what, f"{same()}: {told}", "identical tables"
-
-
-def _with_a_fall() -> Nights:
-    rng = np.random.default_rng(3)
-    quiet = simulate.nights(AUDIENCE, N_REFERENCE + 4, rng)
-    fallen = simulate.nights(AUDIENCE, N_AFTER - 4, rng, Shift(share=-0.1), (N_REFERENCE + 4) % 7)
-    return simulate.joined([quiet, fallen])

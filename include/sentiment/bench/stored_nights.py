@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sentiment.database import transaction
 from sentiment.drift import simulate, tracking
 from sentiment.drift.history import Stream
-from sentiment.drift.simulate import LOGIT_EDGES, Audience, Nights
+from sentiment.drift.simulate import LOGIT_EDGES, Audience, Nights, Shift
 from sentiment.drift.watched import BY_NAME, EDGES_ID
 
 PROFILE = """
@@ -32,11 +32,21 @@ JUDGED = (
     "INSERT INTO sentiment.run_step (run_id, step, token, state, detail) "
     "VALUES (:run_id, 'validate', 1, 'done', cast(:detail AS jsonb))",
 )
+FIRST, N_REFERENCE, N_QUIET = date(2026, 1, 5), 70, 6
+AUDIENCE = Audience(reviews=400, films=30, watched_films=10)
 RUNS = (
     "DELETE FROM sentiment.run_step WHERE run_id IN (SELECT run_id FROM sentiment.run WHERE source = :source)",
     "DELETE FROM sentiment.run WHERE source = :source",
     "DELETE FROM sentiment.dump WHERE source = :source",
 )
+
+
+def made(shift: Shift = simulate.QUIET, n_after: int = 16, seed: int = 1) -> Nights:
+    """Reference nights, six quiet ones, and shifted ones: `n_after` after the reference."""
+    rng, quiet = np.random.default_rng(seed), N_REFERENCE + N_QUIET
+    before = simulate.nights(AUDIENCE, quiet, rng)
+    after = simulate.nights(AUDIENCE, n_after - N_QUIET, rng, shift, quiet % 7)
+    return simulate.joined([before, after])
 
 
 def put(stream: Stream, first: date, audience: Audience, nights: Nights) -> list[date]:

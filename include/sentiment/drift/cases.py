@@ -13,6 +13,7 @@ from sentiment.drift.null_model import WEEKDAYS
 from sentiment.drift.replays import BEFORE_SHIFT, Watch
 from sentiment.drift.sentences import Cause, Told
 from sentiment.drift.simulate import QUIET, Audience, Key, Nights, Shift
+from sentiment.drift.watched import WHOLE
 
 TURNED = 0
 """The film that is review-bombed: the one with most reviews."""
@@ -83,36 +84,33 @@ def all_cases(audience: Audience, n_reference: int, n_replays: int) -> Iterator[
 
 def turned_film(there: list[World]) -> Case:
     """One film's reviews turn: its slice alarms, and the sentence of the whole night would name it."""
-    film = ("film", f"film-{TURNED + 1:02d}", "positive")
-    slices = named_by = 0
-    for world in there:
-        after = world.after(Shift(film=TURNED))
-        slices += film in world.alarms(after)
-        named_by += film[1] in told(world, after)
-    n = len(there)
+    film = f"film-{TURNED + 1:02d}"
+    alarms, names = _alarmed_and_named(there, Shift(film=TURNED), ("film", film, "positive"), film)
     return Case(
         "one film's reviews turned",
-        f"its slice alarms in {slices} of {n}, the sentence names it in {named_by}",
+        f"its slice alarms in {alarms} of {len(there)}, the sentence names it in {names}",
         "the slice alarms, the sentence names it",
-        min(slices, named_by) >= NEEDED * n,
+        min(alarms, names) >= NEEDED * len(there),
     )
 
 
 def new_film(there: list[World]) -> Case:
     """A film that all dislike takes a fifth of the night: the whole night alarms, and the sentence names it."""
     film = f"film-{there[0].audience.films:02d}"
-    whole = named_by = 0
-    for world in there:
-        after = world.after(Shift(wave=0.2))
-        whole += ("all", "all", "positive") in world.alarms(after)
-        named_by += film in told(world, after)
-    n = len(there)
+    alarms, names = _alarmed_and_named(there, Shift(wave=0.2), WHOLE, film)
     return Case(
         "a new film takes a fifth of the reviews, none of them kind",
-        f"positive alarms in {whole} of {n}, the sentence names the film in {named_by}",
+        f"positive alarms in {alarms} of {len(there)}, the sentence names the film in {names}",
         "an alarm, the sentence names the film",
-        min(whole, named_by) >= NEEDED * n,
+        min(alarms, names) >= NEEDED * len(there),
     )
+
+
+def _alarmed_and_named(there: list[World], shift: Shift, series: Key, film: str) -> tuple[int, int]:
+    """In how many replays the series alarms, and in how many the sentence names the film."""
+    after = [(world, world.after(shift)) for world in there]
+    alarms = sum(series in world.alarms(nights) for world, nights in after)
+    return alarms, sum(film in told(world, nights) for world, nights in after)
 
 
 def told(world: World, after: Nights) -> str:
@@ -130,7 +128,7 @@ def named(there: list[World], what: str, shift: Shift, column: str) -> Case:
     """A break that leaves sentiment alone alarms in its own column, and not as sentiment."""
     found = [world.alarms(world.after(shift)) for world in there]
     own = sum(("all", "all", column) in alarms for alarms in found)
-    sentiment = sum(("all", "all", "positive") in alarms for alarms in found)
+    sentiment = sum(WHOLE in alarms for alarms in found)
     n = len(there)
     return Case(
         what,

@@ -5,7 +5,9 @@ Years cost fractions of a second, since only sums by film and night are drawn, n
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,11 +93,8 @@ class Column:
 
 def _unsure(confidence: float) -> float:
     """Share of reviews whose probability lies between .35 and .65, where a model is so much surer than the usual."""
-    from scipy.stats import norm
-
-    bound = np.log(0.65 / 0.35)
-    centre, spread = LOGIT_POSITIVE * confidence, LOGIT_SPREAD * confidence
-    return float(norm.cdf(bound, centre, spread) - norm.cdf(-bound, centre, spread))
+    bound, bell = math.log(0.65 / 0.35), NormalDist(LOGIT_POSITIVE * confidence, LOGIT_SPREAD * confidence)
+    return bell.cdf(bound) - bell.cdf(-bound)
 
 
 COLUMNS = (

@@ -133,7 +133,7 @@ def use(model_id: str, anyway: bool = False) -> Coverage:
             raise ParameterError(f"No model {model_id!r} has scored here.", "sentiment model list")
         if row.retired_at is not None:
             raise ParameterError(f"Model {model_id!r} is retired.", f"sentiment model retire --undo {model_id}")
-        current = c.execute(sa.text(registry.CURRENT)).scalar_one()
+        current = registry.current(c)
         lost = _lost(c, current, model_id)
         if (lost.reviews or lost.nights) and not anyway:
             raise ParameterError(
@@ -149,7 +149,7 @@ def use(model_id: str, anyway: bool = False) -> Coverage:
 def missing(model_id: str) -> Coverage:
     """What the current model has scored and this one has not."""
     with transaction() as c:
-        return _lost(c, c.execute(sa.text(registry.CURRENT)).scalar_one(), model_id)
+        return _lost(c, registry.current(c), model_id)
 
 
 def _lost(c: sa.Connection, now: str, then: str) -> Coverage:
@@ -162,7 +162,7 @@ def report(model: str, source: str, first: date, last: date) -> str:
     values = {"model": model, "source": source, "first": first, "last": last}
     with transaction() as c:
         done = c.execute(sa.text(PUBLISHED), values).one()
-        current = c.execute(sa.text(registry.CURRENT)).scalar_one()
+        current = registry.current(c)
         lost = _lost(c, current, model)
     words = f"{model} has published {done.nights:,} nights of {source}, {first} to {last}: {done.reviews:,} reviews"
     if current == model:

@@ -210,7 +210,7 @@ def beside_words(run: ledger.Run) -> str:
     from sentiment.scoring import registry
 
     with transaction() as c:
-        current = c.execute(sa.text(registry.CURRENT)).scalar_one()
+        current = registry.current(c)
     if current == run.model_id:
         return ""
     return f" The views show {current}; to show this one: sentiment model use {run.model_id}."

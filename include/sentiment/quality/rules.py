@@ -14,7 +14,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from sentiment.contract import FORGOTTEN
+from sentiment.contract import FORGOTTEN, quoted
 from sentiment.quality.language import FRENCH, UNDETERMINED
 from sentiment.settings import Settings
 
@@ -89,8 +89,7 @@ def table(config: Settings, night: date) -> tuple[Rule, ...]:
 
 
 def _readable() -> tuple[Rule, ...]:
-    quoted = {problem: words.replace("'", r"\'") for problem, words in PROBLEMS.items()}
-    cases = " ".join(f"WHEN '{problem}' THEN ': {words}'" for problem, words in quoted.items())
+    cases = " ".join(f"WHEN {quoted(problem)} THEN {quoted(f': {words}')}" for problem, words in PROBLEMS.items())
     return (
         Rule(
             "readable",

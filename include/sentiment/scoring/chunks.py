@@ -6,6 +6,7 @@ from bisect import bisect_left
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from sentiment.contract import quoted
 from sentiment.scoring import sentences
 
 if TYPE_CHECKING:
@@ -65,9 +66,3 @@ SUMS = f"""CASE WHEN size(said) = size(lengths) THEN
 MEANS = "transform(sums, each -> each / aggregate(lengths, 0, (a, b) -> a + b))"
 CHANCES = """CASE WHEN lengths IS NULL THEN element_at(said, 1)
   ELSE transform(powers, power -> power / aggregate(powers, 0D, (a, b) -> a + b)) END"""
-
-
-def quoted(text: str) -> str:
-    """A text in Spark SQL."""
-    escaped = text.replace("\\", r"\\").replace("'", r"\'")
-    return f"'{escaped}'"

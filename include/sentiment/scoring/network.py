@@ -17,7 +17,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
-from sentiment.contract import forget_archives
+from sentiment.contract import forget_archives, quoted
 from sentiment.scoring import chunks, graph, saved
 from sentiment.scoring.balance import balanced
 from sentiment.scoring.preparation import CHUNK_END, fed_form, prepared, shield_text
@@ -102,7 +102,7 @@ def score(texts: DataFrame, pipeline: PipelineModel, model: Model, rows: int = 0
     dealt = balanced(needed, rows, "n_wordpieces") if rows else needed
     told = pipeline.transform(dealt.select("text_hash", *COUNTS, prepared(F.col("fed")).alias("prepared")))
     said = chunks.combined(told.select("text_hash", *COUNTS, "class"), model.labels)
-    names = [chunks.quoted(label) for label in model.labels]
+    names = [quoted(label) for label in model.labels]
     each = ", ".join(f"{name}, chances[{place}]" for place, name in enumerate(names))
     positive = model.positive_label
     return said.selectExpr("*", "array_max(chances) AS score").selectExpr(

@@ -27,7 +27,6 @@ FIRST_IS_CURRENT = (
     "UPDATE sentiment.model SET is_current = true "
     "WHERE model_id = :model_id AND NOT EXISTS (SELECT 1 FROM sentiment.model WHERE is_current)"
 )
-CURRENT = "SELECT model_id FROM sentiment.model WHERE is_current"
 SAVED = "saved"
 POSITIVE_LABELS = ("pos", "positive", "positif")
 NEGATIVE_LABELS = ("neg", "negative", "négatif", "negatif")
@@ -153,6 +152,12 @@ def register(model: Model, source_uri: str = "", scores: bool = True) -> None:
             f"({registered.fingerprint[:12]} then, {model.fingerprint[:12]} now).",
             "add the changed network under another name",
         )
+
+
+def current(c: sa.Connection) -> str:
+    """The model that the views show."""
+    model_id: str = c.execute(sa.text("SELECT model_id FROM sentiment.model WHERE is_current")).scalar_one()
+    return model_id
 
 
 def _renew(model: Model) -> None:
