@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +16,9 @@ from sentiment.embedded import jars, java
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+STALE_S = 7 * 24 * 3600
+"""Age of a temporary file that no session needs any more: the longest task, a rescoring, may take three days."""
+
 
 def conf(config: settings.Settings) -> dict[str, str]:
     """Spark's settings; what a session gets, however it is started.
@@ -20,6 +26,7 @@ def conf(config: settings.Settings) -> dict[str, str]:
     One ONNX thread a task: Spark NLP's default of six makes tasks fight for the cores.
     """
     local = config.spark_master.startswith("local")
+    scratch = _scratch(config)
     natives = f"-Dorg.bytedeco.javacpp.cachedir={config.cache}/javacpp"  # TensorFlow's unpack 422 MB, elsewhere in ~
     paths = [str(path) for path in jars.spark_jars(config)]
     found = {
@@ -37,9 +44,10 @@ def conf(config: settings.Settings) -> dict[str, str]:
         "spark.driver.memory": config.spark_driver_memory,
         "spark.executor.memory": config.spark_executor_memory,
         "spark.sql.warehouse.dir": str(config.home / "spark" / "warehouse"),
-        "spark.driver.extraJavaOptions": f"-Dderby.system.home={config.home}/spark -Duser.timezone=UTC {natives}",
+        "spark.driver.extraJavaOptions": f"-Dderby.system.home={config.home}/spark -Djava.io.tmpdir={scratch} "
+        f"-Duser.timezone=UTC {natives}",
         "spark.executor.extraJavaOptions": natives,
-        "spark.local.dir": str(config.home / "spark" / "tmp"),
+        "spark.local.dir": str(scratch),
     }
     if local:
         found |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
@@ -54,13 +62,26 @@ def environment(config: settings.Settings) -> dict[str, str]:
     return found
 
 
+def make_scratch(config: settings.Settings) -> None:
+    """Make the folder of the driver's temporary files, and remove what killed sessions left in it."""
+    _scratch(config).mkdir(parents=True, exist_ok=True)
+    for left in _scratch(config).iterdir():
+        with suppress(FileNotFoundError):  # its session ends at this moment
+            if time.time() - left.stat().st_mtime > STALE_S:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def _scratch(config: settings.Settings) -> Path:
+    return config.home / "spark" / "tmp"
+
+
 def session(app_name: str) -> SparkSession:
     """The process's Spark session, started if there is none."""
     from pyspark.sql import SparkSession
 
     config = settings.load()
     os.environ.update(environment(config))
-    Path(config.home / "spark" / "tmp").mkdir(parents=True, exist_ok=True)
+    make_scratch(config)
     builder = SparkSession.builder.appName(app_name).master(config.spark_master)
     for name, value in conf(config).items():
         builder = builder.config(name, value)

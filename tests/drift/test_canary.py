@@ -119,7 +119,7 @@ def test_broken_preparation_stops_the_run(
 
 def test_a_broken_tokeniser_stops_the_run(spark: SparkSession, model: Model, home: Path, opened: str) -> None:
     """The vocabulary's accents are not shielded, so that accented words are unknown or cut."""
-    copy = network._served_copy(spark, model, home / "unshielded")
+    copy = network.served_copy(spark, model, home / "unshielded")
     shutil.copyfile(model.folder / "assets" / "vocab.txt", copy / "assets" / "vocab.txt")
     with pytest.raises(CanaryMovedError):
         canary.check(opened, "f", "r", sing(spark, network.load(spark, model, copy.parent), model))

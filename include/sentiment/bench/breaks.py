@@ -69,7 +69,7 @@ def _sing(model: Model, served: Path, spoil: Spoil | None = None) -> list[Said]:
     session = spark.session("sentiment bench canary")
     session.sparkContext.setLogLevel("ERROR")
     if spoil is not None:
-        spoil(model, network._served_copy(session, model, served))
+        spoil(model, network.served_copy(session, model, served))
     said = score.canary_said(session, network.load(session, model, served), model)
     return [Said(**each) for each in said]  # type: ignore[arg-type]
 

@@ -27,17 +27,18 @@ REVIEWS = 2000
 
 @dataclass
 class Measured:
-    """Seconds or bytes of every round of one thing, and its budget in the same unit."""
+    """Seconds or bytes of every round of one thing, and its budget in the same unit, where it has one."""
 
     what: str
-    budget: float
+    budget: float | None
     unit: str
     rounds: list[float] = field(default_factory=list)
 
     def row(self) -> tuple[str, ...]:
         """What, minimum, median, maximum, budget."""
-        low, middle, high = min(self.rounds), statistics.median(self.rounds), max(self.rounds)
-        return (self.what, *(f"{n:.1f} {self.unit}" for n in (low, middle, high)), f"{self.budget:g} {self.unit}")
+        found = min(self.rounds), statistics.median(self.rounds), max(self.rounds)
+        shown = [f"{n:.{2 if n < 10 else 1}f} {self.unit}" for n in found]
+        return self.what, *shown, "" if self.budget is None else f"{self.budget:g} {self.unit}"
 
 
 def machine() -> str:

@@ -104,12 +104,12 @@ def compared(
     `theirs` is what the raw limit and the alternative run; `as_printed` what the card's snippet does.
     """
     least_times, least_share = BUDGETS[kind]
-    ours = Measured(f"{kind}: our score step", 0, "reviews/s")
+    ours = Measured(f"{kind}: our score step", None, "reviews/s")
     card = Measured(f"{kind}: ours / the card's snippet as printed (fp32)", least_times, "x")
     share = Measured(f"{kind}: ours / raw limit", least_share, "x")
-    same = Measured(f"{kind}: ours / the card's snippet with {kind}", 0, "x")
+    same = Measured(f"{kind}: ours / the card's snippet with {kind}", None, "x")
     usual = Measured(f"{kind}: ours / ONNX Runtime sorted, batches of {sides.BATCH}", 1, "x")
-    cost = Measured(f"{kind}: a million reviews", 0, "core-hours")
+    cost = Measured(f"{kind}: a million reviews", None, "core-hours")
     memory = Measured(f"{kind}: our processes' peak", 4, "GiB")
     ways = {"ours": (sides.ours, task), "card": (sides.card, as_printed)}
     ways |= {"same": (sides.card, theirs)} if theirs != as_printed else {}
@@ -198,8 +198,8 @@ def small(rounds: int, tell: Callable[[str], None]) -> list[Measured]:
     """The bundled model: rows a second, and which part of the step takes how much of it."""
     task = Task(BUNDLED / "cinema-fr", like_real_ones(SMALL_TEXTS))
     ours, cost = (
-        Measured("cinema-fr: our score step", 0, "reviews/s"),
-        Measured("cinema-fr: a million reviews", 0, "core-hours"),
+        Measured("cinema-fr: our score step", None, "reviews/s"),
+        Measured("cinema-fr: a million reviews", None, "core-hours"),
     )
     ways: dict[str, Any] = {"all": sides.ours, "our copy": sides.prepared_only, "wordpieces": sides.counted_only}
     ways["copy + document + tokens"] = sides.tokenized_only

@@ -161,6 +161,7 @@ class SparkStep(SparkSubmitOperator):
 
         use_connections()
         config = settings.load()
+        spark.make_scratch(config)
         self.conf = spark.conf(config)
         own = {"SENTIMENT_SPARK_MASTER": config.spark_master, "SENTIMENT_STATEMENT_TIMEOUT_S": self._timeout_s(config)}
         self.env_vars = spark.environment(config) | own

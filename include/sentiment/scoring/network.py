@@ -6,6 +6,8 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -43,7 +45,7 @@ def load(spark: SparkSession, model: Model, scratch: Path) -> PipelineModel:
     from sparknlp.annotator import DistilBertForSequenceClassification, SentenceDetector, Tokenizer
     from sparknlp.base import DocumentAssembler
 
-    folder = _served_copy(spark, model, scratch)
+    folder = served_copy(spark, model, scratch)
     document = DocumentAssembler().setInputCol("prepared").setOutputCol("document")
     chunk = (
         SentenceDetector()
@@ -69,12 +71,13 @@ def configured(network: DistilBertForSequenceClassification) -> DistilBertForSeq
     return network.setActivation("softmax")
 
 
-def _served_copy(spark: SparkSession, model: Model, scratch: Path) -> Path:
-    target = scratch / model.fingerprint
+def served_copy(spark: SparkSession, model: Model, scratch: Path) -> Path:
+    """Folder of the model as it is scored with, made where this edition of us has not made it yet."""
+    target = scratch / f"{model.fingerprint}.{_edition()}"
     if target.is_dir():
         return target
     scratch.mkdir(parents=True, exist_ok=True)
-    beside = scratch / f"{model.fingerprint}.{uuid4().hex}"
+    beside = scratch / uuid4().hex
     pieces = [shield_text(piece) for piece in model.vocabulary()]
     if model.saved_folder:
         saved.with_fields(spark, model.saved_folder, beside, {"vocabulary": pieces, "labels": list(model.labels)})
@@ -87,7 +90,17 @@ def _served_copy(spark: SparkSession, model: Model, scratch: Path) -> Path:
         beside.rename(target)
     except OSError:
         shutil.rmtree(beside)
+    for other in scratch.glob(f"{model.fingerprint}*"):
+        if other != target:
+            shutil.rmtree(other, ignore_errors=True)
     return target
+
+
+@lru_cache(maxsize=1)
+def _edition() -> str:
+    """Hash of what makes a served copy; one made by another edition is made anew."""
+    makers = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    return sha256(b"".join(makers) + version("onnxruntime").encode()).hexdigest()[:12]
 
 
 def score(texts: DataFrame, pipeline: PipelineModel, model: Model, rows: int = 0) -> DataFrame:

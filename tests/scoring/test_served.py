@@ -1,0 +1,23 @@
+"""The copy that a model is scored with is made once by each edition of what makes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from sentiment import settings
+from sentiment.scoring import network, registry
+
+
+def test_a_copy_is_used_again_until_another_edition_makes_its_own(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundled = registry.find("cinema-fr", settings.load())
+    first = network.served_copy(spark, bundled, tmp_path)
+    (first / "mark").touch()
+    assert (network.served_copy(spark, bundled, tmp_path) / "mark").exists()
+    monkeypatch.setattr(network, "_edition", lambda: "later")
+    later = network.served_copy(spark, bundled, tmp_path)
+    assert sorted(path.name for path in later.iterdir()) == ["assets", "model.onnx"]
+    assert list(tmp_path.iterdir()) == [later]
