@@ -10,7 +10,7 @@ from sentiment.dump.profiles import DateStyle, Profile
 MONTHS = ("janv", "fevr", "mars", "avri", "mai", "juin", "juil", "aout", "sept", "octo", "nove", "dece")
 SHORT_MONTHS = ("jan", "fev", "mar", "avr", "mai", "jun", "jul", "aou", "sep", "oct", "nov", "dec")
 STARS_MOST = 5.0
-UNSAFE = r"&#(?:\d{7,}|5[5-7]\d{3}|[xX](?:[0-9a-fA-F]{6,}|[dD][89a-fA-F][0-9a-fA-F]{2}));"
+UNSAFE = r"&#(?:0*(?:[1-9]\d{6,}|5[5-7]\d{3})|[xX]0*(?:[1-9a-fA-F][0-9a-fA-F]{5,}|[dD][89a-fA-F][0-9a-fA-F]{2}));"
 """Numeric entities that are left as they are."""
 
 
