@@ -717,7 +717,7 @@ def model_use(
     from sentiment.orchestration import rescoring
 
     lost = rescoring.use(model_id, anyway)
-    OUT.print(f"The views show {model_id}, without {lost.reviews:,} reviews and {lost.nights:,} nights they showed.")
+    OUT.print(f"The views show {model_id}, without {lost.words()} they showed.")
     scheduled = settings.load().model
     if scheduled != model_id:
         OUT.print(f"Scheduled nights are still scored by {scheduled}. Next: set SENTIMENT_MODEL={model_id}")

@@ -260,6 +260,20 @@ def test_score_caches_that_no_model_uses(old_model: str) -> None:
     shutil.rmtree(lake.root)
 
 
+def test_copies_of_networks_that_no_model_uses(old_model: str) -> None:
+    served = settings.load().models_served
+    for name, old in {"f.1": True, "g.1": True, "h.1": False, "killed": True}.items():
+        (served / name).mkdir(parents=True)
+        (served / name / "model.onnx").touch()
+        if old:
+            os.utime(served / name, (0, 0))
+    assert maintained_twice("copy of a network no model uses") == 2
+    assert [name for name in ("f.1", "g.1", "h.1", "killed") if (served / name).exists()] == ["f.1", "h.1"]
+    run_sql(f"UPDATE sentiment.model SET retired_at = {LONG_AGO} WHERE model_id = 'old'")
+    assert maintained_twice("copy of a network no model uses") == 1
+    shutil.rmtree(served / "h.1")
+
+
 def test_scores_of_a_retired_model(old_model: str) -> None:
     kind = "scores of a retired model"
     registry.retire(old_model)

@@ -19,7 +19,8 @@ from sentiment.lake import Lake
 from sentiment.orchestration import rescoring
 from sentiment.orchestration.rescoring import Request
 from sentiment.scoring import registry
-from sentiment.store import publishing
+from sentiment.store import forgetting, publishing
+from sentiment.store.forgetting import Target
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -54,6 +55,7 @@ def published(ready: object) -> Iterator[None]:
     run_sql("UPDATE sentiment.model SET is_current = false WHERE model_id = :m")
     run_sql("UPDATE sentiment.model SET is_current = true WHERE model_id = 'cinema-fr'")
     ours = "run_id IN (SELECT run_id FROM sentiment.run WHERE source = :s)"
+    run_sql("DELETE FROM sentiment.sentence_sentiment")
     for table in ("review_sentiment", "night_review", "film_night", "review", "review_version", "quarantine"):
         run_sql(f"DELETE FROM sentiment.{table} WHERE {ours}")
     for table in ("drift.profile_metrics", "drift.canary", "sentiment.run_step", "sentiment.item", "sentiment.run"):
@@ -85,7 +87,7 @@ def test_nights_by_another_model_side_by_side(
             rescore.work(spark, REQUEST, lake)
     assert rescoring.failure(MODEL, began) == ("InfrastructureError", "the server is away", "")
     assert [found.night for found in rescoring.pending(REQUEST)] == [NIGHTS[0]]
-    with pytest.raises(ParameterError, match=r"has not scored [\d,]+ reviews and [\d,]+ nights that cinema-fr"):
+    with pytest.raises(ParameterError, match=r"has not scored [\d,]+ reviews, [\d,]+ nights .* that cinema-fr"):
         rescoring.use(MODEL)
 
     assert rescore.work(spark, REQUEST, lake) == 1
@@ -102,6 +104,38 @@ def test_nights_by_another_model_side_by_side(
     assert rescoring.use(MODEL, anyway=left.nights > 0) == left  # other tests may have published nights
     assert rows("SELECT DISTINCT model_id FROM sentiment.v_review_sentiment") == [(MODEL,)]
     assert "It is the current model" in rescoring.report(MODEL, SOURCE, *NIGHTS)
+
+
+def test_sentences_are_scored_too_and_what_is_being_forgotten_is_left_out(published: None, spark: SparkSession) -> None:
+    run_id = str(rows(RUN, n=NIGHTS[1])[0][0])
+    with ledger.step(run_id, "find_dump") as step:
+        step.detail["sentences"] = True
+    kept, gone, signed = (str(row[0]) for row in rows(SHOWN, n=NIGHTS[1], r=run_id))
+    run_sql("INSERT INTO sentiment.sentence_sentiment VALUES (:id, 'cinema-fr', 1, 0, 3, 'pos', 0.9)", id=kept)
+    author = str(rows("SELECT author FROM sentiment.review WHERE review_id = :id", id=signed)[0][0])
+    lacked = rescoring.missing(MODEL)
+    forgetting.remember(Target(gone, SOURCE, (author,)))
+    try:
+        rescore.work(spark, Request(MODEL, SOURCE, NIGHTS[1], NIGHTS[1]), Lake(settings.load().lake))
+    finally:
+        run_sql("DELETE FROM sentiment.forgotten")
+    by_both = "SELECT count(DISTINCT e.review_id) FROM sentiment.{} e JOIN sentiment.night_review n USING (review_id) "
+    by_both += "WHERE e.model_id = :m AND n.source = :s AND n.night = :n"
+    scored = [rows(by_both.format(table), n=NIGHTS[1])[0][0] for table in ("sentence_sentiment", "review_sentiment")]
+    there = rows("SELECT count(*) FROM sentiment.night_review WHERE source = :s AND night = :n", n=NIGHTS[1])[0][0]
+    assert scored == [there - 1, there - 1]  # type: ignore[operator]
+    said = rows("SELECT count(*) FROM sentiment.review_sentiment WHERE model_id = :m AND review_id = :id", id=gone)
+    assert said == [(0,)]
+    left = rescoring.missing(MODEL)
+    assert (lacked.sentences - left.sentences, lacked.nights - left.nights) == (1, 0), "a night but for one review"
+    run_sql("DELETE FROM sentiment.night_review WHERE source = :s AND review_id = :id", id=gone)
+    assert lacked.nights - rescoring.missing(MODEL).nights == 1, "the review is gone, so the night is whole"
+
+
+RUN = "SELECT run_id FROM sentiment.run WHERE source = :s AND model_id = 'cinema-fr' AND night = :n"
+SHOWN = """
+SELECT review_id FROM sentiment.review JOIN sentiment.night_review n USING (review_id, content_hash)
+WHERE n.night = :n AND author IS NOT NULL AND review.run_id = :r ORDER BY review_id LIMIT 3"""
 
 
 def n_shown() -> object:
@@ -150,7 +184,7 @@ def test_models_that_cannot_be_used(published: None) -> None:
     with pytest.raises(ParameterError, match="No model 'none' has scored here"):
         rescoring.use("none")
     rescoring.pending(REQUEST)
-    with pytest.raises(ParameterError, match=r"has not scored [\d,]+ reviews and \d+ nights") as refused:
+    with pytest.raises(ParameterError, match=r"has not scored [\d,]+ reviews, \d+ nights") as refused:
         rescoring.use(MODEL)
     assert "sentiment model use second --anyway" in refused.value.try_next
     registry.retire(MODEL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,24 @@ def test_a_fused_graph_that_answers_otherwise_is_not_kept(
     assert not graph.fuse(exported, tmp_path / "same.onnx")
     assert (tmp_path / "same.onnx").read_bytes() == exported.read_bytes()
     assert "answers otherwise" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda a: a.astype(np.float16), lambda a: np.full_like(a, np.nan)], ids=["type", "NaN"]
+)
+def test_a_fused_graph_that_does_not_run_or_says_nothing_is_not_kept(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Any], Any]
+) -> None:
+    narrow = first_row.narrow
+
+    def and_spoil(model: Any) -> None:
+        narrow(model)
+        weights = [each for each in model.graph.initializer if each.data_type == onnx.TensorProto.FLOAT][-1]
+        weights.CopyFrom(numpy_helper.from_array(spoil(numpy_helper.to_array(weights)), weights.name))
+
+    monkeypatch.setattr(first_row, "narrow", and_spoil)
+    assert not graph.fuse(exported, tmp_path / "same.onnx")
+    assert (tmp_path / "same.onnx").read_bytes() == exported.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["cinema-fr", "demo-fr"])

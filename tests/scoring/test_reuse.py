@@ -166,7 +166,8 @@ def test_chunks_take_as_long_as_they_should() -> None:
     now = [0.0]
     pace = reuse.Pace(5_000, clock=lambda: now[0])
     assert pace.next_texts() == reuse.FIRST_CHUNK_TEXTS
-    assert pace.next_place(0) == reuse.PLACES // 5
+    assert pace.next_place(0) == reuse.PLACES // 10
+    assert (pace.told(), pace.words()) == ({}, "5,000 texts to score")
     now[0] = 100.0
     pace.add(1_000)
     assert pace.next_texts() == 10 * reuse.CHUNK_S

@@ -29,7 +29,8 @@ _NUMBERS = count(1)
 STAGED = """
 INSERT INTO {table} (file_no, record_no, review_id, item_id, text, rating, text_hash, content_hash, novelty, label,
   score, p_positive, probabilities, n_wordpieces, n_chunks, scored_at, sentences)
-VALUES (0, :no, :id, 'f1', :text, :rating, :text, :content, :novelty, 'pos', 0.9, 0.9, '{{}}', 5, 1, now(), :sentences)
+VALUES (0, :no, :id, 'f1', :text, :rating, :text, :content, :novelty, :label, 0.9, 0.9, '{{}}', 5, 1,
+  now() - cast(:age AS interval), :sentences)
 """
 
 
@@ -43,8 +44,16 @@ def clean(ready: object) -> Iterator[None]:
     small_night.remove(SOURCE)
 
 
-def publish(night: date, texts: dict[str, str], asked: bool = True, rating: float = 4.0, **kwargs: Any) -> Run:
-    """Publish reviews as `score` would have left them, each `.` of a text ending a sentence where asked."""
+def publish(
+    night: date,
+    texts: dict[str, str],
+    asked: bool = True,
+    rating: float = 4.0,
+    label: str = "pos",
+    age: str = "1 day",
+    **kwargs: Any,
+) -> Run:
+    """Publish reviews as `score` would have left them `age` ago, each `.` of a text ending a sentence where asked."""
     dump_id = f"{SOURCE}-{next(_NUMBERS)}"
     ledger.record_dump(dump_id, SOURCE, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
     run = ledger.open_run(night, SOURCE, dump_id, "cinema-fr", **kwargs)
@@ -58,7 +67,8 @@ def publish(night: date, texts: dict[str, str], asked: bool = True, rating: floa
                 content = f"{text} {rating}"
                 novelty = "known" if known.get(review_id) == content else "changed" if review_id in known else "new"
                 values = {"no": no, "id": review_id, "text": text, "rating": rating, "content": content}
-                values |= {"novelty": novelty, "sentences": json.dumps(parted(text)) if asked else None}
+                values |= {"novelty": novelty, "sentences": json.dumps(parted(text, label)) if asked else None}
+                values |= {"label": label, "age": age}
                 c.execute(sa.text(STAGED.format(table=staging.table("review"))), values)
         checksum = str(sum(int(i[:15], 16) for i in texts))
         baseline = publishing.newest_publication(SOURCE)
@@ -66,10 +76,10 @@ def publish(night: date, texts: dict[str, str], asked: bool = True, rating: floa
     return ledger.get_run(run.run_id)
 
 
-def parted(text: str) -> list[dict[str, Any]]:
+def parted(text: str, label: str) -> list[dict[str, Any]]:
     ends = [0, *(i + 1 for i, c in enumerate(text) if c == ".")]
     return [
-        {"sentence_no": n, "begin_char": begin, "end_char": end, "label": "pos", "score": 0.75}
+        {"sentence_no": n, "begin_char": begin, "end_char": end, "label": label, "score": 0.75}
         for n, (begin, end) in enumerate(pairwise(ends), 1)
     ]
 
@@ -152,3 +162,26 @@ def test_a_retired_model_takes_its_sentences_along() -> None:
     finally:
         with transaction("owner") as c:
             c.exec_driver_sql("DELETE FROM sentiment.model WHERE model_id = 'old'")
+
+
+def test_a_later_score_of_the_same_text_replaces_the_earlier_with_its_sentences() -> None:
+    publish(NIGHT, {MINE: "Bien. Mal."})
+    publish(NIGHT + timedelta(days=1), {MINE: "Bien. Mal."}, label="neg", age="2 days")
+    assert labels() == ("pos", {"pos"})
+    publish(NIGHT + timedelta(days=2), {MINE: "Bien. Mal."}, label="neg", age="1 minute")
+    assert labels() == ("neg", {"neg"})
+    publish(NIGHT + timedelta(days=3), {MINE: "Bien. Mal."}, asked=False, age="0")
+    assert labels() == ("pos", {"neg"})
+    assert shown() == ["Bien.", " Mal."]
+
+
+def labels() -> tuple[str, set[str]]:
+    """The review's label and its sentences'."""
+    with transaction() as c:
+        of = [
+            list(
+                c.execute(sa.text(f"SELECT label FROM sentiment.{table} WHERE review_id = :id"), {"id": MINE}).scalars()
+            )
+            for table in ("review_sentiment", "sentence_sentiment")
+        ]
+    return of[0][0], set(of[1])

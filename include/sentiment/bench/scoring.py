@@ -259,6 +259,7 @@ def _lost_by_killing(run_id: str, after_s: float) -> float:
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_score_and_tell, args=(there, run_id))
     process.start()
+    there.close()  # else a process that ends early is waited for
     committed = [here.recv()]
     time.sleep(after_s)
     while here.poll():

@@ -80,7 +80,7 @@ def _rows(session: SparkSession, of: LabelledSet, lake: Lake) -> DataFrame:
 def _verdicts(usable: DataFrame, model: registry.Model, lake: Lake, evaluation_id: str) -> DataFrame:
     """What the model said of each record, from a part of the lake that nobody commits."""
     session, key = usable.sparkSession, work_key(evaluation_id)
-    pipeline = network.load(session, model, settings.load().home / "models-shielded")
+    pipeline = network.load(session, model, settings.load().models_served)
     parts: list[Part] = []
 
     def keep(chunk: DataFrame, rows: int, number: int) -> int:

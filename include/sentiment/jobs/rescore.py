@@ -17,10 +17,12 @@ from sentiment.jobs.entry import ended
 from sentiment.lake import Lake, run_key
 from sentiment.orchestration import rescoring
 from sentiment.orchestration.rescoring import Night, Request
-from sentiment.scoring import network, registry, reuse
-from sentiment.store import publishing
+from sentiment.scoring import network, registry
+from sentiment.store import forgetting, publishing
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pyspark.ml import PipelineModel
     from pyspark.sql import DataFrame, SparkSession
 
@@ -65,9 +67,7 @@ def _one_night(
     with ledger.step(run.run_id, rescoring.STEP) as step:
         step.detail["baseline"] = publishing.newest_publication(run.source)
         accepted = _accepted(session, run, step, lake)
-        reuse.fill(accepted, lake, model, step, lambda texts, rows: network.score(texts, pipeline, model, rows))
-        scores = reuse.cached(lake, model, accepted)
-        told = score.with_sentences(accepted.join(scores, "text_hash"), None, scores)
+        told = score.scored(accepted, lake, model, pipeline, step, rescoring.has_sentences(night.night, run.source))
         part = score.keep(told, run, step, lake)
         sung = [canary.Said(**each) for each in said]  # type: ignore[arg-type]
         step.detail["canary"] = canary.check(model.model_id, registry.canary_fingerprint(model), run.run_id, sung)
@@ -87,6 +87,7 @@ def _accepted(session: SparkSession, run: ledger.Run, step: ledger.Step, lake: L
     options = database.jdbc_options(database.url("writer"))
     query = session.read.format("jdbc").options(**options).option("query", rescoring.stored(run))
     rows = query.option("fetchsize", 10_000).load().withColumn("source", F.lit(run.source))
+    rows = _without_forgotten(rows, forgetting.tombstones())
     key = run_key(run.night, run.run_id)
     columns = (*contract.REVIEW, "novelty", "is_shown")
     part = lake.write(rows.select(*columns), "accepted", key, step.token, 0, "")
@@ -99,6 +100,15 @@ def _accepted(session: SparkSession, run: ledger.Run, step: ledger.Step, lake: L
     if n > n_kept:
         log.warning("%d reviews of night %s are left out: the versions it held are not kept", n - n_kept, run.night)
     return kept
+
+
+def _without_forgotten(rows: DataFrame, forgotten: Collection[str]) -> DataFrame:
+    """What is being removed at this moment, between tombstone and tables, is not read into a night again."""
+    if not forgotten:
+        return rows
+    gone = contract.forgotten_key_of("review", F.col("review_id")).isin(*forgotten)
+    by_gone = contract.forgotten_key_of("author", F.col("author")).isin(*forgotten)
+    return rows.where(~gone).withColumn("author", F.when(~by_gone, F.col("author")))
 
 
 def main() -> int:

@@ -29,13 +29,22 @@ def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) ->
     pipeline = network.load(spark, model, config.models_served)
     step.detail["canary"] = canary_said(spark, pipeline, model)
     asked = ledger.done(run.run_id, "find_dump").detail.get("sentences", False)
+    said = scored(accepted, lake, model, pipeline, step, asked).join(_known(spark, run), "review_id", "left")
+    keep(said.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash"), run, step, lake)
+
+
+def scored(
+    accepted: DataFrame, lake: Lake, model: registry.Model, pipeline: PipelineModel, step: ledger.Step, asked: bool
+) -> DataFrame:
+    """Add what the model says of each text, scored now or before; `sentences` is JSON, null unless `asked` for."""
     split = sentence_rows.of_reviews(accepted) if asked else None
     texts = _texts(accepted) if split is None else _texts(accepted).unionByName(_texts(split))
     reuse.fill(texts, lake, model, step, lambda texts, rows: network.score(texts, pipeline, model, rows))
     scores = reuse.cached(lake, model, texts)
-    said = accepted.join(scores, "text_hash").join(_known(spark, run), "review_id", "left")
-    told = said.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash")
-    keep(with_sentences(told, split, scores), run, step, lake)
+    told = accepted.join(scores, "text_hash")
+    if split is None:
+        return told.withColumn("sentences", F.lit(None).cast("string"))
+    return told.join(sentence_rows.told(split, scores), "review_id", "left")
 
 
 def keep(whole: DataFrame, run: ledger.Run, step: ledger.Step, lake: Lake) -> Part:
@@ -59,13 +68,6 @@ NOVELTY = """CASE WHEN known_hash IS NULL THEN 'new' WHEN known_hash = content_h
 
 def _texts(rows: DataFrame) -> DataFrame:
     return rows.select("text_hash", "text")
-
-
-def with_sentences(scored: DataFrame, said: DataFrame | None, scores: DataFrame) -> DataFrame:
-    """Add `sentences`, JSON; null where the night did not ask."""
-    if said is None:
-        return scored.withColumn("sentences", F.lit(None).cast("string"))
-    return scored.join(sentence_rows.told(said, scores), "review_id", "left")
 
 
 def _known(spark: SparkSession, run: ledger.Run) -> DataFrame:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,7 +30,7 @@ RUN_DATASETS = ("ingested", "judged", "accepted", "quarantined", "duplicate", "s
 def find() -> list[Leftover]:
     """Everything past its time; nothing that a live attempt works on or that an unfinished run still needs."""
     config = settings.load()
-    return [*retention.find(config), *_lake(config), *_score_caches(config)]
+    return [*retention.find(config), *_lake(config), *_score_caches(config), *_served_copies(config)]
 
 
 def maintain(dry_run: bool) -> list[Leftover]:
@@ -194,4 +196,23 @@ def _remove_cache(lake: Lake, fingerprint: str, days: int) -> bool:
         if fingerprint not in c.execute(sa.text(RETIRED_NETWORKS), {"days": days}).scalars().all():
             return False
         lake.remove(reuse.DATASET, reuse.cache_key(fingerprint))
+    return True
+
+
+def _served_copies(config: Settings) -> Iterator[Leftover]:
+    """Copies that were made to be scored with, of networks no model has, and half of them where that was killed."""
+    before = (datetime.now(PARIS) - timedelta(days=config.keep_retired_days)).timestamp()
+    with transaction() as c:
+        used = set(c.execute(sa.text(NETWORKS)).scalars())
+        used -= set(c.execute(sa.text(RETIRED_NETWORKS), {"days": config.keep_retired_days}).scalars())
+    for folder in sorted(config.models_served.glob("*")):
+        if folder.name.partition(".")[0] not in used and folder.stat().st_mtime < before:
+            sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+            remove = partial(_remove_served_copy, folder)
+            yield Leftover("copy of a network no model uses", str(folder), len(sizes), "files", sum(sizes), remove)
+
+
+def _remove_served_copy(folder: Path) -> bool:
+    """Whoever needs it all the same makes it again."""
+    shutil.rmtree(folder)
     return True

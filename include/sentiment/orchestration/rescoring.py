@@ -100,12 +100,40 @@ def stored(run: ledger.Run) -> str:
     return STORED.format(night=run.night.isoformat(), source=run.source)
 
 
+HAS_SENTENCES = """
+SELECT coalesce(bool_or((s.detail ->> 'sentences')::boolean), false)
+FROM sentiment.run r JOIN sentiment.run_step s USING (run_id)
+WHERE r.night = :night AND r.source = :source AND r.status = 'published'
+  AND s.step = 'find_dump' AND s.state = 'done'"""
+
+
+def has_sentences(night: date, source: str) -> bool:
+    """Whether the night was run with sentences."""
+    with transaction() as c:
+        return bool(c.execute(sa.text(HAS_SENTENCES), {"night": night, "source": source}).scalar_one())
+
+
 @dataclass(frozen=True)
 class Coverage:
     """What the views would lose by showing another model than now."""
 
     reviews: int
     nights: int
+    """Nights of which the other model has scored nothing, or fewer reviews."""
+    sentences: int
+    """Reviews of which the other model has scored no sentences."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing would be lost."""
+        return not (self.reviews or self.nights or self.sentences)
+
+    def words(self) -> str:
+        """Like `3 reviews, 1 nights (or a part of them) and the sentences of 0 reviews`."""
+        return (
+            f"{self.reviews:,} reviews, {self.nights:,} nights (or a part of them) and the sentences of "
+            f"{self.sentences:,} reviews"
+        )
 
 
 LOST_REVIEWS = """
@@ -113,9 +141,18 @@ SELECT count(*) FROM sentiment.review r JOIN sentiment.review_sentiment s USING 
 WHERE s.model_id = :now AND NOT EXISTS (SELECT 1 FROM sentiment.review_sentiment o
   WHERE o.review_id = r.review_id AND o.text_hash = r.text_hash AND o.model_id = :then)"""
 LOST_NIGHTS = """
-SELECT count(*) FROM (
-  SELECT night, source FROM sentiment.film_night WHERE model_id = :now
-  EXCEPT SELECT night, source FROM sentiment.film_night WHERE model_id = :then) AS lost"""
+WITH told AS (SELECT model_id, night, source, sum(n) AS n FROM sentiment.film_night GROUP BY 1, 2, 3)
+SELECT count(*) FROM (SELECT * FROM told WHERE model_id = :now) AS a
+LEFT JOIN (SELECT * FROM told WHERE model_id = :then) AS b USING (night, source)
+WHERE coalesce(b.n, 0) < a.n AND coalesce(b.n, 0) < coalesce(nullif((SELECT count(*) FROM sentiment.night_review r
+  WHERE r.night = a.night AND r.source = a.source), 0), a.n)"""
+"""Sums still count what was forgotten since; of months that retention dropped there is nothing else to go by."""
+LOST_SENTENCES = """
+SELECT count(DISTINCT s.review_id) FROM sentiment.sentence_sentiment s WHERE s.model_id = :now AND NOT EXISTS (
+  SELECT 1 FROM sentiment.sentence_sentiment o WHERE o.review_id = s.review_id AND o.model_id = :then)"""
+
+
+LOST = (LOST_REVIEWS, LOST_NIGHTS, LOST_SENTENCES)
 
 
 def use(model_id: str, anyway: bool = False) -> Coverage:
@@ -135,10 +172,10 @@ def use(model_id: str, anyway: bool = False) -> Coverage:
             raise ParameterError(f"Model {model_id!r} is retired.", f"sentiment model retire --undo {model_id}")
         current = registry.current(c)
         lost = _lost(c, current, model_id)
-        if (lost.reviews or lost.nights) and not anyway:
+        if not (lost.is_whole or anyway):
             raise ParameterError(
-                f"{model_id} has not scored {lost.reviews:,} reviews and {lost.nights:,} nights that {current}, the "
-                "current model, has: the views would lose them.",
+                f"{model_id} has not scored {lost.words()} that {current}, the current model, has: the views would "
+                "lose them.",
                 f"sentiment rescore --model {model_id} --from … --to …, or: sentiment model use {model_id} --anyway",
             )
         c.execute(sa.text("UPDATE sentiment.model SET is_current = false WHERE is_current"))
@@ -154,7 +191,7 @@ def missing(model_id: str) -> Coverage:
 
 def _lost(c: sa.Connection, now: str, then: str) -> Coverage:
     names = {"now": now, "then": then}
-    return Coverage(*(c.execute(sa.text(query), names).scalar_one() for query in (LOST_REVIEWS, LOST_NIGHTS)))
+    return Coverage(*(c.execute(sa.text(query), names).scalar_one() for query in LOST))
 
 
 def report(model: str, source: str, first: date, last: date) -> str:
@@ -168,8 +205,8 @@ def report(model: str, source: str, first: date, last: date) -> str:
     if current == model:
         return f"{words}. It is the current model."
     covers = "It covers all that"
-    if lost.reviews or lost.nights:
-        covers = f"It lacks {lost.reviews:,} reviews and {lost.nights:,} nights that"
+    if not lost.is_whole:
+        covers = f"It lacks {lost.words()} that"
     return f"{words}. {covers} {current}, the current model, has. Next: sentiment model use {model}"
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MAX_WORDPIECES = 512
 WINDOW = MAX_WORDPIECES - 2
 """Wordpieces of text in one chunk: [CLS] and [SEP] take two."""
-CHUNK_RULE = "510 at sentence ends, else spaces; logits by length; 1"
+CHUNK_RULE = "510 at sentence ends, else spaces; logits by length; 2"
 """Part of a model's fingerprint: change it with whatever changes a cut or how chunks are combined."""
 LEAST_PROBABILITY = 1e-30
 
@@ -29,9 +29,9 @@ def cut(text: str, encoding: Encoding) -> list[tuple[int, int, int]]:
     """
     offsets, words = encoding.offsets[1:-1], encoding.word_ids[1:-1]
     starts = [begin for begin, _ in offsets]
-    openings = {bisect_left(starts, begin) for begin, _ in sentences.spans(text)}
-    spaced = {i for i in range(1, len(offsets)) if offsets[i][0] > offsets[i - 1][1]}
     whole = {i for i in range(1, len(offsets)) if words[i] != words[i - 1]}
+    openings = whole.intersection(bisect_left(starts, begin) for begin, _ in sentences.spans(text))
+    spaced = {i for i in whole if offsets[i][0] > offsets[i - 1][1]}
     places = [0]
     while len(offsets) - places[-1] > WINDOW:
         reach = range(places[-1] + WINDOW, places[-1], -1)

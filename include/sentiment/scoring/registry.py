@@ -89,7 +89,11 @@ def read(model_id: str, folder: Path) -> Model:
 
 
 RULES = f"{MAX_WORDPIECES} {CHUNK_RULE} {PREPARATION_VERSION}"
-EARLIER_RULES = ("512 cut-at-512 1", f"{MAX_WORDPIECES} {CHUNK_RULE} 2")
+EARLIER_RULES = (
+    "512 cut-at-512 1",
+    "512 510 at sentence ends, else spaces; logits by length; 1 2",
+    "512 510 at sentence ends, else spaces; logits by length; 1 3",
+)
 """What `RULES` was in earlier editions of this code."""
 
 
@@ -162,7 +166,10 @@ def current(c: sa.Connection) -> str:
 
 def _renew(model: Model) -> None:
     """The same files, fed by newer rules: its texts are scored anew, and a new canary opens."""
-    log.warning("%s is fed by newer rules than when it was registered: its texts are scored anew", model.model_id)
+    log.warning(
+        "%s is fed by newer rules than when it was registered: its texts are scored anew as nights bring them",
+        model.model_id,
+    )
     with transaction() as c:
         c.execute(
             sa.text("UPDATE sentiment.model SET fingerprint = :fingerprint WHERE model_id = :model_id"),

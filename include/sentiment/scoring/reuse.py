@@ -1,7 +1,8 @@
 """A text that a model has scored is not scored again: the score cache in the lake, by fingerprint.
 
-What is missing is scored chunk by chunk. Each chunk is committed as it is done and is as large as what the network
-scores in a minute, so that a killed job loses a minute, whatever the network's size.
+What is missing is scored chunk by chunk. Each chunk is committed as it is done. The first holds 500 texts, the others
+as many as the network scored in a minute before, so that a killed job loses about a minute, whatever the network's
+size.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Score = Callable[[DataFrame, int], DataFrame]
 DATASET = "score_cache"
 CHUNK_TEXTS = 20_000
 """Most texts committed at a time."""
-FIRST_CHUNK_TEXTS = 1_000
+FIRST_CHUNK_TEXTS = 500
 LEAST_CHUNK_TEXTS = 100
 CHUNK_S = 60.0
 """How long a chunk should take: what a killed job can lose, in seconds."""
@@ -75,12 +76,13 @@ def fill(accepted: DataFrame, lake: Lake, model: Model, step: Step, score: Score
 
 
 def in_chunks(texts: DataFrame, keep: Callable[[DataFrame, int, int], int]) -> Iterator[Pace]:
-    """Hand `each_once` texts to `keep`, chunk by chunk of about a minute, and yield the pace after each.
+    """Hand `each_once` texts to `keep`, chunk by chunk of about a minute, and yield the pace before and after each.
 
     `keep` gets a chunk (text_hash, text), about how many rows it has, and its number, and returns its rows once they
     are scored.
     """
     pace, number, begin = Pace(texts.count()), 0, 0
+    yield pace
     while pace.done < pace.total and begin < PLACES:
         end = pace.next_place(begin)
         chunk = texts.where(F.col("place").between(begin, end - 1)).select("text_hash", "text")
@@ -144,13 +146,17 @@ class Pace:
         return PLACES if texts >= left else begin + max(1, (PLACES - begin) * texts // left)
 
     def told(self) -> dict[str, float]:
-        """Rows a second over all of the step, and seconds left."""
+        """Rows a second over all of the step, and seconds left; nothing before something is done."""
+        if not self.done:
+            return {}
         per_s = self.done / max(self.clock() - self._since, 1e-9)
         return {"rows_per_s": round(per_s, 1), "left_s": round((self.total - self.done) / max(per_s, 1e-9))}
 
     def words(self) -> str:
         """Like `scored 4,000 of 20,000 texts, 13.2 a second, 20 min left`."""
         told = self.told()
+        if not told:
+            return f"{self.total:,} texts to score"
         return (
             f"scored {self.done:,} of {self.total:,} texts, {told['rows_per_s']:,.1f} a second, "
             f"{_duration(told['left_s'])} left"

@@ -12,12 +12,15 @@ END = re.compile(rf"[{MARKS}](?:[ \u00a0\u202f]*[{MARKS}])*(?:[ \u00a0\u202f]?[�
 BREAK = re.compile(r"[^\S\n]*\n\s*")
 BULLET = re.compile(r"[-—–•*·▪►]|\(?\d{1,2}[.)°]|[A-Za-z]\)")
 LAST_WORD = re.compile(r"[^\s«“\"'’(\[]*\Z")
+_BEFORE_NAMES = "m mm mme mmes mlle mlles mr mrs ms me mgr dr pr st ste prof réal ré cf ex vs"
+BEFORE_NAMES = frozenset(_BEFORE_NAMES.split())
+"""Words that are written with a dot and go on, also before a name or a title: `M. Le Bihan`, `cf. Les Affranchis`."""
 _SHORT = """
-m mm mme mmes mlle mlles mr mrs ms me mgr dr pr st ste jr sr prof réal ré prod dir vol chap art n no nos nb p pp pg
-éd ed coll cf ex env approx hab av apr bd boul janv févr sept oct nov déc tél min max vs ann ép ep s.v.p svp
+jr sr prod dir vol chap art n no nos nb p pp pg éd ed coll env approx hab av apr bd boul janv févr sept oct nov déc
+tél min max ann ép ep s.v.p svp
 """
 ABBREVIATIONS = frozenset(_SHORT.split())
-"""Words that are written with a dot and go on."""
+"""Words that go on where no sentence clearly begins, since some are whole words too: `du grand art. Le film`."""
 _FIRST = """
 le la les un une des du de ce cet cette ces il elle ils elles on je tu nous vous mais et ou donc or ni car c j l
 d qu que qui quel quelle quoi où quand comment pourquoi si en au aux à dans pour par sur avec sans mon ma mes son
@@ -26,6 +29,7 @@ sa ses leur leurs tout toute tous rien bref enfin alors puis ensuite bon très t
 OPENERS = frozenset(_FIRST.split())
 """Words with which a sentence, but no name, begins."""
 WORD = re.compile(r"[^\W\d_]+")
+INITIALS = re.compile(r"(?:[^\W\d_]\.-?)+[^\W\d_]")
 
 
 def spans(text: str) -> list[tuple[int, int]]:
@@ -108,8 +112,9 @@ def _is_short_form(text: str, mark: re.Match[str], after: str) -> bool:
     if word.isdigit():
         line = text[text.rfind("\n", 0, mark.start()) + 1 : mark.start()]
         return line.strip() == word
-    if len(word) == 1 or re.fullmatch(r"(?:[^\W\d_]\.-?)+[^\W\d_]", word):
-        return not opens or word == "M"
     if word.lower() == "etc":
         return after[0].islower()
-    return word.lower() in ABBREVIATIONS
+    if word.lower() in BEFORE_NAMES:
+        return True
+    initials = (len(word) == 1 and word.isupper()) or INITIALS.fullmatch(word) is not None
+    return not opens and (initials or word.lower() in ABBREVIATIONS)

@@ -219,7 +219,13 @@ def _merge(c: sa.Connection, run: ledger.Run, staging: Staging, staged: str, rep
         c.execute(sa.text(statement), values)
     n_new = c.execute(sa.text(INSERT_SENTIMENT.format(**scope)), values).rowcount if newest else 0
     scores = (UPSERT_SENTIMENT,) if newest else (UPSERT_SHOWN_SENTIMENT, FIRST_NIGHT)
-    for statement in (*scores, INSERT_SENTENCES, INSERT_FILM_NIGHT, ITEM_NEWEST if newest else ITEM_MISSING):
+    for statement in (
+        DROP_EARLIER_SENTENCES,
+        *scores,
+        INSERT_SENTENCES,
+        INSERT_FILM_NIGHT,
+        ITEM_NEWEST if newest else ITEM_MISSING,
+    ):
         c.execute(sa.text(statement.format(**scope)), values)
     c.execute(sa.text(INSERT_QUARANTINE.format(table=staging.table("quarantine"))), values)
     if run.requeue_of:
@@ -284,6 +290,11 @@ SENTENCE_VALUES = ", ".join(f"e.{column}" for column in SENTENCE_COLUMNS.split("
 SENTENCES_OF = f"""(SELECT jsonb_agg(to_jsonb(e)) FROM (SELECT {SENTENCE_COLUMNS} FROM sentiment.sentence_sentiment n
   WHERE n.review_id = s.review_id AND n.model_id = s.model_id) AS e)"""
 
+DROP_EARLIER_SENTENCES = """
+DELETE FROM sentiment.sentence_sentiment e USING {staged} s JOIN sentiment.review_sentiment t USING (review_id)
+WHERE s.sentences IS NOT NULL AND t.model_id = :model_id AND t.text_hash = s.text_hash AND t.scored_at < s.scored_at
+  AND e.review_id = s.review_id AND e.model_id = :model_id
+"""
 INSERT_SENTENCES = f"""
 INSERT INTO sentiment.sentence_sentiment (review_id, model_id, {SENTENCE_COLUMNS})
 SELECT s.review_id, :model_id, {SENTENCE_VALUES}
@@ -403,7 +414,9 @@ ON CONFLICT (review_id, model_id) DO UPDATE SET label = excluded.label, score = 
 )
 _NOT_SCORED = """NOT EXISTS (
   SELECT 1 FROM sentiment.review_sentiment t
-  WHERE t.review_id = s.review_id AND t.model_id = :model_id AND t.text_hash = s.text_hash)"""
+  WHERE t.review_id = s.review_id AND t.model_id = :model_id AND t.text_hash = s.text_hash
+    AND t.scored_at >= s.scored_at)"""
+"""A later score of the same text is by newer rules (`registry.EARLIER_RULES`), and replaces the earlier one."""
 UPSERT_SENTIMENT = _UPSERT % f"s.novelty <> 'new' AND {_NOT_SCORED}"
 _SHOWN = """EXISTS (
   SELECT 1 FROM sentiment.review r WHERE r.review_id = s.review_id AND r.text_hash = s.text_hash)"""
