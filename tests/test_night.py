@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ import pytest
 import sqlalchemy as sa
 from sentiment import database, ledger
 from sentiment.database import transaction
-from sentiment.embedded import machine, sample_dump, secrets
+from sentiment.embedded import machine, nightly, sample_dump, secrets
+from sentiment.errors import ParameterError
 from sentiment.orchestration import steps
 from sentiment.settings import Settings
 
@@ -189,6 +190,12 @@ def wait_for(condition: Callable[[], bool], within_s: float = 240) -> None:
     while not condition():
         assert time.monotonic() < end, "waited too long"
         time.sleep(0.5)
+
+
+def test_made_up_reviews_are_not_published_among_real_ones(night: date) -> None:
+    with pytest.raises(ParameterError, match="not published among allocine's own, like those of") as refused:
+        nightly.run({"night": (night + timedelta(days=1)).isoformat()}, lambda _: None)
+    assert refused.value.try_next.startswith("make nightly DUMP=")
 
 
 def test_a_dry_run_publishes_nothing(night: date, dump: Path) -> None:

@@ -179,8 +179,8 @@ class Lake:
         """One frame over committed parts; InfrastructureError where a committed file has gone."""
         files = [f for part in parts for f in part.files]
         if not files:
-            raise InfrastructureError(f"The lake at {self.root} holds no committed part to read.", "make nightly")
+            raise InfrastructureError(f"The lake at {self.root} holds no committed part to read.", "sentiment runs")
         missing = [i.path for i in self._fs.get_file_info([self.local(f) for f in files]) if not i.is_file]
         if missing:
-            raise InfrastructureError(f"{missing[0]} is committed but gone from the lake.", "make nightly")
+            raise InfrastructureError(f"{missing[0]} is committed but gone from the lake.", "sentiment runs")
         return spark.read.parquet(*(self.address(f) for f in files))

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -160,11 +161,23 @@ def open_run(
         if replaced and not (supersede and reason):
             raise ParameterError(
                 f"Night {night} of {source} is already published from another dump (run {replaced}).",
-                "trigger again with supersede = true and a reason, or: make nightly SUPERSEDE='why'",
+                f"trigger again with supersede = true and a reason, or: {again(asked, supersede=True)}",
             )
         run_id = (existing or asked).run_id
         _write_run(c, replace(asked, run_id=run_id, supersedes=replaced), airflow_run_id)
     return get_run(run_id)
+
+
+def again(run: Run, allow: Collection[str] = (), supersede: bool = False) -> str:
+    """The command that runs a night again, from its own dump; `allow` are rules that may be broken."""
+    if run.requeue_of:
+        options = "".join(f"--allow {rule} " for rule in allow)
+        return f"sentiment quarantine requeue {run.requeue_of} {options}--reason 'why it is right' --replace"
+    with transaction() as c:
+        uri = c.execute(sa.text("SELECT uri FROM sentiment.dump WHERE dump_id = :d"), {"d": run.dump_id}).scalar()
+    night = f"make nightly DUMP={shlex.quote(uri or '…')} DATE={run.night} SOURCE={run.source} MODEL={run.model_id}"
+    night += " SUPERSEDE='why'" if supersede else ""
+    return f"{night} ALLOW={','.join(allow)} REASON='why it is right'" if allow else night
 
 
 def open_requeue(requeued: str, reason: str, airflow_run_id: str | None = None) -> Run:
@@ -204,7 +217,7 @@ def _check_shown(c: sa.Connection, run: Run) -> None:
     raise ParameterError(
         f"Run {run.run_id} is {run.status}, and only a run that its night shows can be requeued; "
         f"night {run.night} shows {shown or 'none'}.",
-        f"sentiment quarantine requeue {shown}" if shown else "make nightly",
+        f"sentiment quarantine requeue {shown}" if shown else "sentiment runs",
     )
 
 
@@ -284,7 +297,8 @@ def set_status(run_id: str, status: str, verdict: str | None = None) -> None:
     with transaction() as c:
         c.execute(
             sa.text(
-                "UPDATE sentiment.run SET status = CASE WHEN status = 'published' THEN status ELSE :status END, "
+                "UPDATE sentiment.run SET status = "
+                "CASE WHEN status IN ('published', 'superseded') THEN status ELSE :status END, "
                 "verdict = coalesce(:verdict, verdict), finished_at = now() WHERE run_id = :run_id"
             ),
             {"run_id": run_id, "status": status, "verdict": verdict},

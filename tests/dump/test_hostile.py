@@ -50,7 +50,13 @@ CORPUS: dict[str, tuple[bytes, list[str]]] = {
     "array.json": (b'[{"id": "30", "review": "a"}, {"id": "31", "review": nul}, 3, {"id": "30", "review": "a"}]',
                    ["accepted", "readable", "readable", "duplicate"]),
     "numbers.jsonl": (b'{"review": 12, "note": 1e400, "date": 99999999999999999999}\n{"review": true, "note": NaN}\n',
-                      ["rating_in_range", "rating_in_range"]),
+                      ["rating_in_range", "accepted"]),
+    "pandas.jsonl": (b'{"id": 12345678.0, "review": "a"}\n{"id": 12345678, "review": "a"}\n'
+                     b'{"id": NaN, "author": NaN, "review": "Bien."}\n{"id": NaN, "author": NaN, "review": "Mal."}\n'
+                     b'{"id": 77, "date": 1700000000.5, "review": "Rien."}\n{"id": 78, "review": NaN}\n',
+                     ["accepted", "duplicate", "accepted", "accepted", "accepted", "text_present"]),
+    "excel.csv": (b"id;review;;\n80;Bien.;;\n", ["accepted"]),
+    "wide.csv": (b"id;review\n60;Bien.\n61" + b";" * 20_500 + b"\n62;Mal.\n", ["accepted", "readable", "accepted"]),
     "entities.jsonl": (b'{"review": "Un &#0; film"}\n{"review": "Film &#xD83D; &#1114112; magnifique et touchant"}\n',
                        ["no_nul", "accepted"]),
 }  # fmt: skip

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as given_settings
 from hypothesis import strategies as st
+from sentiment.dump import records
 from sentiment.dump.receive import Dump, Reading, receive
 from sentiment.errors import DataError, DumpNotFoundError, DumpRefusedError, DumpUnreadableError, ParameterError
 from sentiment.lake import Lake
@@ -126,6 +127,55 @@ def test_a_quote_that_is_never_closed_takes_its_own_line_only(tmp_path: Path) ->
     assert "never closed" in str(rows[0]["problem_detail"])
 
 
+def test_a_field_may_begin_with_a_quoted_word(tmp_path: Path) -> None:
+    """And swallows nothing, though a later line has a quote before its end."""
+    rows = [b'1;"Avatar" est nul', *(b"%d;Un bon film" % n for n in range(2, 50)), b'50;Vu sur un 55"', b"51;fin"]
+    _, found = take(written(tmp_path / "a.csv", b"\n".join([b"id;critique", *rows])), tmp_path)
+    assert [(r["raw"], r["problem"]) for r in found] == [(row, None) for row in rows]
+
+
+def test_quotes_that_never_close_are_not_looked_for_all_through_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = 0
+    goes_on = records._Quotes.open_after_continuing
+
+    def counted(self: records._Quotes, line: bytes) -> bool | None:
+        nonlocal read
+        read += 1
+        return goes_on(self, line)
+
+    monkeypatch.setattr(records, "MAX_QUOTED_LINES", 5)
+    monkeypatch.setattr(records._Quotes, "open_after_continuing", counted)
+    _, found = take(written(tmp_path / "a.csv", b"id;text\n" + b'1;"ouvert\n' * 100), tmp_path)
+    assert [r["problem"] for r in found] == ["not_csv"] * 100
+    assert read <= 600
+
+
+def test_a_damaged_stream_of_a_bzip2_file_is_no_end(tmp_path: Path) -> None:
+    streams = [bytearray(bz2.compress(GOOD * 60)) for _ in range(3)]
+    path = written(tmp_path / "a.jsonl.bz2", b"".join(streams))
+    assert len(take(path, tmp_path)[1]) == 180
+    streams[1][len(streams[1]) // 2] ^= 0x55
+    for content in (b"".join(streams), bytes(streams[0]) + GOOD):
+        with pytest.raises(DumpUnreadableError, match="damaged or cut short"):
+            take(written(path, content), tmp_path)
+
+
+def test_a_file_that_was_renamed_keeps_its_number(tmp_path: Path) -> None:
+    folder = tmp_path / "dump"
+    folder.mkdir()
+    written(folder / "a.csv", b"id;review;title\n1;Un texte;Un titre\n")
+    second = written(folder / "b.csv", b"id;title;review\n2;Deux titre;Deux texte\n")
+    dump, rows = take(folder, tmp_path)
+    (folder / "a.csv").rename(folder / "c.csv")
+    again, rows_again = take(folder, tmp_path)
+    assert (again.dump_id, again.layouts, rows_again) == (dump.dump_id, dump.layouts, rows)
+    assert [Path(file.uri).name for file in again.files] == ["c.csv", "b.csv"]
+    assert [file.file_no for file in again.files] == [0, 1]
+    assert second.exists()
+
+
 @pytest.mark.parametrize("chunk", [2, 7, 1 << 20])
 def test_array_of_anything_whatever_the_chunks(tmp_path: Path, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sentiment.dump.stream.CHUNK_BYTES", chunk)
@@ -207,12 +257,50 @@ def test_parquet_rows_that_are_not_utf8_or_too_long_are_told_and_the_others_read
     assert "column review" in str(rows[1]["problem_detail"])
 
 
+def test_parquet_of_polars_and_pandas(tmp_path: Path) -> None:
+    """Large and categorical text, a day no calendar has, and pictures beside."""
+    bad = pa.array([b"Bien.", b"\xff"], pa.binary())
+    large = pa.LargeStringArray.from_buffers(2, pa.array([0, 5, 6], pa.int64()).buffers()[1], bad.buffers()[2])
+    columns = {
+        "review": large,
+        "author": pa.array(["Zoé", "Zoé"]).dictionary_encode(),
+        "date": pa.array([2**60, 0], pa.timestamp("us")),
+        "day": pa.array([2**31 - 1, 0], pa.date32()),
+        "poster": pa.array([b"\xff\xd8", b"\xff\xd8"], pa.binary()),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    _, rows = take(tmp_path / "a.parquet", tmp_path)
+    assert [r["problem"] for r in rows] == [None, "not_utf8"]
+    first, second = (json.loads(r["raw"]) for r in rows)  # type: ignore[arg-type]
+    assert (first["review"], first["author"], first["poster"]) == ("Bien.", "Zoé", None)
+    assert (second["date"][:10], second["day"]) == ("1970-01-01", "1970-01-01")
+
+
+def test_parquet_with_a_column_twice_is_refused(tmp_path: Path) -> None:
+    table = pa.Table.from_arrays([pa.array(["bien"]), pa.array(["mal"])], names=["review", "review"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(DumpRefusedError, match="named twice: review"):
+        take(tmp_path / "a.parquet", tmp_path)
+
+
 def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     secret, folder = written(tmp_path / "secret.jsonl", GOOD), tmp_path / "drop"
     folder.mkdir()
     (folder / "a.jsonl").symlink_to(secret)
     with pytest.raises(DumpRefusedError, match="leads out of"):
         take(folder, tmp_path)
+
+
+def test_a_glob_is_as_careful_as_a_folder(tmp_path: Path) -> None:
+    drop, pattern = tmp_path / "drop", tmp_path / "drop" / "*2026-11-22*"
+    (drop / "2026-11-22").mkdir(parents=True)
+    written(drop / "2026-11-22" / "a.jsonl", GOOD)
+    for name in (".reviews-2026-11-22.jsonl", "_tmp-2026-11-22.jsonl"):
+        written(drop / name, b"half")
+    assert [Path(file.uri).name for file in take(pattern, tmp_path)[0].files] == ["a.jsonl"]
+    (drop / "x-2026-11-22.jsonl").symlink_to(written(tmp_path / "secret.jsonl", GOOD))
+    with pytest.raises(DumpRefusedError, match="leads out of"):
+        take(pattern, tmp_path)
 
 
 def test_a_manifest_names_the_night_and_is_no_part(tmp_path: Path) -> None:
@@ -281,6 +369,7 @@ def test_too_long_record_is_kept_as_head_with_size_and_hash(tmp_path: Path) -> N
         ("columns.csv", b"a,b\n1,2\n", DumpRefusedError, "found a, b; needed one"),
         ("twice.csv", b"review,review\n1,2\n", DumpRefusedError, "named twice: review"),
         ("header.csv", b"id,review\n", DumpUnreadableError, "no record"),
+        ("mac.csv", b"id;review\r1;bien\r2;mal\r", DumpRefusedError, "is no header of a CSV"),
         ("prose.jsonl", b"{not json\n{nor this\n", DumpRefusedError, "no JSON object in its first 2"),
     ],
 )

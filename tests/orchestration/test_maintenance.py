@@ -260,18 +260,19 @@ def test_score_caches_that_no_model_uses(old_model: str) -> None:
     shutil.rmtree(lake.root)
 
 
-def test_copies_of_networks_that_no_model_uses(old_model: str) -> None:
-    served = settings.load().models_served
-    for name, old in {"f.1": True, "g.1": True, "h.1": False, "killed": True}.items():
+def test_copies_of_networks_that_no_job_has_used_for_long() -> None:
+    served, kind = settings.load().models_served, "copy of a network, long unused"
+    for name in ("f.1", "g.1", "killed"):
         (served / name).mkdir(parents=True)
         (served / name / "model.onnx").touch()
-        if old:
-            os.utime(served / name, (0, 0))
-    assert maintained_twice("copy of a network no model uses") == 2
-    assert [name for name in ("f.1", "g.1", "h.1", "killed") if (served / name).exists()] == ["f.1", "h.1"]
-    run_sql(f"UPDATE sentiment.model SET retired_at = {LONG_AGO} WHERE model_id = 'old'")
-    assert maintained_twice("copy of a network no model uses") == 1
-    shutil.rmtree(served / "h.1")
+        os.utime(served / name, (0, 0))
+    found = {Path(leftover.where).name: leftover for leftover in maintenance.find() if leftover.kind == kind}
+    assert set(found) == {"f.1", "g.1", "killed"}
+    os.utime(served / "f.1")
+    assert not found["f.1"].remove(), "used meanwhile"
+    assert maintained_twice(kind) == 2
+    assert [name for name in ("f.1", "g.1", "killed") if (served / name).exists()] == ["f.1"]
+    shutil.rmtree(served / "f.1")
 
 
 def test_scores_of_a_retired_model(old_model: str) -> None:
@@ -282,6 +283,14 @@ def test_scores_of_a_retired_model(old_model: str) -> None:
     assert maintained_twice(kind) == 1
     registry.retire(old_model, undo=True)
     assert scalar("SELECT retired_at FROM sentiment.model WHERE model_id = 'old'") is None
+
+
+def test_a_retired_model_whose_scores_are_gone_is_not_taken_back(published: ledger.Run, old_model: str) -> None:
+    run_sql(copied("run", run_id="old-run", model_id="old", status="published", rows_published=1)
+            + f" WHERE run_id = '{published.run_id}'")  # fmt: skip
+    registry.retire(old_model)
+    with pytest.raises(ParameterError, match="were removed since it was retired"):
+        registry.retire(old_model, undo=True)
 
 
 def test_a_model_taken_back_meanwhile_keeps_its_scores(old_model: str) -> None:

@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 from sentiment import database, ledger, settings
 from sentiment.database import transaction
-from sentiment.errors import InfrastructureError, ParameterError, StaleAttemptError
+from sentiment.drift import tracking
+from sentiment.errors import DataError, InfrastructureError, ParameterError, StaleAttemptError
 from sentiment.lake import Part
 from sentiment.ledger import DumpFile, Run, Step
 from sentiment.scoring import registry
@@ -37,7 +38,7 @@ def clean(ready: object) -> Iterator[None]:
     registry.register(registry.find("cinema-fr", settings.load()))
     yield
     with transaction("owner") as c:
-        for table in ("review_sentiment", "night_review", "film_night", "review"):
+        for table in ("review_sentiment", "night_review", "film_night", "item", "review"):
             where = "review_id IN (SELECT review_id FROM sentiment.review WHERE source = :s)"
             where = "source = :s" if table != "review_sentiment" else where
             c.execute(sa.text(f"DELETE FROM sentiment.{table} WHERE {where}"), {"s": SOURCE})
@@ -56,7 +57,9 @@ def review_id(number: int) -> str:
     return f"{number:032x}"
 
 
-def stage(run: Run, step: Step, texts: dict[int, str], twice: bool = False) -> Expected:
+def stage(
+    run: Run, step: Step, texts: dict[int, str], twice: bool = False, titles: dict[str, str] | None = None
+) -> Expected:
     """Fill staging as Spark would, at least once, and say what `score` would have left."""
     staging = Staging(run.run_id, step.token)
     staging.create()
@@ -65,13 +68,17 @@ def stage(run: Run, step: Step, texts: dict[int, str], twice: bool = False) -> E
             for number, text in texts.items():
                 values = {"source": SOURCE, "record_no": number, "review_id": review_id(number), "text": text}
                 c.execute(sa.text(STAGED.format(table=staging.table("review"))), values)
+        for number, (item_id, title) in zip(texts, (titles or {}).items(), strict=False):
+            named = {"id": review_id(number), "item": item_id, "title": title}
+            query = "SET item_id = :item, item_type = 'film', item_title = :title WHERE review_id = :id"
+            c.execute(sa.text(f"UPDATE {staging.table('review')} {query}"), named)
     checksum = str(sum(int(review_id(n)[:15], 16) for n in texts))
     return Expected(Part([], len(texts), checksum), 0, publishing.newest_publication(SOURCE))
 
 
-def publish(run: Run, texts: dict[int, str], twice: bool = False) -> None:
+def publish(run: Run, texts: dict[int, str], twice: bool = False, titles: dict[str, str] | None = None) -> None:
     with ledger.step(run.run_id, "publish") as step:
-        publishing.merge(run, step, stage(run, step, texts, twice))
+        publishing.merge(run, step, stage(run, step, texts, twice, titles))
 
 
 def state() -> dict[str, list[Any]]:
@@ -157,6 +164,55 @@ def test_superseding_replaces_the_night_as_a_whole_and_only_when_asked() -> None
     assert state()["nights"] == [(NIGHT, 3)]
     assert ledger.get_run(old.run_id).status == "superseded"
     assert ledger.get_run(new.run_id).supersedes == old.run_id
+
+
+def test_a_superseded_run_stays_so_whatever_is_cleared_or_told_late() -> None:
+    runs = [open_run()]
+    publish(runs[0], {1: "a"})
+    for text in ("b", "c"):
+        runs.append(open_run(supersede=True, reason="again"))
+        publish(runs[-1], {1: text})
+    after = state()
+    with pytest.raises(DataError, match="was superseded") as refused:
+        publish(runs[1], {1: "b"})
+    assert refused.value.try_next.endswith("SUPERSEDE='why'")
+    ledger.set_status(runs[0].run_id, "audited")
+    assert [ledger.get_run(run.run_id).status for run in runs] == ["superseded", "superseded", "published"]
+    assert state() == after
+
+
+def test_a_run_replaces_only_what_it_was_asked_to_replace() -> None:
+    publish(open_run(), {1: "a"})
+    first, second = (open_run(supersede=True, reason="again") for _ in range(2))
+    publish(first, {1: "b"})
+    with pytest.raises(DataError, match=f"as {first.run_id} meanwhile"):
+        publish(second, {1: "c"})
+    assert ledger.get_run(first.run_id).status == "published"
+
+
+def test_a_night_rescored_meanwhile_asks_for_no_new_score() -> None:
+    publish(open_run(), {1: "a"})
+    before, other = publishing.newest_publication(SOURCE), open_run(NIGHT - timedelta(days=1))
+    with ledger.step(other.run_id, "rescore") as step:
+        publishing.merge(other, step, stage(other, step, {2: "b"}))
+    assert publishing.newest_publication(SOURCE) == before
+
+
+def test_titles_are_those_of_the_nights_that_are_left() -> None:
+    publish(open_run(), {1: "a", 2: "b"}, titles={"f1": "Été", "f2": "Hiver"})
+    publish(open_run(NIGHT + timedelta(days=1)), {3: "c", 4: "d"}, titles={"f1": "Ã‰tÃ©", "f3": "Automne"})
+    publish(open_run(NIGHT + timedelta(days=1), supersede=True, reason="mojibake"), {5: "e"}, titles={"f2": "Hiver"})
+    with transaction() as c:
+        said = c.execute(sa.text("SELECT item_id, item_title FROM sentiment.item WHERE source = :s"), {"s": SOURCE})
+        assert {row.item_id: row.item_title for row in said} == {"f1": "Été", "f2": "Hiver"}
+
+
+def test_a_night_without_a_profile_is_tracked() -> None:
+    """As one is of which every review was known."""
+    for day in (0, 1):
+        run = open_run(NIGHT + timedelta(days=day))
+        publish(run, {day: "a"})
+        assert set(tracking.track(run.run_id)) <= {"insufficient_data"}
 
 
 def test_a_reader_sees_the_whole_night_or_none_of_it() -> None:

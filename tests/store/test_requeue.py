@@ -194,4 +194,4 @@ def test_a_run_that_is_not_shown_is_refused_in_words(story: Story) -> None:
     ledger.set_status(failed.run_id, "failed")
     with pytest.raises(ParameterError, match=r"is failed, and only a run that its night shows.*shows none") as refused:
         ledger.open_requeue(failed.run_id, "mended")
-    assert refused.value.try_next == "make nightly"
+    assert refused.value.try_next == "sentiment runs"

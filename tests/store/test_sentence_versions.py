@@ -51,9 +51,10 @@ def publish(
     rating: float = 4.0,
     label: str = "pos",
     age: str = "1 day",
+    ends: str = ".",
     **kwargs: Any,
 ) -> Run:
-    """Publish reviews as `score` would have left them `age` ago, each `.` of a text ending a sentence where asked."""
+    """Publish reviews as `score` would have left them `age` ago, each of `ends` ending a sentence where asked."""
     dump_id = f"{SOURCE}-{next(_NUMBERS)}"
     ledger.record_dump(dump_id, SOURCE, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
     run = ledger.open_run(night, SOURCE, dump_id, "cinema-fr", **kwargs)
@@ -67,7 +68,7 @@ def publish(
                 content = f"{text} {rating}"
                 novelty = "known" if known.get(review_id) == content else "changed" if review_id in known else "new"
                 values = {"no": no, "id": review_id, "text": text, "rating": rating, "content": content}
-                values |= {"novelty": novelty, "sentences": json.dumps(parted(text, label)) if asked else None}
+                values |= {"novelty": novelty, "sentences": json.dumps(parted(text, label, ends)) if asked else None}
                 values |= {"label": label, "age": age}
                 c.execute(sa.text(STAGED.format(table=staging.table("review"))), values)
         checksum = str(sum(int(i[:15], 16) for i in texts))
@@ -76,8 +77,8 @@ def publish(
     return ledger.get_run(run.run_id)
 
 
-def parted(text: str, label: str) -> list[dict[str, Any]]:
-    ends = [0, *(i + 1 for i, c in enumerate(text) if c == ".")]
+def parted(text: str, label: str, marks: str) -> list[dict[str, Any]]:
+    ends = [0, *(i + 1 for i, c in enumerate(text) if c in marks or i + 1 == len(text))]
     return [
         {"sentence_no": n, "begin_char": begin, "end_char": end, "label": label, "score": 0.75}
         for n, (begin, end) in enumerate(pairwise(ends), 1)
@@ -164,14 +165,23 @@ def test_a_retired_model_takes_its_sentences_along() -> None:
             c.exec_driver_sql("DELETE FROM sentiment.model WHERE model_id = 'old'")
 
 
-def test_a_later_score_of_the_same_text_replaces_the_earlier_with_its_sentences() -> None:
-    publish(NIGHT, {MINE: "Bien. Mal."})
-    publish(NIGHT + timedelta(days=1), {MINE: "Bien. Mal."}, label="neg", age="2 days")
+def test_a_later_score_of_the_same_text_replaces_the_earlier_and_its_sentences() -> None:
+    nights = [NIGHT + timedelta(days=n) for n in range(5)]
+    publish(nights[0], {MINE: "Bien. Mal."})
+    publish(nights[1], {MINE: "Bien. Mal."}, label="neg", age="2 days")
     assert labels() == ("pos", {"pos"})
-    publish(NIGHT + timedelta(days=2), {MINE: "Bien. Mal."}, label="neg", age="1 minute")
+    publish(nights[2], {MINE: "Bien. Mal."}, label="neg", age="1 minute", asked=False)
+    assert labels() == ("neg", {"pos"}), "sentences are scored again when a night asks"
+    publish(nights[3], {MINE: "Bien. Mal."}, label="neg", age="1 minute")
     assert labels() == ("neg", {"neg"})
-    publish(NIGHT + timedelta(days=3), {MINE: "Bien. Mal."}, asked=False, age="0")
-    assert labels() == ("pos", {"neg"})
+    assert shown() == ["Bien.", " Mal."]
+    publish(nights[4], {MINE: "Bien. Mal."}, label="neg", age="0", ends=";")
+    assert shown() == ["Bien. Mal."]
+
+
+def test_an_older_night_with_another_rating_leaves_the_sentences_that_are_shown() -> None:
+    publish(NIGHT, {MINE: "Bien. Mal."}, rating=4.0)
+    publish(NIGHT - timedelta(days=1), {MINE: "Bien. Mal."}, rating=3.0, age="0")
     assert shown() == ["Bien.", " Mal."]
 
 

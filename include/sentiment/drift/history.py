@@ -63,21 +63,25 @@ EMPTY = Cell(0, 0, 0, 0, 0, 0, 0)
 Night = dict[Key, Cell]
 
 
+PUBLISHED = """(
+  SELECT night FROM drift.profile_metrics WHERE source = :source AND model_id = :model_id
+  UNION SELECT night FROM sentiment.run WHERE source = :source AND model_id = :model_id AND status = 'published'
+) AS published"""
+"""A night whose every review was known is published without a profile."""
+
+
 def nights_between(c: sa.Connection, stream: Stream, first: date | None, last: date | None) -> list[date]:
     """Published nights of the range, in order."""
     query = (
-        "SELECT DISTINCT night FROM drift.profile_metrics WHERE source = :source AND model_id = :model_id "
-        "AND night >= coalesce(:first, '-infinity'::date) AND night <= coalesce(:last, 'infinity'::date) ORDER BY night"
+        f"SELECT night FROM {PUBLISHED} WHERE night >= coalesce(:first, '-infinity'::date) "
+        "AND night <= coalesce(:last, 'infinity'::date) ORDER BY night"
     )
     return list(c.execute(sa.text(query), {**stream.keys, "first": first, "last": last}).scalars())
 
 
 def night_before(c: sa.Connection, stream: Stream, night: date) -> date | None:
     """The published night before `night`."""
-    query = (
-        "SELECT max(night) FROM drift.profile_metrics "
-        "WHERE source = :source AND model_id = :model_id AND night < :night"
-    )
+    query = f"SELECT max(night) FROM {PUBLISHED} WHERE night < :night"
     found: date | None = c.execute(sa.text(query), {**stream.keys, "night": night}).scalar()
     return found
 

@@ -91,7 +91,21 @@ def _mapped(rows: DataFrame, how: Parsing, profile: Profile) -> DataFrame:
         }
     )
     value = {ours: F.coalesce(*(F.col("fields").getField(n) for n in names)) for ours, names in how.sources}
+    if how.is_json:
+        value = {ours: _as_written(column, ours) for ours, column in value.items()}
     return rows.select(*PLACE, *(c.alias(n) for n, c in _typed(value, profile).items()))
+
+
+def _as_written(value: Column, ours: str) -> Column:
+    """What Spark's JSON reader makes of numbers, taken back: 12345678.0 comes as `1.2345678E7`, NaN as `"NaN"`.
+
+    An id is the same whether a dump writes it with a fraction or not.
+    """
+    said = F.nullif(value, F.lit('"NaN"'))
+    if ours not in ("own_id", "item_id", "review_date"):
+        return said
+    plain = F.regexp_replace(said.cast("decimal(38,10)").cast("string"), r"\.?0+$", "")
+    return F.when(said.rlike(r"^-?\d+(\.\d+E\d+|\.0)$"), plain).otherwise(said)
 
 
 def _with_suggestions(rows: DataFrame, suggested: dict[int, str]) -> DataFrame:

@@ -98,7 +98,10 @@ def _kept_inside(folder: Path, path: Path) -> Path:
 
 
 def _matching(root: Path, pattern: str, uri: str) -> list[Path]:
-    files = [p for p in sorted(root.glob(pattern), key=str) if p.is_file() and _is_dump(p)]
+    found = [p for p in sorted(root.glob(pattern), key=str) if not p.name.startswith((".", "_"))]
+    files = [_kept_inside(p.parent, p) for p in found if p.is_file() and _is_dump(p)]
+    if not files and len(found) == 1 and found[0].is_dir():
+        return _in_folder(found[0], str(found[0]))
     if not files:
         raise DumpNotFoundError(f"No dump matches {uri}.", "make nightly DUMP=/path/to/reviews.jsonl")
     return files

@@ -40,7 +40,10 @@ def opened(stream: DumpStream) -> tuple[list[str], Iterator[Record]]:
             f"{stream.path} has a row group of {max(groups):,} bytes; at most {MAX_ROW_GROUP_BYTES:,} are read.",
             "write it anew with smaller row groups",
         )
-    return file.schema_arrow.names, _rows(file, stream, spooled)
+    names = file.schema_arrow.names
+    if double := sorted({name for name in names if names.count(name) > 1}):
+        raise DumpRefusedError(f"{stream.path}: columns named twice: {', '.join(double)}.", "write it anew without")
+    return names, _rows(file, stream, spooled)
 
 
 def _damaged(stream: DumpStream, error: Exception) -> DumpUnreadableError:
@@ -52,22 +55,37 @@ def _rows(file: pq.ParquetFile, stream: DumpStream, spooled: IO[bytes]) -> Itera
     try:
         with spooled:
             for batch in file.iter_batches(BATCH_ROWS):
+                said = {
+                    name for name, column in zip(batch.schema.names, batch.columns, strict=True) if _is_text(column)
+                }
                 for row in _undecoded(batch).to_pylist():
                     number += 1
-                    yield _record(number, row, stream.max_record_bytes)
+                    yield _record(number, row, said, stream.max_record_bytes)
     except (ValueError, OSError) as error:
         raise _damaged(stream, error) from error
 
 
 def _undecoded(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Text columns as bytes: one row that is not UTF-8 must not take the others down."""
-    columns = [c.cast(pa.large_binary()) if pa.types.is_string(c.type) else c for c in batch.columns]
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+    """Text as bytes and days as text: a row that is not UTF-8, or past year 9999, must not take the others down."""
+    return pa.RecordBatch.from_arrays([_unfailing(c) for c in batch.columns], names=batch.schema.names)
 
 
-def _record(number: int, row: dict[str, Any], most_bytes: int) -> Record:
-    """A row has no place in bytes: its offset is 0."""
-    bad = [name for name, value in row.items() if isinstance(value, bytes) and not _is_utf8(value)]
+def _unfailing(column: pa.Array) -> pa.Array:
+    if _is_text(column):
+        return (column.dictionary_decode() if pa.types.is_dictionary(column.type) else column).cast(pa.large_binary())
+    return column.cast(pa.string()) if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type) else column
+
+
+def _is_text(column: pa.Array) -> bool:
+    values = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return bool(pa.types.is_string(values) or pa.types.is_large_string(values))
+
+
+def _record(number: int, row: dict[str, Any], said: set[str], most_bytes: int) -> Record:
+    """A row has no place in bytes: its offset is 0. Of columns that are not text (`said`) bytes may be anything."""
+    blind = {name for name, value in row.items() if isinstance(value, bytes) and not _is_utf8(value)}
+    bad = sorted(blind & said)
+    row = {name: None if name in blind - said else value for name, value in row.items()}
     plain = {name: None if value != value else value for name, value in row.items()}  # noqa: PLR0124 - NaN is missing
     raw = json.dumps(plain, ensure_ascii=False, default=_text).encode("utf-8", "surrogatepass")
     if len(raw) > most_bytes:

@@ -40,7 +40,7 @@ SCHEMA = pa.schema(
         ("problem_detail", pa.string()),
     ]
 )
-CUTTING_VERSION = 1
+CUTTING_VERSION = 2
 """Raise it when the same bytes would be cut into other records: what was received before is then received again."""
 BATCH_BYTES = 8 << 20
 SNIFFED_RECORDS = 100
@@ -125,15 +125,24 @@ def receive(uri: str, config: Settings, lake: Lake, reading: Reading = Reading()
     dated = manifest_night(paths)
     taking = _Taking(config, lake, attempt, encoding, candidates)
     taken = [taking.take(n, path) for n, path in enumerate(paths)]
+    dump_id = hashlib.sha256("\n".join(sorted(f.sha256 for f, _ in taken)).encode()).hexdigest()
+    key = received_key(dump_id, encoding)
+    there = lake.committed("received", key)
+    if there:
+        lake.filesystem.delete_dir(lake.local(attempt))
+        taken = _numbered_as(there[0].checksum.split(), taken)
     files, layouts = [f for f, _ in taken], [layout for _, layout in taken]
     profile = _one_profile(layouts, candidates, reading.source, uri)
-    dump_id = hashlib.sha256("\n".join(sorted(f.sha256 for f in files)).encode()).hexdigest()
-    key = received_key(dump_id, encoding)
-    if lake.committed("received", key):
-        lake.filesystem.delete_dir(lake.local(attempt))
-    else:
-        lake.commit("received", key, 0, Part(lake.list_files(attempt), sum(f.n_records for f in files), ""))
+    if not there:
+        order = " ".join(f.sha256 for f in files)
+        lake.commit("received", key, 0, Part(lake.list_files(attempt), sum(f.n_records for f in files), order))
     return Dump(dump_id, uri, files, layouts, profile, key, dated)
+
+
+def _numbered_as(order: list[str], taken: list[tuple[DumpFile, Layout]]) -> list[tuple[DumpFile, Layout]]:
+    """The files in the order in which their records were received: they may have been renamed since."""
+    again = sorted(taken, key=lambda one: order.index(one[0].sha256))
+    return [(replace(file, file_no=number), layout) for number, (file, layout) in enumerate(again)]
 
 
 def received_before(
@@ -234,7 +243,9 @@ def opened(stream: DumpStream, name: str) -> tuple[Layout, Iterator[Record]]:
     encoding = stream.encoding.name
     if name == "csv":
         layout = _csv_layout(stream)
-        return layout, records.numbered(records.csv_records(stream, layout.delimiter), stream, is_json=False)
+        return layout, records.numbered(
+            records.csv_records(stream, layout.delimiter, len(layout.columns)), stream, is_json=False
+        )
     if name == "parquet":
         columns, found = parquet.opened(stream)
         return _bounded(Layout(name, columns), stream.path), found
@@ -278,8 +289,15 @@ def _csv_layout(stream: DumpStream) -> Layout:
         ) from error
     bare = QUOTED.sub("", text)
     delimiter = max(DELIMITERS, key=bare.count)
-    names = [name.strip() for name in next(csv.reader([text], delimiter=delimiter))]
-    double = sorted({n for n in names if names.count(n) > 1})
+    try:
+        names = [name.strip() for name in next(csv.reader([text], delimiter=delimiter))]
+    except csv.Error as error:
+        raise DumpRefusedError(
+            f"{path}: the first line is no header of a CSV ({error}); expected column names, and lines that end in a "
+            "line feed.",
+            f"head -c 300 {path}",
+        ) from error
+    double = sorted({n for n in names if n and names.count(n) > 1})
     if double:
         raise DumpRefusedError(f"{path}: columns named twice: {', '.join(double)}.", f"head -n 1 {path}")
     return _bounded(Layout("csv", names, delimiter, stream.encoding.name), path)

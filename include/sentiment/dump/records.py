@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import re
 from collections import deque
@@ -11,10 +13,14 @@ from itertools import chain
 from typing import NamedTuple
 
 from sentiment.contract import RAW_KEPT_BYTES
-from sentiment.dump.encoding import UTF8
+from sentiment.dump.encoding import UTF8, Encoding
 from sentiment.dump.stream import DumpStream
 from sentiment.errors import DumpUnreadableError
 
+MAX_FIELDS = 20_000
+"""A line of CSV with more delimiters is not parsed: Spark's parser ends the job at 20,480."""
+MAX_QUOTED_LINES = 1000
+"""A quote that is not closed within so many lines is none: else each such line would have the rest read once more."""
 MAX_COLUMNS = 1000
 """A record of more columns is no review; Spark would compile code for each column of a header."""
 
@@ -92,9 +98,17 @@ def lines(stream: DumpStream) -> Iterator[Cut]:
         yield Cut(offset, raw, size, digest)
 
 
-def csv_records(stream: DumpStream, delimiter: str) -> Iterator[Cut]:
-    """CSV: a record ends with its line, unless a quoted field is open there. A quote that is never closed takes its
-    own line only, and the lines behind it are read anew."""
+def csv_records(stream: DumpStream, delimiter: str, n_columns: int) -> Iterator[Cut]:
+    """CSV: a record ends with its line, unless a quoted field is open there, and lines together have the header's
+    columns. A quote that is never closed takes its own line only, and the lines behind it are read anew."""
+    mark = delimiter.encode()
+    many = f"more than {MAX_FIELDS:,} delimiters"
+    for cut in _csv_cuts(stream, delimiter, n_columns):
+        is_wide = not (cut.problem or cut.raw_sha256) and cut.raw.count(mark) > MAX_FIELDS
+        yield cut._replace(problem="too_many_columns", problem_detail=many) if is_wide else cut
+
+
+def _csv_cuts(stream: DumpStream, delimiter: str, n_columns: int) -> Iterator[Cut]:
     source, pending, quotes = stream.lines(), deque[Line](), _Quotes(delimiter)
     while True:
         line = pending.popleft() if pending else next(source, None)
@@ -105,11 +119,25 @@ def csv_records(stream: DumpStream, delimiter: str) -> Iterator[Cut]:
             yield Cut(offset, raw, size, digest)
             continue
         held, closed = _until_closed(line, chain(_drained(pending), source), quotes, stream.max_record_bytes)
-        if closed:
-            yield Cut(offset, b"\n".join(each[1] for each in held), sum(each[2] for each in held))
+        whole = b"\n".join(each[1] for each in held)
+        if closed and _fields(whole, delimiter, stream.encoding) == n_columns:
+            yield Cut(offset, whole, sum(each[2] for each in held))
+            continue
+        if raw.count(b'"') % 2 == 0 and _fields(raw, delimiter, stream.encoding) == n_columns:
+            yield Cut(offset, raw, size)  # a field that only begins with a quoted word
         else:
             yield Cut(offset, raw, size, None, "not_csv", "a quote is opened and never closed")
-            pending.extendleft(reversed(held[1:]))
+        pending.extendleft(reversed(held[1:]))
+
+
+def _fields(record: bytes, delimiter: str, encoding: Encoding) -> int | None:
+    """How many fields it has; None where it is not one record."""
+    text = record.decode(encoding.of_records, "replace")
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except csv.Error:
+        return None
+    return len(rows[0]) if len(rows) == 1 else None
 
 
 def _drained(pending: deque[Line]) -> Iterator[Line]:
@@ -123,7 +151,7 @@ def _until_closed(first: Line, following: Iterator[Line], quotes: _Quotes, most_
     for line in following:
         held.append(line)
         size += line[2]
-        if line[3] or size > most_bytes:
+        if line[3] or size > most_bytes or len(held) > MAX_QUOTED_LINES:
             break
         still_open = quotes.open_after_continuing(line[1])
         if still_open is None:

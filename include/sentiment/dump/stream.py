@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
 import codecs
 import gzip
 import hashlib
@@ -19,12 +18,14 @@ from sentiment.dump.encoding import UTF8, Encoding
 from sentiment.errors import DumpUnreadableError, InfrastructureError, SentimentError
 
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd"}
+ARROW_CODECS = {"bzip2": "bz2", "zstd": "zstd"}
+"""Python's own bz2 takes a damaged second stream of a file for its end."""
 BOM = b"\xef\xbb\xbf"
 SNIFFED_BYTES = 8192
 RATIO_FREE_BYTES = 64 << 20
 CHUNK_BYTES = 1 << 20
 DAMAGED = (EOFError, zlib.error, OSError, ValueError)
-"""What gzip, bz2, Arrow's zstd and the codecs raise over bytes that they can't read."""
+"""What gzip, Arrow's bzip2 and zstd and the codecs raise over bytes that they can't read."""
 
 
 class HashingReader(io.RawIOBase):
@@ -176,8 +177,7 @@ class DumpStream:
 def _unpacked(packed: io.BufferedReader[HashingReader], compression: str) -> io.BufferedIOBase:
     if compression == "gzip":
         return cast(io.BufferedIOBase, gzip.GzipFile(fileobj=packed))
-    if compression == "bzip2":
-        return cast(io.BufferedIOBase, bz2.BZ2File(packed))
-    if compression == "zstd":
-        return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), "zstd"), CHUNK_BYTES)
+    if compression in ARROW_CODECS:
+        codec = ARROW_CODECS[compression]
+        return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), codec), CHUNK_BYTES)
     return packed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -48,8 +49,11 @@ def run(params: dict[str, Any], tell: Tell) -> Outcome:
     night = params.get("night") or yesterday().isoformat()
     ready = machine.prepare(config, tell)
     config = settings.load()
+    asked = {"source": config.source, "model": config.model, **params, "night": night}
+    if not params.get("dump"):
+        _check_sample_alone(asked)
     dump = params.get("dump") or str(_sample(config, date.fromisoformat(night), tell))
-    conf = {"source": config.source, "model": config.model, **params, "night": night, "dump": _absolute(dump)}
+    conf = {**asked, "dump": _absolute(dump)}
     began, log = datetime.now(UTC), _through_airflow(DAG, f"Night {night}", conf, ready, tell)
     return _outcome(_run_of(conf), began, log, ready)
 
@@ -100,6 +104,19 @@ def psql_line(config: Settings, ready: Machine) -> str:
 def yesterday() -> date:
     """The last whole day in Paris."""
     return datetime.now(steps.PARIS).date() - timedelta(days=1)
+
+
+def _check_sample_alone(asked: Mapping[str, Any]) -> None:
+    """Raise ParameterError where a made-up night would replace a real one, or stand among them."""
+    own = "SELECT uri FROM sentiment.dump WHERE source = :source AND uri NOT LIKE '%/dumps/sample-%' LIMIT 1"
+    with transaction() as c:
+        found = c.execute(sa.text(own), {"source": asked["source"]}).scalar()
+    if found or asked.get("supersede"):
+        raise ParameterError(
+            f"No dump is named, and made-up reviews are not published among {asked['source']}'s own"
+            f"{f', like those of {found}' if found else ''}.",
+            f"make nightly DUMP=… DATE={asked['night']}",
+        )
 
 
 def _sample(config: Settings, night: date, tell: Tell) -> Path:

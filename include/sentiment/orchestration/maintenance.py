@@ -200,19 +200,22 @@ def _remove_cache(lake: Lake, fingerprint: str, days: int) -> bool:
 
 
 def _served_copies(config: Settings) -> Iterator[Leftover]:
-    """Copies that were made to be scored with, of networks no model has, and half of them where that was killed."""
+    """Copies made to be scored with that no job has used since, and what is left of those that were never finished."""
     before = (datetime.now(PARIS) - timedelta(days=config.keep_retired_days)).timestamp()
-    with transaction() as c:
-        used = set(c.execute(sa.text(NETWORKS)).scalars())
-        used -= set(c.execute(sa.text(RETIRED_NETWORKS), {"days": config.keep_retired_days}).scalars())
     for folder in sorted(config.models_served.glob("*")):
-        if folder.name.partition(".")[0] not in used and folder.stat().st_mtime < before:
+        if _is_unused(folder, before):
             sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-            remove = partial(_remove_served_copy, folder)
-            yield Leftover("copy of a network no model uses", str(folder), len(sizes), "files", sum(sizes), remove)
+            remove = partial(_remove_served_copy, folder, before)
+            yield Leftover("copy of a network, long unused", str(folder), len(sizes), "files", sum(sizes), remove)
 
 
-def _remove_served_copy(folder: Path) -> bool:
+def _is_unused(folder: Path, before: float) -> bool:
+    return folder.is_dir() and folder.stat().st_mtime < before
+
+
+def _remove_served_copy(folder: Path, before: float) -> bool:
     """Whoever needs it all the same makes it again."""
+    if not _is_unused(folder, before):
+        return False
     shutil.rmtree(folder)
     return True

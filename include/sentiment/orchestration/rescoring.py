@@ -119,7 +119,7 @@ class Coverage:
 
     reviews: int
     nights: int
-    """Nights of which the other model has scored nothing, or fewer reviews."""
+    """Nights of which the other model has scored nothing, or fewer reviews than it could."""
     sentences: int
     """Reviews of which the other model has scored no sentences."""
 
@@ -144,9 +144,12 @@ LOST_NIGHTS = """
 WITH told AS (SELECT model_id, night, source, sum(n) AS n FROM sentiment.film_night GROUP BY 1, 2, 3)
 SELECT count(*) FROM (SELECT * FROM told WHERE model_id = :now) AS a
 LEFT JOIN (SELECT * FROM told WHERE model_id = :then) AS b USING (night, source)
-WHERE coalesce(b.n, 0) < a.n AND coalesce(b.n, 0) < coalesce(nullif((SELECT count(*) FROM sentiment.night_review r
-  WHERE r.night = a.night AND r.source = a.source), 0), a.n)"""
-"""Sums still count what was forgotten since; of months that retention dropped there is nothing else to go by."""
+WHERE CASE WHEN b.n IS NULL THEN true WHEN b.n >= a.n THEN false ELSE b.n < (
+  SELECT count(*) FROM sentiment.night_review n WHERE n.night = a.night AND n.source = a.source AND (
+    EXISTS (SELECT 1 FROM sentiment.review r WHERE r.review_id = n.review_id AND r.content_hash = n.content_hash) OR
+    EXISTS (SELECT 1 FROM sentiment.review_version v
+      WHERE v.review_id = n.review_id AND v.content_hash = n.content_hash))) END"""
+"""A night of which the other model has scored fewer reviews counts while some of the rest could still be scored."""
 LOST_SENTENCES = """
 SELECT count(DISTINCT s.review_id) FROM sentiment.sentence_sentiment s WHERE s.model_id = :now AND NOT EXISTS (
   SELECT 1 FROM sentiment.sentence_sentiment o WHERE o.review_id = s.review_id AND o.model_id = :then)"""

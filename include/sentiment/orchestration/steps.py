@@ -44,9 +44,9 @@ class Request:
     def __post_init__(self) -> None:
         today = datetime.now(PARIS).date()
         if self.night > today:
-            raise ParameterError(f"night {self.night} lies in the future; today is {today} in Paris.", "make nightly")
+            raise ParameterError(f"night {self.night} lies in the future; today is {today} in Paris.", "sentiment runs")
         if self.supersede and not (self.reason or "").strip():
-            raise ParameterError("supersede needs a reason, in words.", "make nightly SUPERSEDE='why'")
+            raise ParameterError("supersede needs a reason, in words.", "make nightly DUMP=… DATE=… SUPERSEDE='why'")
         batch.check_allowed(self.allow, self.reason)
 
 
@@ -95,7 +95,7 @@ def find_dump(request: Request) -> Found:
 def begin(run: ledger.Run, dump: Dump, reading: Reading, allow: Collection[str], sentences: bool) -> Found:
     """Write down how the dump's records are read and what may be wrong with it; the steps after this one go by it."""
     with ledger.step(run.run_id, "find_dump") as step:
-        _check_received(dump.dump_id, dump.key)
+        _check_received(run, dump.key)
         step.detail = dump.detail() | {"allow": sorted(allow), "asked": asdict(reading), "sentences": sentences}
         mapping = ", ".join(f"{theirs} as {ours}" for ours, theirs in dump.mapped.items())
         log.info("read by the source profile %s: %s", dump.profile.name, mapping)
@@ -114,10 +114,12 @@ def _arrival(dump: Dump) -> batch.Arrival:
     return batch.Arrival(names, dump.n_records, schema, dump.manifest_night, dump.profile.listing == "full")
 
 
-def _check_received(dump_id: str, key: str) -> None:
+def _check_received(run: ledger.Run, key: str) -> None:
     """From here on the run is live, so maintain_store leaves its records; up to here it might have taken them."""
     if not Lake(settings.load().lake).committed("received", key):
-        raise InfrastructureError(f"The records of dump {dump_id} were just removed from the lake.", "make nightly")
+        raise InfrastructureError(
+            f"The records of dump {run.dump_id} were just removed from the lake.", ledger.again(run)
+        )
 
 
 def check_schema() -> None:
@@ -163,7 +165,7 @@ def _check_conservation(run: ledger.Run) -> None:
     }
     broken = [f"{law} ({left:,} against {right:,})" for law, (left, right) in sums.items() if left != right]
     if broken:
-        raise InfrastructureError(f"Rows were lost or doubled: {'; '.join(broken)}.", "make nightly")
+        raise InfrastructureError(f"Rows were lost or doubled: {'; '.join(broken)}.", ledger.again(run))
 
 
 def track_drift(run_id: str) -> None:

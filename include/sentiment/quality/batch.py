@@ -8,7 +8,6 @@ A dump without a column for the text is refused earlier, and nobody can allow th
 from __future__ import annotations
 
 import re
-import shlex
 import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -78,11 +77,12 @@ def check_allowed(allow: Collection[str], reason: str | None) -> None:
     if unknown:
         raise ParameterError(
             f"allow is {', '.join(unknown)}; expected some of {', '.join(BatchRule)}.",
-            f"make nightly ALLOW={BatchRule.row_count} REASON='why'",
+            f"make nightly DUMP=… DATE=… ALLOW={BatchRule.row_count} REASON='why'",
         )
     if allow and not (reason or "").strip():
         raise ParameterError(
-            "allow needs a reason, in words.", f"make nightly ALLOW={','.join(sorted(allow))} REASON='why'"
+            "allow needs a reason, in words.",
+            f"make nightly DUMP=… DATE=… ALLOW={','.join(sorted(allow))} REASON='why'",
         )
 
 
@@ -120,7 +120,7 @@ def stop_unless_allowed(run: ledger.Run, broken: Broken, allow: Collection[str])
     stopping = [rule for rule in found if rule not in allow]
     if stopping:
         raise DumpRefusedError(
-            "; ".join(f"{rule}: {found[rule]}" for rule in stopping) + ".", _again(run, [*allow, *stopping])
+            "; ".join(f"{rule}: {found[rule]}" for rule in stopping) + ".", ledger.again(run, allow=[*allow, *stopping])
         )
     return [f"{rule}: {words}" for rule, words in found.items()]
 
@@ -235,17 +235,6 @@ def _schema_of_the_night_before(run: ledger.Run) -> Schema | None:
     with transaction() as c:
         found = c.execute(sa.text(query), {"source": run.source, "night": run.night}).scalar()
     return Schema(tuple(found["columns"]), found["mapped"]) if found else None
-
-
-def _again(run: ledger.Run, allow: Sequence[str]) -> str:
-    """The command that runs this night again, and allows these rules to be broken."""
-    if run.requeue_of:
-        options = " ".join(f"--allow {rule}" for rule in allow)
-        return f"sentiment quarantine requeue {run.requeue_of} {options} --reason 'why it is right' --replace"
-    with transaction() as c:
-        uri = c.execute(sa.text("SELECT uri FROM sentiment.dump WHERE dump_id = :d"), {"d": run.dump_id}).scalar()
-    night = f"make nightly DUMP={shlex.quote(uri or '…')} DATE={run.night} SOURCE={run.source} MODEL={run.model_id}"
-    return f"{night} ALLOW={','.join(allow)} REASON='why it is right'"
 
 
 def told(run_id: str) -> list[str]:

@@ -28,7 +28,7 @@ SHOWN_CHARS = 80
 UNSEEN = r"\s\p{Z}\p{Cc}\p{Cf}\x{FFFD}"
 VISIBLE = f"r'[^{UNSEEN}]'"
 """Spark SQL raw literal: a character that is more than space or control."""
-MARKUP = r"r'</?[A-Za-z!][^<>]*>|&#?[A-Za-z0-9]+;|https?://\S+|www\.\S+|\[/?[A-Za-z]+[^\[\]]*\]'"
+MARKUP = r"r'</?[A-Za-z!][^<>]*>|&#?[A-Za-z0-9]+;|https?://\S+|www\.\S+|\[/?[A-Za-z][^\[\]]*\]'"
 """Tags, entities, addresses and forum tags."""
 _HAS_MARKUP = " OR ".join(f"contains(text, '{sign}')" for sign in ("<", "&", "://", "www.", "["))
 

@@ -75,6 +75,7 @@ def served_copy(spark: SparkSession, model: Model, scratch: Path) -> Path:
     """Folder of the model as it is scored with, made where this edition of us has not made it yet."""
     target = scratch / f"{model.fingerprint}.{_edition()}"
     if target.is_dir():
+        os.utime(target)  # `maintain_store` removes what has not been used for long
         return target
     scratch.mkdir(parents=True, exist_ok=True)
     beside = scratch / uuid4().hex
@@ -90,9 +91,6 @@ def served_copy(spark: SparkSession, model: Model, scratch: Path) -> Path:
         beside.rename(target)
     except OSError:
         shutil.rmtree(beside)
-    for other in scratch.glob(f"{model.fingerprint}*"):
-        if other != target:
-            shutil.rmtree(other, ignore_errors=True)
     return target
 
 

@@ -177,6 +177,11 @@ def _renew(model: Model) -> None:
         )
 
 
+SCORES_REMOVED = """
+SELECT EXISTS (SELECT 1 FROM sentiment.run WHERE model_id = :id AND status = 'published' AND rows_published > 0)
+  AND NOT EXISTS (SELECT 1 FROM sentiment.film_night WHERE model_id = :id)"""
+
+
 def retire(model_id: str, undo: bool = False) -> None:
     """Mark a registered model as retired now, or no longer; ParameterError for the current one and unknown ones."""
     with transaction() as c:
@@ -187,6 +192,11 @@ def retire(model_id: str, undo: bool = False) -> None:
             raise ParameterError(f"No model {model_id!r} has scored here.", "sentiment model list")
         if row.is_current and not undo:
             raise ParameterError(f"{model_id} is the current model; the views show it.", "sentiment model list")
+        if undo and c.execute(sa.text(SCORES_REMOVED), {"id": model_id}).scalar_one():
+            raise ParameterError(
+                f"The scores of {model_id} were removed since it was retired, and its nights count as scored.",
+                "sentiment model add FOLDER --name ANOTHER, then: sentiment rescore",
+            )
         c.execute(
             sa.text(
                 "UPDATE sentiment.model SET retired_at = CASE WHEN :undo THEN NULL ELSE now() END WHERE model_id = :id"

@@ -12,12 +12,13 @@ END = re.compile(rf"[{MARKS}](?:[ \u00a0\u202f]*[{MARKS}])*(?:[ \u00a0\u202f]?[�
 BREAK = re.compile(r"[^\S\n]*\n\s*")
 BULLET = re.compile(r"[-—–•*·▪►]|\(?\d{1,2}[.)°]|[A-Za-z]\)")
 LAST_WORD = re.compile(r"[^\s«“\"'’(\[]*\Z")
-_BEFORE_NAMES = "m mm mme mmes mlle mlles mr mrs ms me mgr dr pr st ste prof réal ré cf ex vs"
+_BEFORE_NAMES = "M MM mme mmes mlle mlles mr mrs ms me mgr dr pr st ste cf vs"
 BEFORE_NAMES = frozenset(_BEFORE_NAMES.split())
-"""Words that are written with a dot and go on, also before a name or a title: `M. Le Bihan`, `cf. Les Affranchis`."""
+"""Words that are written with a dot and go on, also before a name or a title: `M. Le Bihan`, `cf. Les Affranchis`; in
+any case but M and MM, which are metres and millimetres in small letters."""
 _SHORT = """
-jr sr prod dir vol chap art n no nos nb p pp pg éd ed coll env approx hab av apr bd boul janv févr sept oct nov déc
-tél min max ann ép ep s.v.p svp
+m mm jr sr prof réal ré ex prod dir vol chap art n no nos nb p pp pg éd ed coll env approx hab av apr bd boul janv
+févr sept oct nov déc tél min max ann ép ep s.v.p svp
 """
 ABBREVIATIONS = frozenset(_SHORT.split())
 """Words that go on where no sentence clearly begins, since some are whole words too: `du grand art. Le film`."""
@@ -114,7 +115,7 @@ def _is_short_form(text: str, mark: re.Match[str], after: str) -> bool:
         return line.strip() == word
     if word.lower() == "etc":
         return after[0].islower()
-    if word.lower() in BEFORE_NAMES:
+    if not BEFORE_NAMES.isdisjoint((word, word.lower())):
         return True
     initials = (len(word) == 1 and word.isupper()) or INITIALS.fullmatch(word) is not None
     return not opens and (initials or word.lower() in ABBREVIATIONS)

@@ -37,7 +37,7 @@ class Expected:
 
 
 def newest_publication(source: str) -> str | None:
-    """The run of that source published last; novelty is told against it."""
+    """The run of that source published last, rescored nights aside: novelty is told against it."""
     with transaction() as c:
         return _newest_publication(c, source)
 
@@ -45,7 +45,8 @@ def newest_publication(source: str) -> str | None:
 def _newest_publication(c: sa.Connection, source: str) -> str | None:
     found: str | None = c.execute(
         sa.text(
-            "SELECT run_id FROM sentiment.run WHERE published_at IS NOT NULL AND source = :source "
+            "SELECT run_id FROM sentiment.run r WHERE published_at IS NOT NULL AND source = :source AND NOT EXISTS ("
+            "SELECT 1 FROM sentiment.run_step s WHERE s.run_id = r.run_id AND s.step = 'rescore') "
             "ORDER BY published_at DESC LIMIT 1"
         ),
         {"source": source},
@@ -86,6 +87,11 @@ def merge(run: ledger.Run, step: ledger.Step, expected: Expected) -> None:
                 sa.text("SELECT status FROM sentiment.run WHERE run_id = :run_id FOR UPDATE"), {"run_id": run.run_id}
             ).scalar_one()
             step.check_fence(c)
+            if status == "superseded":
+                raise DataError(
+                    f"Run {run.run_id} was superseded, so it can't be published again by clearing its tasks.",
+                    ledger.again(run, supersede=True),
+                )
             if status != "published":
                 _publish(c, run, step, staging, expected)
             ledger.phase("before commit")
@@ -139,12 +145,12 @@ def _checked(c: sa.Connection, run: ledger.Run, staging: Staging, expected: Expe
     wanted = (expected.scored.rows, expected.scored.checksum, expected.quarantined)
     if found != wanted:
         raise InfrastructureError(
-            f"Staging holds (reviews, checksum, quarantined) {found}, the manifest says {wanted}.", "make nightly"
+            f"Staging holds (reviews, checksum, quarantined) {found}, the manifest says {wanted}.", ledger.again(run)
         )
     if _newest_publication(c, run.source) != expected.baseline:
         raise InfrastructureError(
             "Another night was published since this one's novelty was told, so new and known may be wrong.",
-            "clear the task `score` in Airflow, or: make nightly",
+            f"clear the task `score` in Airflow, or: {ledger.again(run)}",
         )
     if reviews.written in {None, reviews.rows}:
         return table
@@ -182,10 +188,10 @@ def _supersede(c: sa.Connection, run: ledger.Run) -> list[str]:
         )
     if not replaced:
         return []
-    if run.supersedes is None or not run.reason:
+    if run.supersedes not in replaced or not run.reason:
         raise DataError(
             f"Night {run.night} was published as {replaced[0]} meanwhile, and this run was not asked to replace it.",
-            "make nightly SUPERSEDE='why'",
+            ledger.again(run, supersede=True),
         )
     c.execute(
         sa.text(
@@ -217,16 +223,20 @@ def _merge(c: sa.Connection, run: ledger.Run, staging: Staging, staged: str, rep
     _settle(c, values)
     for statement in RESTATE if replaced else ():
         c.execute(sa.text(statement), values)
+    if replaced:
+        c.execute(sa.text(DROP_TITLES), values)
     n_new = c.execute(sa.text(INSERT_SENTIMENT.format(**scope)), values).rowcount if newest else 0
     scores = (UPSERT_SENTIMENT,) if newest else (UPSERT_SHOWN_SENTIMENT, FIRST_NIGHT)
     for statement in (
-        DROP_EARLIER_SENTENCES,
+        DROP_OTHER_SENTENCES,
         *scores,
         INSERT_SENTENCES,
         INSERT_FILM_NIGHT,
         ITEM_NEWEST if newest else ITEM_MISSING,
     ):
         c.execute(sa.text(statement.format(**scope)), values)
+    if replaced:
+        c.execute(sa.text(TITLES_AGAIN), values)
     c.execute(sa.text(INSERT_QUARANTINE.format(table=staging.table("quarantine"))), values)
     if run.requeue_of:
         c.execute(sa.text(LINK_REQUEUED), values)
@@ -263,7 +273,9 @@ WITH other AS (
   FROM {{staged}} s JOIN sentiment.review r USING (review_id)
   WHERE {{differing}} AND s.content_hash <> r.content_hash
   ON CONFLICT (review_id, content_hash) DO UPDATE SET run_id = excluded.run_id,
-    sentiments = v.sentiments || excluded.sentiments
+    sentiments = coalesce((SELECT jsonb_agg(said) FROM jsonb_array_elements(v.sentiments) AS said
+      WHERE said->>'model_id' <> :model_id OR (said->>'scored_at')::timestamptz >= (
+        excluded.sentiments->0->>'scored_at')::timestamptz), '[]') || excluded.sentiments
   RETURNING review_id)
 INSERT INTO unsettled SELECT review_id FROM other
 """
@@ -290,20 +302,27 @@ SENTENCE_VALUES = ", ".join(f"e.{column}" for column in SENTENCE_COLUMNS.split("
 SENTENCES_OF = f"""(SELECT jsonb_agg(to_jsonb(e)) FROM (SELECT {SENTENCE_COLUMNS} FROM sentiment.sentence_sentiment n
   WHERE n.review_id = s.review_id AND n.model_id = s.model_id) AS e)"""
 
-DROP_EARLIER_SENTENCES = """
-DELETE FROM sentiment.sentence_sentiment e USING {staged} s JOIN sentiment.review_sentiment t USING (review_id)
-WHERE s.sentences IS NOT NULL AND t.model_id = :model_id AND t.text_hash = s.text_hash AND t.scored_at < s.scored_at
-  AND e.review_id = s.review_id AND e.model_id = :model_id
+_NOT_SCORED_LATER = """NOT EXISTS (
+  SELECT 1 FROM sentiment.review_sentiment t
+  WHERE t.review_id = s.review_id AND t.model_id = :model_id AND t.text_hash = s.text_hash
+    AND t.scored_at > s.scored_at)"""
+DROP_OTHER_SENTENCES = f"""
+DELETE FROM sentiment.sentence_sentiment t USING {{staged}} s JOIN sentiment.review r USING (review_id, content_hash)
+WHERE s.sentences IS NOT NULL AND t.review_id = s.review_id AND t.model_id = :model_id AND {_NOT_SCORED_LATER}
+  AND NOT EXISTS (SELECT 1 FROM jsonb_to_recordset(s.sentences::jsonb) AS e({SENTENCE})
+    WHERE ({SENTENCE_VALUES}) = ({", ".join(f"t.{column}" for column in SENTENCE_COLUMNS.split(", "))}))
 """
+"""What newer rules split or score otherwise."""
 INSERT_SENTENCES = f"""
 INSERT INTO sentiment.sentence_sentiment (review_id, model_id, {SENTENCE_COLUMNS})
 SELECT s.review_id, :model_id, {SENTENCE_VALUES}
 FROM {{staged}} s JOIN sentiment.review r USING (review_id, content_hash)
 CROSS JOIN LATERAL jsonb_to_recordset(s.sentences::jsonb) AS e({SENTENCE})
-WHERE s.sentences IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sentiment.sentence_sentiment t
-  WHERE t.review_id = s.review_id AND t.model_id = :model_id)
+WHERE s.sentences IS NOT NULL AND {_NOT_SCORED_LATER} AND jsonb_array_length(s.sentences::jsonb) > (
+  SELECT count(*) FROM sentiment.sentence_sentiment t WHERE t.review_id = s.review_id AND t.model_id = :model_id)
+ON CONFLICT (review_id, model_id, sentence_no) DO NOTHING
 """
-"""Offsets are those of the version that is shown; a review's sentences come together, or it has them already."""
+"""Offsets are those of the version that is shown; where all sentences are there already, nothing is compared."""
 
 SETTLE = (
     """
@@ -320,7 +339,8 @@ sentences AS (DELETE FROM sentiment.sentence_sentiment s USING gone WHERE s.revi
 DELETE FROM sentiment.review_version v USING gone WHERE v.review_id = gone.review_id""",
     """
 DELETE FROM right_version w USING sentiment.review r
-WHERE r.review_id = w.review_id AND (w.content_hash IS NULL OR r.content_hash = w.content_hash)""",
+WHERE r.review_id = w.review_id
+  AND (r.content_hash = w.content_hash OR (w.content_hash IS NULL AND r.run_id <> ALL(:replaced)))""",
     f"""
 INSERT INTO sentiment.review_version (review_id, source, {VERSION_COLUMNS}, run_id, sentiments)
 SELECT r.review_id, r.source, {", ".join(f"r.{column}" for column in VERSION)}, r.run_id,
@@ -367,7 +387,8 @@ for as long as some night says it."""
 CHOSEN = 3
 """So many statements of SETTLE leave in `right_version` the reviews whose version changes, and what it is to be."""
 LOST_VERSIONS = """
-SELECT count(*) FROM right_version w WHERE w.content_hash IS NOT NULL AND NOT EXISTS (
+SELECT count(*) FROM right_version w WHERE EXISTS (
+  SELECT 1 FROM sentiment.review r WHERE r.review_id = w.review_id) AND NOT EXISTS (
   SELECT 1 FROM sentiment.review_version v WHERE v.review_id = w.review_id AND v.content_hash = w.content_hash)"""
 
 RESTATE = (
@@ -416,7 +437,7 @@ _NOT_SCORED = """NOT EXISTS (
   SELECT 1 FROM sentiment.review_sentiment t
   WHERE t.review_id = s.review_id AND t.model_id = :model_id AND t.text_hash = s.text_hash
     AND t.scored_at >= s.scored_at)"""
-"""A later score of the same text is by newer rules (`registry.EARLIER_RULES`), and replaces the earlier one."""
+"""A later score of the same text may be by newer rules (`registry.EARLIER_RULES`), and replaces the earlier one."""
 UPSERT_SENTIMENT = _UPSERT % f"s.novelty <> 'new' AND {_NOT_SCORED}"
 _SHOWN = """EXISTS (
   SELECT 1 FROM sentiment.review r WHERE r.review_id = s.review_id AND r.text_hash = s.text_hash)"""
@@ -451,6 +472,16 @@ ITEM_NEWEST = ITEM_MISSING.replace(
     "DO UPDATE SET item_type = excluded.item_type, item_title = excluded.item_title, run_id = excluded.run_id "
     "WHERE (i.item_type, i.item_title) IS DISTINCT FROM (excluded.item_type, excluded.item_title)",
 )
+
+DROP_TITLES = "DELETE FROM sentiment.item WHERE source = :source AND run_id = ANY(:replaced)"
+TITLES_AGAIN = """
+INSERT INTO sentiment.item (source, item_id, item_type, item_title, run_id)
+SELECT DISTINCT ON (item_id) source, item_id, item_type, item_title, run_id FROM sentiment.review r
+WHERE source = :source AND item_id IS NOT NULL AND item_title IS NOT NULL AND NOT EXISTS (
+  SELECT 1 FROM sentiment.item i WHERE i.source = r.source AND i.item_id = r.item_id)
+ORDER BY item_id, first_night DESC, review_id
+"""
+"""Of films whose title was the replaced night's and that its successor does not list: what reviews say."""
 
 INSERT_QUARANTINE = """
 INSERT INTO sentiment.quarantine (run_id, file_no, record_no, reasons, details, raw, raw_bytes, raw_sha256, byte_offset)
