@@ -108,15 +108,19 @@ def yesterday() -> date:
 
 def _check_sample_alone(asked: Mapping[str, Any]) -> None:
     """Raise ParameterError where a made-up night would replace a real one, or stand among them."""
-    own = "SELECT uri FROM sentiment.dump WHERE source = :source AND uri NOT LIKE '%/dumps/sample-%' LIMIT 1"
     with transaction() as c:
-        found = c.execute(sa.text(own), {"source": asked["source"]}).scalar()
+        found = c.execute(sa.text(OWN_DUMP), {"source": asked["source"]}).scalar()
     if found or asked.get("supersede"):
         raise ParameterError(
             f"No dump is named, and made-up reviews are not published among {asked['source']}'s own"
             f"{f', like those of {found}' if found else ''}.",
             f"make nightly DUMP=… DATE={asked['night']}",
         )
+
+
+OWN_DUMP = """
+SELECT d.uri FROM sentiment.run r JOIN sentiment.dump d USING (dump_id)
+WHERE r.source = :source AND r.status = 'published' AND d.uri NOT LIKE '%/dumps/sample-%' LIMIT 1"""
 
 
 def _sample(config: Settings, night: date, tell: Tell) -> Path:
