@@ -134,6 +134,14 @@ def test_a_field_may_begin_with_a_quoted_word(tmp_path: Path) -> None:
     assert [(r["raw"], r["problem"]) for r in found] == [(row, None) for row in rows]
 
 
+def test_a_long_field_of_many_lines_is_one_record(tmp_path: Path) -> None:
+    """Whatever its length, and where its columns are too many, its lines make up no records of their own."""
+    long = b'1;"' + b"\n".join(b"ligne %d; avec une virgule " % n + b"x" * 170 for n in range(900)) + b'"'
+    wide = b'2;"a\nb;c\nd";e'
+    _, rows = take(written(tmp_path / "a.csv", b"id;texte\n" + long + b"\n" + wide + b"\n3;court\n"), tmp_path)
+    assert [r["raw"] for r in rows] == [long, wide, b"3;court"]
+
+
 def test_quotes_that_never_close_are_not_looked_for_all_through_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

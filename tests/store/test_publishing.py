@@ -207,6 +207,15 @@ def test_titles_are_those_of_the_nights_that_are_left() -> None:
         assert {row.item_id: row.item_title for row in said} == {"f1": "Été", "f2": "Hiver"}
 
 
+def test_an_older_night_that_is_replaced_changes_no_newer_title() -> None:
+    publish(open_run(), {1: "a"}, titles={"f1": "Été"})
+    publish(open_run(NIGHT + timedelta(days=1)), {2: "b"}, titles={"f1": "Été"})
+    publish(open_run(supersede=True, reason="older"), {3: "c"}, titles={"f1": "ETE"})
+    with transaction() as c:
+        said = c.execute(sa.text("SELECT item_title FROM sentiment.item WHERE source = :s"), {"s": SOURCE})
+        assert said.scalars().all() == ["Été"]
+
+
 def test_a_night_without_a_profile_is_tracked() -> None:
     """As one is of which every review was known."""
     for day in (0, 1):

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import re
+import sys
 from collections import deque
 from collections.abc import Iterator
 from itertools import chain
@@ -17,9 +18,10 @@ from sentiment.dump.encoding import UTF8, Encoding
 from sentiment.dump.stream import DumpStream
 from sentiment.errors import DumpUnreadableError
 
+csv.field_size_limit(sys.maxsize)
 MAX_FIELDS = 20_000
 """A line of CSV with more delimiters is not parsed: Spark's parser ends the job at 20,480."""
-MAX_QUOTED_LINES = 1000
+MAX_QUOTED_LINES = 5000
 """A quote that is not closed within so many lines is none: else each such line would have the rest read once more."""
 MAX_COLUMNS = 1000
 """A record of more columns is no review; Spark would compile code for each column of a header."""
@@ -100,7 +102,8 @@ def lines(stream: DumpStream) -> Iterator[Cut]:
 
 def csv_records(stream: DumpStream, delimiter: str, n_columns: int) -> Iterator[Cut]:
     """CSV: a record ends with its line, unless a quoted field is open there, and lines together have the header's
-    columns. A quote that is never closed takes its own line only, and the lines behind it are read anew."""
+    columns or are one record of others. A quote that is never closed takes its own line only, and the lines behind it
+    are read anew."""
     mark = delimiter.encode()
     many = f"more than {MAX_FIELDS:,} delimiters"
     for cut in _csv_cuts(stream, delimiter, n_columns):
@@ -120,10 +123,12 @@ def _csv_cuts(stream: DumpStream, delimiter: str, n_columns: int) -> Iterator[Cu
             continue
         held, closed = _until_closed(line, chain(_drained(pending), source), quotes, stream.max_record_bytes)
         whole = b"\n".join(each[1] for each in held)
-        if closed and _fields(whole, delimiter, stream.encoding) == n_columns:
+        n_fields = _fields(whole, delimiter, stream.encoding) if closed else None
+        is_own = raw.count(b'"') % 2 == 0 and _fields(raw, delimiter, stream.encoding) == n_columns
+        if n_fields == n_columns or (n_fields and not is_own):
             yield Cut(offset, whole, sum(each[2] for each in held))
             continue
-        if raw.count(b'"') % 2 == 0 and _fields(raw, delimiter, stream.encoding) == n_columns:
+        if is_own:
             yield Cut(offset, raw, size)  # a field that only begins with a quoted word
         else:
             yield Cut(offset, raw, size, None, "not_csv", "a quote is opened and never closed")

@@ -145,10 +145,10 @@ WITH told AS (SELECT model_id, night, source, sum(n) AS n FROM sentiment.film_ni
 SELECT count(*) FROM (SELECT * FROM told WHERE model_id = :now) AS a
 LEFT JOIN (SELECT * FROM told WHERE model_id = :then) AS b USING (night, source)
 WHERE CASE WHEN b.n IS NULL THEN true WHEN b.n >= a.n THEN false ELSE b.n < (
-  SELECT count(*) FROM sentiment.night_review n WHERE n.night = a.night AND n.source = a.source AND (
-    EXISTS (SELECT 1 FROM sentiment.review r WHERE r.review_id = n.review_id AND r.content_hash = n.content_hash) OR
-    EXISTS (SELECT 1 FROM sentiment.review_version v
-      WHERE v.review_id = n.review_id AND v.content_hash = n.content_hash))) END"""
+  SELECT count(*) FROM sentiment.night_review n
+  LEFT JOIN sentiment.review r ON r.review_id = n.review_id AND r.content_hash = n.content_hash
+  LEFT JOIN sentiment.review_version v ON v.review_id = n.review_id AND v.content_hash = n.content_hash
+  WHERE n.night = a.night AND n.source = a.source AND coalesce(r.review_id, v.review_id) IS NOT NULL) END"""
 """A night of which the other model has scored fewer reviews counts while some of the rest could still be scored."""
 LOST_SENTENCES = """
 SELECT count(DISTINCT s.review_id) FROM sentiment.sentence_sentiment s WHERE s.model_id = :now AND NOT EXISTS (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -223,26 +223,25 @@ def _merge(c: sa.Connection, run: ledger.Run, staging: Staging, staged: str, rep
     _settle(c, values)
     for statement in RESTATE if replaced else ():
         c.execute(sa.text(statement), values)
-    if replaced:
-        c.execute(sa.text(DROP_TITLES), values)
     n_new = c.execute(sa.text(INSERT_SENTIMENT.format(**scope)), values).rowcount if newest else 0
     scores = (UPSERT_SENTIMENT,) if newest else (UPSERT_SHOWN_SENTIMENT, FIRST_NIGHT)
-    for statement in (
-        DROP_OTHER_SENTENCES,
-        *scores,
-        INSERT_SENTENCES,
-        INSERT_FILM_NIGHT,
-        ITEM_NEWEST if newest else ITEM_MISSING,
-    ):
+    titles = _titles(c, run, newest, bool(replaced))
+    for statement in (DROP_OTHER_SENTENCES, *scores, INSERT_SENTENCES, INSERT_FILM_NIGHT, *titles):
         c.execute(sa.text(statement.format(**scope)), values)
-    if replaced:
-        c.execute(sa.text(TITLES_AGAIN), values)
     c.execute(sa.text(INSERT_QUARANTINE.format(table=staging.table("quarantine"))), values)
     if run.requeue_of:
         c.execute(sa.text(LINK_REQUEUED), values)
     c.execute(sa.text(INSERT_PROFILE.format(table=staging.table("profile"))), values)
     n_others: int = c.execute(sa.text(PUBLISHED.format(**scope, newest=newest)), values).scalar_one()
     return n_new + n_others
+
+
+def _titles(c: sa.Connection, run: ledger.Run, newest: bool, replaces: bool) -> tuple[str, ...]:
+    """Statements that leave each film with the newest title."""
+    if not replaces:
+        return (ITEM_NEWEST if newest else ITEM_MISSING,)
+    is_last = is_newest_night(c, run.night + timedelta(days=1), run.source)
+    return DROP_TITLES, *((ITEM_MISSING, TITLES_AGAIN) if is_last else (TITLES_AGAIN, ITEM_MISSING))
 
 
 def _settle(c: sa.Connection, values: dict[str, object]) -> None:
@@ -252,11 +251,11 @@ def _settle(c: sa.Connection, values: dict[str, object]) -> None:
     c.exec_driver_sql("ANALYZE unsettled")
     for statement in SETTLE[:CHOSEN]:
         c.execute(sa.text(statement), values)
-    lost: int = c.exec_driver_sql(LOST_VERSIONS).scalar_one()
-    if lost:
+    lost = c.exec_driver_sql(LOST_VERSIONS).one()
+    if lost.n:
         raise DataError(
-            f"{lost:,} reviews would have to show a version that is not kept any more.",
-            "supersede within SENTIMENT_KEEP_SUPERSEDED_DAYS, or restore a backup",
+            f"{lost.n:,} reviews, like {lost.review_id}, would have to show a version that is not kept any more.",
+            "supersede within SENTIMENT_KEEP_SUPERSEDED_DAYS, list these reviews in the dump, or restore a backup",
         )
     for statement in SETTLE[CHOSEN:]:
         c.execute(sa.text(statement), values)
@@ -299,6 +298,7 @@ INSERT_MISSING_NIGHT = INSERT_NIGHT + "ON CONFLICT DO NOTHING"
 SENTENCE = "sentence_no smallint, begin_char int, end_char int, label text, score double precision"
 SENTENCE_COLUMNS = ", ".join(column.split()[0] for column in SENTENCE.split(", "))
 SENTENCE_VALUES = ", ".join(f"e.{column}" for column in SENTENCE_COLUMNS.split(", "))
+SENTENCES_THERE = ", ".join(f"t.{column}" for column in SENTENCE_COLUMNS.split(", "))
 SENTENCES_OF = f"""(SELECT jsonb_agg(to_jsonb(e)) FROM (SELECT {SENTENCE_COLUMNS} FROM sentiment.sentence_sentiment n
   WHERE n.review_id = s.review_id AND n.model_id = s.model_id) AS e)"""
 
@@ -309,8 +309,9 @@ _NOT_SCORED_LATER = """NOT EXISTS (
 DROP_OTHER_SENTENCES = f"""
 DELETE FROM sentiment.sentence_sentiment t USING {{staged}} s JOIN sentiment.review r USING (review_id, content_hash)
 WHERE s.sentences IS NOT NULL AND t.review_id = s.review_id AND t.model_id = :model_id AND {_NOT_SCORED_LATER}
-  AND NOT EXISTS (SELECT 1 FROM jsonb_to_recordset(s.sentences::jsonb) AS e({SENTENCE})
-    WHERE ({SENTENCE_VALUES}) = ({", ".join(f"t.{column}" for column in SENTENCE_COLUMNS.split(", "))}))
+  AND NOT EXISTS (
+    SELECT 1 FROM {{staged}} x CROSS JOIN LATERAL jsonb_to_recordset(x.sentences::jsonb) AS e({SENTENCE})
+    WHERE x.review_id = t.review_id AND ({SENTENCE_VALUES}) = ({SENTENCES_THERE}))
 """
 """What newer rules split or score otherwise."""
 INSERT_SENTENCES = f"""
@@ -387,7 +388,7 @@ for as long as some night says it."""
 CHOSEN = 3
 """So many statements of SETTLE leave in `right_version` the reviews whose version changes, and what it is to be."""
 LOST_VERSIONS = """
-SELECT count(*) FROM right_version w WHERE EXISTS (
+SELECT count(*) AS n, min(review_id) AS review_id FROM right_version w WHERE EXISTS (
   SELECT 1 FROM sentiment.review r WHERE r.review_id = w.review_id) AND NOT EXISTS (
   SELECT 1 FROM sentiment.review_version v WHERE v.review_id = w.review_id AND v.content_hash = w.content_hash)"""
 
@@ -481,7 +482,7 @@ WHERE source = :source AND item_id IS NOT NULL AND item_title IS NOT NULL AND NO
   SELECT 1 FROM sentiment.item i WHERE i.source = r.source AND i.item_id = r.item_id)
 ORDER BY item_id, first_night DESC, review_id
 """
-"""Of films whose title was the replaced night's and that its successor does not list: what reviews say."""
+"""Of films whose title was the replaced night's: what reviews say."""
 
 INSERT_QUARANTINE = """
 INSERT INTO sentiment.quarantine (run_id, file_no, record_no, reasons, details, raw, raw_bytes, raw_sha256, byte_offset)

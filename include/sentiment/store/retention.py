@@ -126,9 +126,9 @@ RULES = (
         "octet_length(raw)",
         empties="raw = ''",
     ),
+    Rule("film sums of a retired model", "sentiment.film_night", _RETIRED, "retired", "model_id"),  # retire looks here
     Rule("scores of a retired model", "sentiment.review_sentiment", _RETIRED, "retired", "model_id"),
     Rule("sentences of a retired model", "sentiment.sentence_sentiment", _RETIRED, "retired", "model_id"),
-    Rule("film sums of a retired model", "sentiment.film_night", _RETIRED, "retired", "model_id"),
     Rule("profiles of a retired model", "drift.profile_metrics", _RETIRED, "retired", "model_id"),
 )
 
