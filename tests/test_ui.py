@@ -131,7 +131,8 @@ def test_the_rest_call_publishes_a_night_without_a_logical_date(ui: Ui, home: Pa
     wait_for(lambda: ui.call("GET", path, token=ui.token())["state"] in {"success", "failed"}, "the run")
     assert ui.call("GET", path, token=ui.token())["state"] == "success"
     assert published(night) > 0
-    said = subprocess.run([CLI, "nightly"], capture_output=True, text=True, check=False, timeout=200)
+    again = [CLI, "nightly", "--dump", conf["dump"], "--date", conf["night"]]
+    said = subprocess.run(again, capture_output=True, text=True, check=False, timeout=200)
     assert said.returncode == 2
     assert "its scheduler would take part" in said.stderr
 
