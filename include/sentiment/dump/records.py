@@ -18,7 +18,7 @@ from sentiment.dump.encoding import UTF8, Encoding
 from sentiment.dump.stream import DumpStream
 from sentiment.errors import DumpUnreadableError
 
-csv.field_size_limit(sys.maxsize)
+csv.field_size_limit(sys.maxsize)  # else a field of 128 KiB is none; records are bounded elsewhere
 MAX_FIELDS = 20_000
 """A line of CSV with more delimiters is not parsed: Spark's parser ends the job at 20,480."""
 MAX_QUOTED_LINES = 5000
