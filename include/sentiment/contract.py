@@ -9,7 +9,7 @@ import hashlib
 import math
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from zipimport import zipimporter
 
 import pandas as pd
@@ -102,9 +102,9 @@ def forgotten_key(kind: str, source: str, value: str) -> str:
     return hashlib.sha256(UNIT_SEPARATOR.join((kind, source, value)).encode()).hexdigest()
 
 
-def forgotten_key_of(kind: str, value: Column) -> Column:
-    """`forgotten_key` of each row; never null."""
-    return hashed(F.lit(kind), F.col("source"), value)
+def is_forgotten(kind: str, column: str, tombstones: Collection[str]) -> Column:
+    """Whether each row's `forgotten_key` is among them; never null."""
+    return hashed(F.lit(kind), F.col("source"), F.col(column)).isin(*tombstones)
 
 
 def key_checksum(key: str = "review_id") -> Column:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import cast
@@ -78,7 +79,7 @@ def _object(uri: str) -> Path:
 
 
 def _in_folder(folder: Path, uri: str) -> list[Path]:
-    inside = sorted((p for p in folder.iterdir() if not p.name.startswith((".", "_"))), key=str)
+    inside = _shown(folder.iterdir())
     found = [p for p in inside if p.is_file() and _is_dump(p)]
     if not found:
         names = ", ".join(p.name for p in inside[:5]) or "nothing"
@@ -90,6 +91,10 @@ def _in_folder(folder: Path, uri: str) -> list[Path]:
     return [_kept_inside(folder, p) for p in found]
 
 
+def _shown(paths: Iterable[Path]) -> list[Path]:
+    return sorted((p for p in paths if not p.name.startswith((".", "_"))), key=str)
+
+
 def _kept_inside(folder: Path, path: Path) -> Path:
     """Whoever may drop files into a folder may not make the pipeline read what lies elsewhere."""
     if "://" not in str(path) and path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
@@ -98,7 +103,7 @@ def _kept_inside(folder: Path, path: Path) -> Path:
 
 
 def _matching(root: Path, pattern: str, uri: str) -> list[Path]:
-    found = [p for p in sorted(root.glob(pattern), key=str) if not p.name.startswith((".", "_"))]
+    found = _shown(root.glob(pattern))
     files = [_kept_inside(p.parent, p) for p in found if p.is_file() and _is_dump(p)]
     if not files and len(found) == 1 and found[0].is_dir():
         return _in_folder(found[0], str(found[0]))

@@ -40,10 +40,7 @@ def opened(stream: DumpStream) -> tuple[list[str], Iterator[Record]]:
             f"{stream.path} has a row group of {max(groups):,} bytes; at most {MAX_ROW_GROUP_BYTES:,} are read.",
             "write it anew with smaller row groups",
         )
-    names = file.schema_arrow.names
-    if double := sorted({name for name in names if names.count(name) > 1}):
-        raise DumpRefusedError(f"{stream.path}: columns named twice: {', '.join(double)}.", "write it anew without")
-    return names, _rows(file, stream, spooled)
+    return file.schema_arrow.names, _rows(file, stream, spooled)
 
 
 def _damaged(stream: DumpStream, error: Exception) -> DumpUnreadableError:
@@ -51,13 +48,10 @@ def _damaged(stream: DumpStream, error: Exception) -> DumpUnreadableError:
 
 
 def _rows(file: pq.ParquetFile, stream: DumpStream, spooled: IO[bytes]) -> Iterator[Record]:
-    number = 0
+    number, said = 0, {field.name for field in file.schema_arrow if _is_text(field.type)}
     try:
         with spooled:
             for batch in file.iter_batches(BATCH_ROWS):
-                said = {
-                    name for name, column in zip(batch.schema.names, batch.columns, strict=True) if _is_text(column)
-                }
                 for row in _undecoded(batch).to_pylist():
                     number += 1
                     yield _record(number, row, said, stream.max_record_bytes)
@@ -71,13 +65,13 @@ def _undecoded(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _unfailing(column: pa.Array) -> pa.Array:
-    if _is_text(column):
+    if _is_text(column.type):
         return (column.dictionary_decode() if pa.types.is_dictionary(column.type) else column).cast(pa.large_binary())
     return column.cast(pa.string()) if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type) else column
 
 
-def _is_text(column: pa.Array) -> bool:
-    values = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+def _is_text(kind: pa.DataType) -> bool:
+    values = kind.value_type if pa.types.is_dictionary(kind) else kind
     return bool(pa.types.is_string(values) or pa.types.is_large_string(values))
 
 

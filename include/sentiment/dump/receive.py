@@ -248,6 +248,7 @@ def opened(stream: DumpStream, name: str) -> tuple[Layout, Iterator[Record]]:
         )
     if name == "parquet":
         columns, found = parquet.opened(stream)
+        _check_once(columns, stream.path, "write it anew without")
         return _bounded(Layout(name, columns), stream.path), found
     cuts = records.array_elements(stream) if name == "json" else records.lines(stream)
     found = records.numbered(cuts, stream, is_json=True)
@@ -297,10 +298,14 @@ def _csv_layout(stream: DumpStream) -> Layout:
             "line feed.",
             f"head -c 300 {path}",
         ) from error
-    double = sorted({n for n in names if n and names.count(n) > 1})
-    if double:
-        raise DumpRefusedError(f"{path}: columns named twice: {', '.join(double)}.", f"head -n 1 {path}")
+    _check_once([name for name in names if name], path, f"head -n 1 {path}")
     return _bounded(Layout("csv", names, delimiter, stream.encoding.name), path)
+
+
+def _check_once(names: list[str], path: Path, try_next: str) -> None:
+    double = sorted({name for name in names if names.count(name) > 1})
+    if double:
+        raise DumpRefusedError(f"{path}: columns named twice: {', '.join(double)}.", try_next)
 
 
 def _looked_at(found: Iterator[Record], suggestion: Suggestion) -> Iterator[Record]:

@@ -122,10 +122,11 @@ def _csv_cuts(stream: DumpStream, delimiter: str, n_columns: int) -> Iterator[Cu
             yield Cut(offset, raw, size, digest)
             continue
         held, closed = _until_closed(line, chain(_drained(pending), source), quotes, stream.max_record_bytes)
-        whole = b"\n".join(each[1] for each in held)
+        whole = b"\n".join(each[1] for each in held) if closed else b""
         n_fields = _fields(whole, delimiter, stream.encoding) if closed else None
-        is_own = raw.count(b'"') % 2 == 0 and _fields(raw, delimiter, stream.encoding) == n_columns
-        if n_fields == n_columns or (n_fields and not is_own):
+        may_be_own = n_fields != n_columns and raw.count(b'"') % 2 == 0
+        is_own = may_be_own and _fields(raw, delimiter, stream.encoding) == n_columns
+        if n_fields and not is_own:
             yield Cut(offset, whole, sum(each[2] for each in held))
             continue
         if is_own:

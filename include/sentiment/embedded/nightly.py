@@ -50,9 +50,7 @@ def run(params: dict[str, Any], tell: Tell) -> Outcome:
     ready = machine.prepare(config, tell)
     config = settings.load()
     asked = {"source": config.source, "model": config.model, **params, "night": night}
-    if not params.get("dump"):
-        _check_sample_alone(asked)
-    dump = params.get("dump") or str(_sample(config, date.fromisoformat(night), tell))
+    dump = params.get("dump") or str(_sample(config, asked, tell))
     conf = {**asked, "dump": _absolute(dump)}
     began, log = datetime.now(UTC), _through_airflow(DAG, f"Night {night}", conf, ready, tell)
     return _outcome(_run_of(conf), began, log, ready)
@@ -118,16 +116,19 @@ def _check_sample_alone(asked: Mapping[str, Any]) -> None:
         )
 
 
-OWN_DUMP = """
+SAMPLES = "dumps/sample-"
+OWN_DUMP = f"""
 SELECT d.uri FROM sentiment.run r JOIN sentiment.dump d USING (dump_id)
-WHERE r.source = :source AND r.status = 'published' AND d.uri NOT LIKE '%/dumps/sample-%' LIMIT 1"""
+WHERE r.source = :source AND r.status = 'published' AND d.uri NOT LIKE '%/{SAMPLES}%' LIMIT 1"""
 
 
-def _sample(config: Settings, night: date, tell: Tell) -> Path:
-    path = config.home / "dumps" / f"sample-{night}.jsonl"
+def _sample(config: Settings, asked: Mapping[str, Any], tell: Tell) -> Path:
+    """A made-up dump of the night asked for. Raises ParameterError where it has no place."""
+    _check_sample_alone(asked)
+    path = config.home / f"{SAMPLES}{asked['night']}.jsonl"
     if not path.exists():
         with stage(tell, "Sample dump") as words:
-            made = sample_dump.write(sample_dump.SampleDump(night=night), path)
+            made = sample_dump.write(sample_dump.SampleDump(night=date.fromisoformat(asked["night"])), path)
             words.append(f"{made.records:,} made-up reviews in {path}")
     return path
 

@@ -64,7 +64,7 @@ def _one_night(
     run = ledger.open_run(night.night, request.source, night.dump_id, model.model_id)
     if run.status == "published":
         return run
-    with ledger.step(run.run_id, rescoring.STEP) as step:
+    with ledger.step(run.run_id, publishing.RESCORE) as step:
         step.detail["baseline"] = publishing.newest_publication(run.source)
         accepted = _accepted(session, run, step, lake)
         told = score.scored(accepted, lake, model, pipeline, step, rescoring.has_sentences(night.night, run.source))
@@ -106,8 +106,8 @@ def _without_forgotten(rows: DataFrame, forgotten: Collection[str]) -> DataFrame
     """What is being removed at this moment, between tombstone and tables, is not read into a night again."""
     if not forgotten:
         return rows
-    gone = contract.forgotten_key_of("review", F.col("review_id")).isin(*forgotten)
-    by_gone = contract.forgotten_key_of("author", F.col("author")).isin(*forgotten)
+    gone = contract.is_forgotten("review", "review_id", forgotten)
+    by_gone = contract.is_forgotten("author", "author", forgotten)
     return rows.where(~gone).withColumn("author", F.when(~by_gone, F.col("author")))
 
 

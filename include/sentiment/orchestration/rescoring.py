@@ -14,8 +14,6 @@ from sentiment.orchestration.steps import PARIS
 from sentiment.scoring import registry
 from sentiment.store import publishing
 
-STEP = "rescore"
-
 
 @dataclass(frozen=True)
 class Request:
@@ -75,7 +73,7 @@ ORDER BY s.token DESC LIMIT 1"""
 def failure(model: str, since: datetime) -> tuple[str, str, str] | None:
     """Class, message and next command of the night that failed last since then, if one did."""
     with transaction() as c:
-        row = c.execute(sa.text(FAILED), {"step": STEP, "model": model, "since": since}).one_or_none()
+        row = c.execute(sa.text(FAILED), {"step": publishing.RESCORE, "model": model, "since": since}).one_or_none()
     return (row.error_kind, row.error, row.try_next or "") if row else None
 
 
@@ -153,8 +151,6 @@ WHERE CASE WHEN b.n IS NULL THEN true WHEN b.n >= a.n THEN false ELSE b.n < (
 LOST_SENTENCES = """
 SELECT count(DISTINCT s.review_id) FROM sentiment.sentence_sentiment s WHERE s.model_id = :now AND NOT EXISTS (
   SELECT 1 FROM sentiment.sentence_sentiment o WHERE o.review_id = s.review_id AND o.model_id = :then)"""
-
-
 LOST = (LOST_REVIEWS, LOST_NIGHTS, LOST_SENTENCES)
 
 

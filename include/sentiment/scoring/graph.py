@@ -106,9 +106,11 @@ def _apart(one: Path, other: Path) -> float:
 
     rows = [[int(n) for n in np.random.default_rng(length).integers(0, 100, length)] for length in LENGTHS]
     fed = [*([row] for row in rows), rows]
-    wanted = [logits(session(one), each) for each in fed]
+    original = session(one)
+    wanted = [logits(original, each) for each in fed]
     try:
-        found = [logits(session(other), each) for each in fed]
+        fused = session(other)
+        found = [logits(fused, each) for each in fed]
     except (Fail, InvalidGraph, RuntimeException):
         return math.inf
     return float(np.max([abs(a - b).max() for a, b in zip(wanted, found, strict=True)]))

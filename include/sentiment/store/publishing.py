@@ -36,6 +36,10 @@ class Expected:
     """The source's newest publication when novelty was told, as the ledger names it."""
 
 
+RESCORE = "rescore"
+"""The step that publishes a night once more, by another model."""
+
+
 def newest_publication(source: str) -> str | None:
     """The run of that source published last, rescored nights aside: novelty is told against it."""
     with transaction() as c:
@@ -46,10 +50,10 @@ def _newest_publication(c: sa.Connection, source: str) -> str | None:
     found: str | None = c.execute(
         sa.text(
             "SELECT run_id FROM sentiment.run r WHERE published_at IS NOT NULL AND source = :source AND NOT EXISTS ("
-            "SELECT 1 FROM sentiment.run_step s WHERE s.run_id = r.run_id AND s.step = 'rescore') "
+            "SELECT 1 FROM sentiment.run_step s WHERE s.run_id = r.run_id AND s.step = :rescore) "
             "ORDER BY published_at DESC LIMIT 1"
         ),
-        {"source": source},
+        {"source": source, "rescore": RESCORE},
     ).scalar()
     return found
 
@@ -302,10 +306,11 @@ SENTENCES_THERE = ", ".join(f"t.{column}" for column in SENTENCE_COLUMNS.split("
 SENTENCES_OF = f"""(SELECT jsonb_agg(to_jsonb(e)) FROM (SELECT {SENTENCE_COLUMNS} FROM sentiment.sentence_sentiment n
   WHERE n.review_id = s.review_id AND n.model_id = s.model_id) AS e)"""
 
-_NOT_SCORED_LATER = """NOT EXISTS (
+_NOT_SCORED_AT = """NOT EXISTS (
   SELECT 1 FROM sentiment.review_sentiment t
   WHERE t.review_id = s.review_id AND t.model_id = :model_id AND t.text_hash = s.text_hash
-    AND t.scored_at > s.scored_at)"""
+    AND t.scored_at %s s.scored_at)"""
+_NOT_SCORED_LATER = _NOT_SCORED_AT % ">"
 DROP_OTHER_SENTENCES = f"""
 DELETE FROM sentiment.sentence_sentiment t USING {{staged}} s JOIN sentiment.review r USING (review_id, content_hash)
 WHERE s.sentences IS NOT NULL AND t.review_id = s.review_id AND t.model_id = :model_id AND {_NOT_SCORED_LATER}
@@ -434,10 +439,7 @@ ON CONFLICT (review_id, model_id) DO UPDATE SET label = excluded.label, score = 
   scored_at = excluded.scored_at
 """
 )
-_NOT_SCORED = """NOT EXISTS (
-  SELECT 1 FROM sentiment.review_sentiment t
-  WHERE t.review_id = s.review_id AND t.model_id = :model_id AND t.text_hash = s.text_hash
-    AND t.scored_at >= s.scored_at)"""
+_NOT_SCORED = _NOT_SCORED_AT % ">="
 """A later score of the same text may be by newer rules (`registry.EARLIER_RULES`), and replaces the earlier one."""
 UPSERT_SENTIMENT = _UPSERT % f"s.novelty <> 'new' AND {_NOT_SCORED}"
 _SHOWN = """EXISTS (
