@@ -40,7 +40,7 @@ doctor: $(VENV)/.run  ## say what is missing, and how to mend it
 	@$(BIN)/sentiment doctor
 
 bench: $(VENV)/.dev  ## measure; prints budgets beside what was measured
-	@$(BIN)/sentiment bench
+	@$(BIN)/python -m bench
 
 audit: $(VENV)/.dev  ## known vulnerabilities in the run-time lock
 	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.txt

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sentiment import settings
-from sentiment.embedded import jars, machine, nightly, sample_dump
+from sentiment.embedded import machine, nightly
+from sentiment.runtime import jars
+from sentiment.samples import sample_dump
 from sentiment.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def config(ready: machine.Machine) -> Settings:
 @pytest.fixture(scope="session")
 def spark(home: Path) -> Iterator[SparkSession]:
     """One Spark session with the jars, for all tests."""
-    from sentiment import spark as sessions
+    from sentiment.runtime import spark as sessions
 
     os.environ["SENTIMENT_SPARK_MASTER"] = "local[2,4]"  # tasks are tried again, as on a cluster
     settings.load.cache_clear()

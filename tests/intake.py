@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from sentiment.dump.ingest import to_rows
 from sentiment.dump.receive import Reading, receive
 from sentiment.jobs.validate import with_facts
-from sentiment.lake import Lake
 from sentiment.quality import rules, split
+from sentiment.workspace import Workspace
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -30,10 +30,12 @@ class Outcome(NamedTuple):
 
 def through(spark: SparkSession, dump_at: Path, config: Settings) -> Outcome:
     """Every record of the dump, in exactly one of three lists."""
-    lake = Lake(config.lake)
-    dump = receive(str(dump_at), config, lake, Reading("allocine"))
+    workspace = Workspace(config.lake)
+    dump = receive(str(dump_at), config, workspace, Reading("allocine"))
     table = rules.table(config, NIGHT)
-    rows = to_rows(lake.read(spark, lake.committed("received", dump.key)), "allocine", dump.layouts, dump.profile)
+    rows = to_rows(
+        workspace.read(spark, workspace.committed("received", dump.key)), "allocine", dump.layouts, dump.profile
+    )
     rows = rows.persist()
     verdicts = split.verdicts(rules.judged(with_facts(rows, config), table), table).persist()
     refused, again = split.quarantined(verdicts), split.duplicates(verdicts)

@@ -11,11 +11,9 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "include" / "sentiment"
 GROUND = {"settings", "errors"}
-BASE = {"contract", "lake", "ledger", "database", "spark"}
+BASE = {"contract", "workspace", "runs", "database", "runtime", "samples"}
 ROOMS = {"dump", "quality", "scoring", "store", "drift", "evaluation"}
-ENTRIES = {"jobs", "orchestration", "embedded", "cli", "bench"}
-SPARK_STARTS = {"embedded"}
-"""spark.py asks embedded/ where Java and the jars are: the one arrow that points up."""
+ENTRIES = {"jobs", "orchestration", "embedded", "cli"}
 HEAVY = {"pyspark", "sparknlp", "great_expectations", "scipy", "pandas", "onnxruntime"}
 
 
@@ -37,7 +35,7 @@ def allowed(room: str) -> set[str]:
     if room in GROUND:
         return GROUND
     if room in BASE:
-        return GROUND | BASE | (SPARK_STARTS if room == "spark" else set())
+        return GROUND | BASE
     if room in ROOMS:
         return GROUND | BASE | {room}
     return GROUND | BASE | ROOMS | ENTRIES

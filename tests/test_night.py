@@ -16,11 +16,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sentiment import database, ledger
+from sentiment import database
 from sentiment.database import transaction
-from sentiment.embedded import machine, nightly, sample_dump, secrets
+from sentiment.embedded import machine, nightly, secrets
 from sentiment.errors import ParameterError
 from sentiment.orchestration import steps
+from sentiment.runs import opening
+from sentiment.runs.model import STEPS
+from sentiment.samples import sample_dump
 from sentiment.settings import Settings
 
 from tests.conftest import NIGHT
@@ -59,7 +62,7 @@ def counts(night: date, source: str = "allocine") -> dict[str, int]:
         night=night,
         source=source,
     )[0]
-    return ledger.get_run(run_id).counts
+    return opening.get_run(run_id).counts
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +158,7 @@ def test_predict_runs_command(night: date) -> None:
     assert run_id
     code, said = run("run", "show", run_id[0])
     assert code == 0
-    assert all(step in said for step in ledger.STEPS)
+    assert all(step in said for step in STEPS)
 
 
 def test_killed_while_scoring_ends_as_if_undisturbed(night: date, dump: Path, config: Settings) -> None:

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from sentiment import settings
-from sentiment.bench import networks
-from sentiment.bench.networks import Size
 from sentiment.database import transaction
-from sentiment.embedded import nightly, sample_dump
+from sentiment.embedded import nightly
 from sentiment.orchestration import rescoring, steps
+from sentiment.samples import sample_dump
 from sentiment.scoring import registry
+
+from tests.kit import networks
+from tests.kit.networks import Size
 
 FIRST = date(2026, 9, 7)
 SENTIMENT = [str(Path(sys.executable).with_name("sentiment"))]

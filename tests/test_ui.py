@@ -24,7 +24,8 @@ import pytest
 import sqlalchemy as sa
 from sentiment import settings
 from sentiment.database import transaction
-from sentiment.embedded import airflow, sample_dump
+from sentiment.embedded import airflow
+from sentiment.samples import sample_dump
 
 CLI = str(Path(sys.executable).parent / "sentiment")
 CHROMIUM = shutil.which("chromium")

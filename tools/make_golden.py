@@ -23,7 +23,7 @@ import numpy as np
 import onnxruntime as ort
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from sentiment import spark as sessions
+from sentiment.runtime import spark as sessions
 from sentiment.scoring import chunks, network, preparation, sentences
 from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sentiment import settings
-from sentiment.bench import kill_matrix
-from sentiment.bench.kill_matrix import FAULTS, MERGE_PHASES, SPARK_PHASES, Watcher
-from sentiment.ledger import PHASES
+from sentiment.runs.phases import PHASES
 from sentiment.scoring import registry
+
+from tests.kit import kill_matrix
+from tests.kit.kill_matrix import FAULTS, MERGE_PHASES, SPARK_PHASES, Watcher
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

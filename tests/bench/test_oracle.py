@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from sentiment import settings
-from sentiment.bench import nights, oracle
 from sentiment.database import transaction
 from sentiment.scoring import registry
+
+from tests.kit import nights, oracle
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from sentiment.bench import networks, scoring, sides
-from sentiment.bench.networks import Size
-from sentiment.bench.sides import Task
 from sentiment.scoring import graph
+
+from bench import scoring, sides
+from bench.sides import Task
+from tests.kit import networks
+from tests.kit.networks import Size
 
 TEXTS = ["J'ai bien aimé ce film !", "Un désastre.", "Ni l'un ni l'autre, " * 20]
 

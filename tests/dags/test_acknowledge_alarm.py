@@ -9,8 +9,6 @@ from datetime import date
 from typing import Any
 
 import pytest
-from sentiment.bench import stored_nights
-from sentiment.bench.stored_nights import AUDIENCE, FIRST, N_REFERENCE, made
 from sentiment.drift import alarms, reference, tracking
 from sentiment.drift.alarms import Shown
 from sentiment.drift.history import Stream
@@ -19,6 +17,8 @@ from sentiment.embedded import airflow
 from sentiment.embedded.machine import Machine
 
 from tests.dags import loading
+from tests.kit import stored_nights
+from tests.kit.stored_nights import AUDIENCE, FIRST, N_REFERENCE, made
 
 STREAM = Stream("acknowledged", "acknowledged-model")
 WHY = "Les critiques sont en grève"

@@ -1,4 +1,4 @@
-"""A small part of `sentiment bench --only drift`: few replays, so the bounds are wide, but a broken rule fails them."""
+"""A small part of `python -m bench --only drift`: few replays, so the bounds are wide, but a broken rule fails them."""
 
 from __future__ import annotations
 

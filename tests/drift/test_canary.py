@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from sentiment import database, ledger, settings
+from sentiment import database, settings
 from sentiment.drift import canary
 from sentiment.drift.canary import Said
 from sentiment.errors import CanaryMovedError, ParameterError
 from sentiment.jobs import score
-from sentiment.ledger import DumpFile
 from sentiment.orchestration import steps
+from sentiment.runs import attempts, opening
+from sentiment.runs.model import DumpFile
 from sentiment.scoring import network, registry
 from sentiment.scoring.registry import Model
 
@@ -57,19 +58,19 @@ def test_audit_stops_the_run_before_it_may_publish(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(registry, "canary_fingerprint", lambda _: "audited")
     audited = scored_run("canary_a", FIRST)
     steps.audit(audited)
-    assert ledger.get_run(audited).status == "audited"
+    assert opening.get_run(audited).status == "audited"
     moved = scored_run("canary_b", [Said(1, "neg", 0.9), FIRST[1]])
     with pytest.raises(CanaryMovedError):
         steps.audit(moved)
-    assert ledger.get_run(moved).status != "audited"
+    assert opening.get_run(moved).status != "audited"
 
 
 def scored_run(source: str, said: list[Said]) -> str:
     """A run whose score step left these canary scores."""
     registry.register(registry.find("cinema-fr", settings.load()))
-    ledger.record_dump(source, source, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
-    run = ledger.open_run(date(2026, 2, 2), source, source, "cinema-fr")
-    with ledger.step(run.run_id, "score") as step:
+    opening.record_dump(source, source, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
+    run = opening.open_run(date(2026, 2, 2), source, source, "cinema-fr")
+    with attempts.attempt(run.run_id, "score") as step:
         step.detail["canary"] = [vars(s) for s in said]
     return run.run_id
 

@@ -8,16 +8,18 @@ from datetime import date
 from typing import Any
 
 import pytest
-from sentiment import cli, ledger
-from sentiment.bench import stored_nights
-from sentiment.bench.stored_nights import AUDIENCE, FIRST, N_REFERENCE, made
+from sentiment import cli
 from sentiment.drift import reference, tracking
 from sentiment.drift.history import Stream
 from sentiment.drift.simulate import Shift
 from sentiment.errors import DataError, ParameterError, SentimentError
-from sentiment.ledger import Run
 from sentiment.orchestration import steps
+from sentiment.runs import opening
+from sentiment.runs.model import Run
 from typer.testing import CliRunner
+
+from tests.kit import stored_nights
+from tests.kit.stored_nights import AUDIENCE, FIRST, N_REFERENCE, made
 
 pytestmark = pytest.mark.usefixtures("ready")
 
@@ -42,7 +44,7 @@ def typed(*arguments: str) -> str:
 
 def report(nights: list[date], monkeypatch: pytest.MonkeyPatch) -> str:
     run = Run("r", nights[-1], STREAM.source, "d", STREAM.model_id, "published", None, None, None, {})
-    monkeypatch.setattr(ledger, "get_run", lambda _: run)
+    monkeypatch.setattr(opening, "get_run", lambda _: run)
     return steps.drift_words("r")
 
 
@@ -86,7 +88,8 @@ def test_the_simulator_says_what_to_expect() -> None:
 
 
 def test_the_bench_counts_what_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sentiment.bench import drift
+    from bench import drift
+    from bench.__main__ import app as bench_app
 
     def measured(*_: Any) -> list[drift.Table]:
         table = drift.Table("title", ["what", "met"], [])
@@ -95,6 +98,6 @@ def test_the_bench_counts_what_is_missed(monkeypatch: pytest.MonkeyPatch) -> Non
         return [table]
 
     monkeypatch.setattr(drift, "measure", measured)
-    done = CliRunner().invoke(cli.app, ["bench", "--only", "drift", "--replays", "2"])
+    done = CliRunner().invoke(bench_app, ["--only", "drift", "--replays", "2"])
     assert done.exit_code == 1
     assert "NO" in done.output

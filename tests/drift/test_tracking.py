@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from sentiment.bench import stored_nights
-from sentiment.bench.stored_nights import AUDIENCE, FIRST, MINE, N_REFERENCE, made
 from sentiment.database import transaction
 from sentiment.drift import alarms, history, reference, replays, simulate, tracking
 from sentiment.drift.history import Stream
 from sentiment.drift.simulate import Nights, Shift
 from sentiment.drift.watched import WHOLE
 from sentiment.errors import DataError, ParameterError
+
+from tests.kit import stored_nights
+from tests.kit.stored_nights import AUDIENCE, FIRST, MINE, N_REFERENCE, made
 
 pytestmark = pytest.mark.usefixtures("ready")
 

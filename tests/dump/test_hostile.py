@@ -106,7 +106,7 @@ MEASURED = """
 import resource, sys
 from pathlib import Path
 from sentiment.dump.receive import receive
-from sentiment.lake import Lake
+from sentiment.workspace import Lake
 from sentiment.settings import Settings
 place = Path(sys.argv[1])
 (place / "small").mkdir()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sentiment.dump.ingest import to_rows
 from sentiment.dump.receive import Reading, receive
-from sentiment.lake import Lake
 from sentiment.settings import Settings
+from sentiment.workspace import Workspace
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -32,11 +32,11 @@ JSONL = [
 def ingest(
     spark: SparkSession, tmp_path: Path, name: str, content: bytes | None, reading: Reading = PLAIN
 ) -> list[Row]:
-    path, lake = tmp_path / name, Lake(str(tmp_path / "lake"))
+    path, workspace = tmp_path / name, Workspace(str(tmp_path / "lake"))
     if content is not None:
         path.write_bytes(content)
-    dump = receive(str(path), Settings(home=tmp_path), lake, reading)
-    received = lake.read(spark, lake.committed("received", dump.key))
+    dump = receive(str(path), Settings(home=tmp_path), workspace, reading)
+    received = workspace.read(spark, workspace.committed("received", dump.key))
     return to_rows(received, "allocine", dump.layouts, dump.profile).orderBy("file_no", "record_no").collect()
 
 

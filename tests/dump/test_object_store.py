@@ -15,8 +15,8 @@ from moto.server import ThreadedMotoServer
 from sentiment.dump.locate import locate
 from sentiment.dump.receive import receive
 from sentiment.errors import DumpNotFoundError, InfrastructureError, ParameterError
-from sentiment.lake import Lake
 from sentiment.settings import Settings
+from sentiment.workspace import Workspace
 
 GOOD = b'{"review": "Un film magnifique."}\n'
 REGION = "eu-west-3"
@@ -62,17 +62,17 @@ def test_an_object_a_prefix_and_a_glob(uri: str, names: list[str]) -> None:
 
 
 def test_a_night_from_a_bucket_is_the_same_dump_as_from_a_disk(tmp_path: Path) -> None:
-    lake, config = Lake(str(tmp_path / "lake")), Settings(home=tmp_path)
-    remote = receive("s3://dumps/night", config, lake)
-    rows = [row for p in lake.committed("received", remote.key) for f in p.files
-            for row in pq.read_table(lake.local(f)).to_pylist()]  # fmt: skip
+    workspace, config = Workspace(str(tmp_path / "lake")), Settings(home=tmp_path)
+    remote = receive("s3://dumps/night", config, workspace)
+    rows = [row for p in workspace.committed("received", remote.key) for f in p.files
+            for row in pq.read_table(workspace.local(f)).to_pylist()]  # fmt: skip
     assert [r["raw"] for r in rows] == [GOOD.rstrip()] * 3
     assert [f.n_bytes for f in remote.files] == [len(GOOD), len(gzip.compress(GOOD * 2))]
     assert remote.files[0].sha256 == hashlib.sha256(GOOD).hexdigest()
     assert remote.files[0].uri.endswith("dumps/night/a.jsonl")
     assert str(remote.manifest_night) == "2026-11-22"
     (tmp_path / "a.jsonl").write_bytes(GOOD)
-    assert receive(str(tmp_path / "a.jsonl"), config, lake).files[0].sha256 == remote.files[0].sha256
+    assert receive(str(tmp_path / "a.jsonl"), config, workspace).files[0].sha256 == remote.files[0].sha256
 
 
 @pytest.mark.parametrize("uri", ["s3://dumps/none", "s3://nobucket/x", "s3://dumps/none/*.csv"])

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from sentiment.dump import records
 from sentiment.dump.receive import Dump, Reading, receive
 from sentiment.errors import DataError, DumpNotFoundError, DumpRefusedError, DumpUnreadableError, ParameterError
-from sentiment.lake import Lake
 from sentiment.settings import Settings
+from sentiment.workspace import Workspace
 
 PLAIN = Reading()
 GOOD = b'{"review": "Un film magnifique.", "polarity": 1}\n'
@@ -33,10 +33,10 @@ def zstd(content: bytes) -> bytes:
 def take(
     path: Path, tmp_path: Path, reading: Reading = PLAIN, **changes: object
 ) -> tuple[Dump, list[dict[str, object]]]:
-    lake = Lake(str(tmp_path / "lake"))
-    dump = receive(str(path), Settings(home=tmp_path, **changes), lake, reading)  # type: ignore[arg-type]
-    parts = lake.committed("received", dump.key)
-    rows = [row for part in parts for f in part.files for row in pq.read_table(lake.local(f)).to_pylist()]
+    workspace = Workspace(str(tmp_path / "lake"))
+    dump = receive(str(path), Settings(home=tmp_path, **changes), workspace, reading)  # type: ignore[arg-type]
+    parts = workspace.committed("received", dump.key)
+    rows = [row for part in parts for f in part.files for row in pq.read_table(workspace.local(f)).to_pylist()]
     return dump, rows
 
 

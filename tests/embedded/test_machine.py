@@ -8,8 +8,9 @@ import stat
 from pathlib import Path
 
 import pytest
-from sentiment.embedded import airflow, doctor, jars, secrets
+from sentiment.embedded import airflow, doctor, secrets
 from sentiment.errors import InfrastructureError, SetupError
+from sentiment.runtime import jars
 from sentiment.settings import Settings
 
 

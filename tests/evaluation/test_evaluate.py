@@ -14,8 +14,8 @@ from sentiment import cli, database, settings
 from sentiment.embedded import evaluations
 from sentiment.errors import DataError, InfrastructureError
 from sentiment.evaluation.outcome import DATASET
-from sentiment.lake import Lake
 from sentiment.orchestration.evaluating import Request
+from sentiment.workspace import Workspace
 from sklearn.metrics import classification_report
 from typer.testing import CliRunner
 
@@ -80,7 +80,7 @@ def test_own_sentences_by_two_models_are_told_and_kept(second: str) -> None:
     assert (test.only_first_right, test.only_second_right) == (right, 271 - right)
     assert test.p_value == pytest.approx(binomtest(right, 271).pvalue)
     assert f"Kept in sentiment.v_evaluation as {first.evaluation_id}, {other.evaluation_id}." in done.stdout
-    assert Lake(settings.load().lake).size(DATASET) == (0, 0), "what the jobs left to each other is gone"
+    assert Workspace(settings.load().lake).size(DATASET) == (0, 0), "what the jobs left to each other is gone"
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the founders' shared/ folder is not beside this checkout")

@@ -14,7 +14,6 @@ import pytest
 import sqlalchemy as sa
 from pyspark.sql import functions as F
 from sentiment import contract, settings
-from sentiment import spark as sessions
 from sentiment.database import transaction
 from sentiment.errors import DataError, DumpNotFoundError, ParameterError
 from sentiment.evaluation.labelled_set import LabelledSet, LabelSource
@@ -22,10 +21,11 @@ from sentiment.evaluation.outcome import DATASET, Evaluation, work_key
 from sentiment.evaluation.paired import Pairs
 from sentiment.jobs import evaluate
 from sentiment.jobs.evaluate import Asked
-from sentiment.lake import Lake
 from sentiment.orchestration import evaluating
 from sentiment.orchestration.evaluating import Request
+from sentiment.runtime import spark as sessions
 from sentiment.scoring import network, registry
+from sentiment.workspace import Workspace
 
 from tests.evaluation import models
 
@@ -79,7 +79,7 @@ def evaluated(spark: SparkSession, said: Network) -> Iterator[Evaluate]:
 
     def run(path: str, mistakes: int = 10, against: str | None = None, **asked: Any) -> Evaluation:
         found = evaluating.find_set(Request(path, "made-up", **asked))
-        told = evaluate.work(spark, Asked(found, "made-up", mistakes, against, False), Lake(settings.load().lake))
+        told = evaluate.work(spark, Asked(found, "made-up", mistakes, against, False), Workspace(settings.load().lake))
         done.append(told.evaluation_id)
         return told
 
@@ -254,9 +254,9 @@ def test_what_the_jobs_leave_to_each_other_holds_no_text(
     evaluated: Evaluate, written: Written, spark: SparkSession
 ) -> None:
     told = evaluated(written([{"review": "pos 0.9 secret", "polarity": 0}]))
-    lake = Lake(settings.load().lake)
+    workspace = Workspace(settings.load().lake)
     assert told.mistakes[0].text == "pos 0.9 secret"
-    left = spark.read.parquet(lake.address(f"{DATASET}/{work_key(told.evaluation_id)}/verdicts"))
+    left = spark.read.parquet(workspace.address(f"{DATASET}/{work_key(told.evaluation_id)}/verdicts"))
     assert not [row for row in left.collect() if "secret" in str(row)]
     assert set(left.columns) == {"file_no", "record_no", "gold", "predicted", "confidence", "squared_error", *PARTS}
 

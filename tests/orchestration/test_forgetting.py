@@ -16,21 +16,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
-from sentiment import cli, contract, ledger, settings
-from sentiment.bench.nights import Attempt, publish_without_spark, run_whole
+from sentiment import cli, contract, settings
 from sentiment.database import transaction
 from sentiment.dump.ingest import to_rows
 from sentiment.dump.receive import receive
 from sentiment.errors import DumpRefusedError, InfrastructureError
 from sentiment.jobs import validate
-from sentiment.lake import Lake, Part, run_key
 from sentiment.orchestration import forgetting
 from sentiment.orchestration.maintenance import RUN_DATASETS
 from sentiment.quality import expectations, rules, split
+from sentiment.runs import attempts, opening
+from sentiment.runs.model import Run
 from sentiment.scoring import registry, sentences
 from sentiment.settings import Settings
 from sentiment.store import forgetting as store
 from sentiment.store.forgetting import Target
+from sentiment.workspace import Part, Workspace, run_key
+
+from tests.kit.nights import Attempt, publish_without_spark, run_whole
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -73,7 +76,7 @@ class Scene:
     """Two published nights of a source of its own, the second with another text, and all they left in the lake."""
 
     def __init__(self, folder: Path) -> None:
-        self.source, self.lake, self.folder = f"forgetting_{uuid4().hex[:8]}", Lake(), folder
+        self.source, self.lake, self.folder = f"forgetting_{uuid4().hex[:8]}", Workspace(), folder
         for n, text in enumerate((TEXT, f"{TEXT} Revu depuis.")):
             changed = [{**RECORDS[0], "review": text}, *RECORDS[1:]]
             self.publish(NIGHT + timedelta(days=n), [json.dumps(r, ensure_ascii=n == 0) for r in changed])
@@ -158,8 +161,8 @@ def test_a_dry_run_tells_and_leaves_all(scene: Scene) -> None:
     assert told["rows of sentiment.review_version"] == 1
     assert told["names in sentiment.review"] == 1
     assert told["payloads in sentiment.quarantine"] == 2
-    lake = [what.split("/")[0].split()[-1] for what in told if what.startswith("files")]
-    assert lake == ["received", "received", "score_cache", *(d for d in RUN_DATASETS[::-1] for _ in range(2))]
+    workspace = [what.split("/")[0].split()[-1] for what in told if what.startswith("files")]
+    assert workspace == ["received", "received", "score_cache", *(d for d in RUN_DATASETS[::-1] for _ in range(2))]
     assert (scene.tables(), scene.lake.files(), store.tombstones()) == (before, files, set())
 
 
@@ -188,9 +191,9 @@ def test_a_killed_one_is_typed_again(scene: Scene, at: int, monkeypatch: pytest.
     mine, before, left = scene.id_of("mine"), scene.tables(), iter(range(at))
     sound = forgetting._remove
 
-    def dies(lake: Lake, folder: str) -> None:
+    def dies(workspace: Workspace, folder: str) -> None:
         next(left)
-        sound(lake, folder)
+        sound(workspace, folder)
 
     with monkeypatch.context() as m:
         m.setattr(forgetting, "_remove", dies)
@@ -217,7 +220,7 @@ def test_long_sentences_leave_the_score_cache_too(scene: Scene) -> None:
 
 def test_the_proof_finds_what_is_left_in_the_lake(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     before = scene.tables()
-    monkeypatch.setattr(Lake, "remove", lambda *_: None)
+    monkeypatch.setattr(Workspace, "remove", lambda *_: None)
     with pytest.raises(InfrastructureError, match=r"still holds it: .*received/dump="):
         forgetting.forget(scene.id_of("mine"), dry_run=False)
     assert scene.tables() == before
@@ -255,8 +258,8 @@ def test_a_text_that_another_review_has_too_keeps_its_score(scene: Scene) -> Non
 def test_not_while_a_night_works(scene: Scene) -> None:
     mine, before = scene.id_of("mine"), scene.tables()
     dump_id = rows("SELECT dump_id FROM sentiment.run WHERE source = :s LIMIT 1", s=scene.source)[0][0]
-    run = ledger.open_run(NIGHT + timedelta(days=9), scene.source, dump_id, "cinema-fr")
-    with ledger.step(run.run_id, "ingest"):
+    run = opening.open_run(NIGHT + timedelta(days=9), scene.source, dump_id, "cinema-fr")
+    with attempts.attempt(run.run_id, "ingest"):
         with pytest.raises(InfrastructureError, match=run.run_id):
             forgetting.forget(mine, dry_run=False)
     with pytest.raises(InfrastructureError, match="is not over"):  # between two steps
@@ -339,10 +342,10 @@ def test_bytes_and_names_are_kept_where_they_are_looked_for(ready: object) -> No
 
 def test_no_dump_brings_it_back(spark: SparkSession, tmp_path: Path) -> None:
     lines = [json.dumps(r) for r in RECORDS]
-    path, lake = tmp_path / "a.jsonl", Lake(str(tmp_path / "lake"))
+    path, workspace = tmp_path / "a.jsonl", Workspace(str(tmp_path / "lake"))
     path.write_text("\n".join(lines), "utf-8")
-    dump, config = receive(str(path), Settings(home=tmp_path), lake), Settings(home=tmp_path)
-    received = lake.read(spark, lake.committed("received", dump.key))
+    dump, config = receive(str(path), Settings(home=tmp_path), workspace), Settings(home=tmp_path)
+    received = workspace.read(spark, workspace.committed("received", dump.key))
     ids = [hashlib.sha256(f"id\x1fs\x1f{r['id']}".encode()).hexdigest()[:32] for r in RECORDS]
     stones = {
         contract.forgotten_key("review", "s", ids[0]),
@@ -401,8 +404,8 @@ def test_no_whole_night_brings_it_back(ready: object, spark: SparkSession, tmp_p
 
 
 def test_forgotten_records_are_no_fault_of_the_batch(config: Settings) -> None:
-    step = ledger.Step("r", "validate", 1, counts={"accepted": 1, "quarantined": 9, "duplicate": 0})
-    run = ledger.Run("r", NIGHT, "forgetting", "d", "cinema-fr", "running", None, None, None, {})
+    step = attempts.Attempt("r", "validate", 1, counts={"accepted": 1, "quarantined": 9, "duplicate": 0})
+    run = Run("r", NIGHT, "forgetting", "d", "cinema-fr", "running", None, None, None, {})
     fine = expectations.Verdict(True, [], Path("page"))
     step.detail = {"reasons": {contract.FORGOTTEN: 9}}
     validate.refuse_bad_batch(run, step, config, fine, [])

@@ -15,18 +15,21 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sentiment import ledger, settings
-from sentiment.bench import nights
-from sentiment.bench.nights import Attempt, publish_without_spark
+from sentiment import settings
 from sentiment.database import transaction
 from sentiment.embedded.machine import Machine
 from sentiment.errors import DataError, InfrastructureError, ParameterError
-from sentiment.lake import Lake, Part, run_key
 from sentiment.orchestration import maintenance
+from sentiment.runs import attempts, opening
+from sentiment.runs.model import Run
 from sentiment.scoring import registry
 from sentiment.store import retention
 from sentiment.store.retention import Leftover
 from sentiment.store.staging import Staging
+from sentiment.workspace import Part, Workspace, run_key
+
+from tests.kit import nights
+from tests.kit.nights import Attempt, publish_without_spark
 
 SOURCE = "maintained"
 LONG_AGO = "now() - interval '5 years'"
@@ -48,13 +51,13 @@ def scalar(query: str, **values: object) -> object:
 
 
 @pytest.fixture
-def published() -> Iterator[ledger.Run]:
+def published() -> Iterator[Run]:
     """A night superseded by another dump: both runs, their refused records, and kept versions."""
     night = date(2026, 5, 4)
     for seed, supersede in ((5, False), (6, True)):
         publish_without_spark(Attempt(SOURCE, night, nights.dump(night, seed), supersede))
     run_id = scalar("SELECT run_id FROM sentiment.run WHERE source = :s AND status = 'superseded'", s=SOURCE)
-    yield ledger.get_run(str(run_id))
+    yield opening.get_run(str(run_id))
     ours = "(SELECT run_id FROM sentiment.run WHERE source = :s)"
     for table in ("review_sentiment", "night_review", "film_night", "review", "quarantine", "run_step", "run"):
         run_sql(f"DELETE FROM sentiment.{table} WHERE run_id IN {ours}", s=SOURCE)
@@ -83,9 +86,9 @@ def age(run_id: str) -> None:
     run_sql(f"UPDATE sentiment.run_step SET heartbeat_at = {LONG_AGO} WHERE run_id = :r", r=run_id)
 
 
-def put(lake: Lake, folder: str, old: bool = False) -> Path:
+def put(workspace: Workspace, folder: str, old: bool = False) -> Path:
     """A file there, as a killed attempt leaves it."""
-    path = Path(lake.local(f"{folder}/part.parquet"))
+    path = Path(workspace.local(f"{folder}/part.parquet"))
     path.parent.mkdir(parents=True)
     path.write_bytes(b"x")
     if old:
@@ -109,16 +112,16 @@ def maintained_twice(kind: str) -> int:
     return told
 
 
-def test_staging_of_a_dead_attempt_goes_and_of_a_live_one_stays(published: ledger.Run) -> None:
-    run = ledger.open_run(published.night + timedelta(days=1), SOURCE, published.dump_id, "cinema-fr")
-    with ledger.step(run.run_id, "publish") as live:
+def test_staging_of_a_dead_attempt_goes_and_of_a_live_one_stays(published: Run) -> None:
+    run = opening.open_run(published.night + timedelta(days=1), SOURCE, published.dump_id, "cinema-fr")
+    with attempts.attempt(run.run_id, "publish") as live:
         Staging(run.run_id, live.token).create()
         assert "staging table of a dead attempt" not in kinds()
         run_sql(f"UPDATE sentiment.run_step SET heartbeat_at = {LONG_AGO} WHERE token = :t", t=live.token)
         assert maintained_twice("staging table of a dead attempt") == 3
 
 
-def test_refused_records_of_every_superseded_run_of_the_night(published: ledger.Run, old_model: str) -> None:
+def test_refused_records_of_every_superseded_run_of_the_night(published: Run, old_model: str) -> None:
     kind, other = "refused records of a superseded run", "20260504-0000beef"
     run_sql(copied("run", run_id=other, model_id=old_model) + " WHERE run_id = :r", r=published.run_id)
     run_sql(copied("quarantine", run_id=other) + " WHERE run_id = :r", r=published.run_id)
@@ -131,7 +134,7 @@ def test_refused_records_of_every_superseded_run_of_the_night(published: ledger.
     assert scalar("SELECT count(*) FROM sentiment.run WHERE run_id = :r", r=published.run_id) == 1
 
 
-def test_payloads_of_refused_records_keep_reason_size_and_hash(published: ledger.Run) -> None:
+def test_payloads_of_refused_records_keep_reason_size_and_hash(published: Run) -> None:
     rows = scalar("SELECT count(*) FROM sentiment.quarantine")
     run_sql(f"UPDATE sentiment.run SET finished_at = {LONG_AGO} WHERE run_id = :r", r=published.run_id)
     assert maintained_twice("payloads of refused records") > 0
@@ -143,37 +146,41 @@ def test_payloads_of_refused_records_keep_reason_size_and_hash(published: ledger
 
 
 @pytest.mark.parametrize("status", ["published", "superseded", "failed", "audited", "running"])
-def test_lake_nights_of_runs_that_are_over(published: ledger.Run, status: str) -> None:
-    lake, key = Lake(settings.load().lake), run_key(published.night, published.run_id)
+def test_lake_nights_of_runs_that_are_over(published: Run, status: str) -> None:
+    workspace, key = Workspace(settings.load().lake), run_key(published.night, published.run_id)
     kind, run_id = "lake night of a finished run", published.run_id
     for name, where in (("scored", key), ("received", f"dump={published.dump_id}")):
-        put(lake, lake.folder(name, where, 1))
-        lake.commit(name, where, 1, Part([f"{lake.folder(name, where, 1)}/part.parquet"], 1, ""))
+        put(workspace, workspace.folder(name, where, 1))
+        workspace.commit(name, where, 1, Part([f"{workspace.folder(name, where, 1)}/part.parquet"], 1, ""))
     run_sql("UPDATE sentiment.run SET status = 'failed' WHERE source = :s AND run_id <> :r", s=SOURCE, r=run_id)
     run_sql("UPDATE sentiment.run SET status = :status WHERE run_id = :r", status=status, r=run_id)
     assert kind not in kinds()
     age(run_id)
-    with ledger.step(run_id, "score"):
+    with attempts.attempt(run_id, "score"):
         assert kind not in kinds()
     age(run_id)
     assert kinds()["records of a dump no run needs"] == 1
     assert maintained_twice(kind) == 1
-    assert lake.committed("scored", key) == lake.committed("received", f"dump={published.dump_id}") == []
+    assert workspace.committed("scored", key) == workspace.committed("received", f"dump={published.dump_id}") == []
 
 
-def test_what_is_needed_again_meanwhile_stays(published: ledger.Run) -> None:
-    lake, key, run_id = Lake(settings.load().lake), run_key(published.night, published.run_id), published.run_id
-    put(lake, lake.folder("scored", key, 1))
-    put(lake, lake.folder("received", f"dump={published.dump_id}", 0))
-    file = f"{lake.folder('received', f'dump={published.dump_id}', 0)}/part.parquet"
-    lake.commit("received", f"dump={published.dump_id}", 0, Part([file], 1, ""))
+def test_what_is_needed_again_meanwhile_stays(published: Run) -> None:
+    workspace, key, run_id = (
+        Workspace(settings.load().lake),
+        run_key(published.night, published.run_id),
+        published.run_id,
+    )
+    put(workspace, workspace.folder("scored", key, 1))
+    put(workspace, workspace.folder("received", f"dump={published.dump_id}", 0))
+    file = f"{workspace.folder('received', f'dump={published.dump_id}', 0)}/part.parquet"
+    workspace.commit("received", f"dump={published.dump_id}", 0, Part([file], 1, ""))
     age(run_id)
     found = [leftover for leftover in maintenance.find() if leftover.kind in NIGHTLY]
     assert set(kinds(found)) == NIGHTLY
-    with ledger.step(run_id, "score"):
+    with attempts.attempt(run_id, "score"):
         assert [leftover.remove() for leftover in found] == [False] * len(found)
-    assert lake.committed("received", f"dump={published.dump_id}")
-    assert lake.exists(f"scored/{key}")
+    assert workspace.committed("received", f"dump={published.dump_id}")
+    assert workspace.exists(f"scored/{key}")
     assert scalar("SELECT bool_and(raw <> '') FROM sentiment.quarantine WHERE run_id = :r", r=run_id) is True
     age(run_id)
     assert set(kinds(maintenance.maintain(dry_run=False))) >= NIGHTLY
@@ -182,13 +189,13 @@ def test_what_is_needed_again_meanwhile_stays(published: ledger.Run) -> None:
 NIGHTLY = {"lake night of a finished run", "records of a dump no run needs", "payloads of refused records"}
 
 
-def test_no_step_starts_while_its_night_is_removed(published: ledger.Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    lake, key = Lake(settings.load().lake), run_key(published.night, published.run_id)
-    put(lake, lake.folder("scored", key, 1))
+def test_no_step_starts_while_its_night_is_removed(published: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace, key = Workspace(settings.load().lake), run_key(published.night, published.run_id)
+    put(workspace, workspace.folder("scored", key, 1))
     age(published.run_id)
-    remove, waited = Lake.remove, []
+    remove, waited = Workspace.remove, []
 
-    def removing(self: Lake, dataset: str, key: str) -> None:
+    def removing(self: Workspace, dataset: str, key: str) -> None:
         with pytest.raises(InfrastructureError, match="lock"), transaction() as c:
             c.exec_driver_sql("SET LOCAL lock_timeout = '50ms'")
             query = "INSERT INTO sentiment.run_step (run_id, step, token, state) VALUES (:r, 'score', 0, 'running')"
@@ -196,7 +203,7 @@ def test_no_step_starts_while_its_night_is_removed(published: ledger.Run, monkey
         waited.append(key)
         remove(self, dataset, key)
 
-    monkeypatch.setattr(Lake, "remove", removing)
+    monkeypatch.setattr(Workspace, "remove", removing)
     maintenance.maintain(dry_run=False)
     assert waited == [key]
 
@@ -204,60 +211,60 @@ def test_no_step_starts_while_its_night_is_removed(published: ledger.Run, monkey
 USED = "SELECT fingerprint FROM sentiment.model WHERE model_id = 'cinema-fr'"
 
 
-def test_what_killed_attempts_left_in_the_lake(published: ledger.Run) -> None:
-    lake, live = Lake(settings.load().lake), "scored/night=2026-05-04/run=20260504-0000feed"
+def test_what_killed_attempts_left_in_the_lake(published: Run) -> None:
+    workspace, live = Workspace(settings.load().lake), "scored/night=2026-05-04/run=20260504-0000feed"
     key = run_key(published.night, published.run_id)
     kinds_of = {
         "records of a killed find_dump": "received/attempt=0a",
         "lake night of a run the ledger does not know": "scored/night=2020-01-01/run=20200101-00000000",
         "lake part of a killed step": f"scored/{key}/token=1/chunk=0",
     }
-    put(lake, "received/attempt=0b")
-    put(lake, "received/attempt=0c", old=True)
-    lake.commit("received", f"dump={published.dump_id}", 0, Part(["received/attempt=0c/part.parquet"], 1, ""))
-    put(lake, f"{live}/token=1/chunk=0")
+    put(workspace, "received/attempt=0b")
+    put(workspace, "received/attempt=0c", old=True)
+    workspace.commit("received", f"dump={published.dump_id}", 0, Part(["received/attempt=0c/part.parquet"], 1, ""))
+    put(workspace, f"{live}/token=1/chunk=0")
     cache = f"fingerprint={scalar(USED)}"
-    put(lake, f"score_cache/{cache}/token=1/chunk=0", old=True)
-    lake.commit("score_cache", cache, 1, Part([], 1, ""))
+    put(workspace, f"score_cache/{cache}/token=1/chunk=0", old=True)
+    workspace.commit("score_cache", cache, 1, Part([], 1, ""))
     for folder in kinds_of.values():
-        put(lake, folder)
+        put(workspace, folder)
     assert not kinds_of.keys() & kinds().keys()
     for folder in kinds_of.values():
-        os.utime(lake.local(f"{folder}/part.parquet"), (0, 0))
-    with ledger.step(published.run_id, "score") as step:
-        mine = put(lake, lake.folder("scored", key, step.token), old=True)
+        os.utime(workspace.local(f"{folder}/part.parquet"), (0, 0))
+    with attempts.attempt(published.run_id, "score") as step:
+        mine = put(workspace, workspace.folder("scored", key, step.token), old=True)
         found = [leftover for leftover in maintenance.find() if leftover.kind in kinds_of]
         assert {leftover.kind: leftover.where for leftover in found} == kinds_of
         maintenance.maintain(dry_run=False)
         assert mine.exists()
-    assert [folder for folder in kinds_of.values() if lake.exists(folder)] == []
+    assert [folder for folder in kinds_of.values() if workspace.exists(folder)] == []
     kept = ("received/attempt=0b", "received/attempt=0c", live, f"score_cache/{cache}/token=1/chunk=0")
-    assert [folder for folder in kept if not lake.exists(folder)] == []
-    shutil.rmtree(lake.root)
+    assert [folder for folder in kept if not workspace.exists(folder)] == []
+    shutil.rmtree(workspace.root)
 
 
 def test_what_a_killed_evaluation_left_in_the_lake() -> None:
-    lake = Lake(settings.load().lake)
+    workspace = Workspace(settings.load().lake)
     old, young = (f"evaluated/evaluation={name}/scores/token=0/chunk=0" for name in ("old", "young"))
-    put(lake, old, old=True)
-    put(lake, young)
+    put(workspace, old, old=True)
+    put(workspace, young)
     assert [leftover.where for leftover in maintenance.maintain(dry_run=False)] == [old]
-    assert (lake.exists(old), lake.exists(young)) == (False, True)
-    shutil.rmtree(lake.root)
+    assert (workspace.exists(old), workspace.exists(young)) == (False, True)
+    shutil.rmtree(workspace.root)
 
 
 def test_score_caches_that_no_model_uses(old_model: str) -> None:
-    lake, kind = Lake(settings.load().lake), "score cache no model uses"
+    workspace, kind = Workspace(settings.load().lake), "score cache no model uses"
     for fingerprint in ("f", "g", "h"):
-        put(lake, f"score_cache/fingerprint={fingerprint}/token=1/chunk=0", old=fingerprint != "h")
+        put(workspace, f"score_cache/fingerprint={fingerprint}/token=1/chunk=0", old=fingerprint != "h")
     (found,) = (leftover for leftover in maintenance.find() if leftover.kind == kind)
     assert found.where == "score_cache/fingerprint=g"
     run_sql("UPDATE sentiment.model SET fingerprint = 'g' WHERE model_id = 'old'")
     assert not found.remove()
     run_sql("UPDATE sentiment.model SET fingerprint = 'f' WHERE model_id = 'old'")
     assert maintained_twice(kind) == 1
-    assert [lake.exists(f"score_cache/fingerprint={f}") for f in ("f", "g", "h")] == [True, False, True]
-    shutil.rmtree(lake.root)
+    assert [workspace.exists(f"score_cache/fingerprint={f}") for f in ("f", "g", "h")] == [True, False, True]
+    shutil.rmtree(workspace.root)
 
 
 def test_copies_of_networks_that_no_job_has_used_for_long() -> None:
@@ -285,7 +292,7 @@ def test_scores_of_a_retired_model(old_model: str) -> None:
     assert scalar("SELECT retired_at FROM sentiment.model WHERE model_id = 'old'") is None
 
 
-def test_a_retired_model_whose_scores_are_gone_is_not_taken_back(published: ledger.Run, old_model: str) -> None:
+def test_a_retired_model_whose_scores_are_gone_is_not_taken_back(published: Run, old_model: str) -> None:
     run_sql(copied("run", run_id="old-run", model_id="old", status="published", rows_published=1)
             + f" WHERE run_id = '{published.run_id}'")  # fmt: skip
     registry.retire(old_model)
@@ -294,9 +301,9 @@ def test_a_retired_model_whose_scores_are_gone_is_not_taken_back(published: ledg
 
 
 def test_a_model_taken_back_meanwhile_keeps_its_scores(old_model: str) -> None:
-    lake, cache = Lake(settings.load().lake), "score_cache/fingerprint=f/token=1/chunk=0"
-    put(lake, cache)
-    lake.commit("score_cache", "fingerprint=f", 1, Part([f"{cache}/part.parquet"], 1, ""))
+    workspace, cache = Workspace(settings.load().lake), "score_cache/fingerprint=f/token=1/chunk=0"
+    put(workspace, cache)
+    workspace.commit("score_cache", "fingerprint=f", 1, Part([f"{cache}/part.parquet"], 1, ""))
     run_sql(f"UPDATE sentiment.model SET retired_at = {LONG_AGO} WHERE model_id = 'old'")
     found = [leftover for leftover in maintenance.find() if "retired" in leftover.kind]
     assert set(kinds(found)) == {"scores of a retired model", "score cache of a retired model"}
@@ -305,7 +312,7 @@ def test_a_model_taken_back_meanwhile_keeps_its_scores(old_model: str) -> None:
     assert scalar("SELECT count(*) FROM sentiment.review_sentiment WHERE model_id = 'old'") == 1
     run_sql(f"UPDATE sentiment.model SET retired_at = {LONG_AGO} WHERE model_id = 'old'")
     assert [leftover.remove() for leftover in found] == [True, True]
-    assert not lake.exists(cache)
+    assert not workspace.exists(cache)
 
 
 def test_no_model_is_taken_back_while_its_scores_are_removed(old_model: str) -> None:
@@ -326,14 +333,14 @@ def test_no_model_is_taken_back_while_its_scores_are_removed(old_model: str) -> 
     assert refused
 
 
-def test_a_retired_model_scores_no_more(published: ledger.Run, old_model: str) -> None:
-    run = ledger.open_run(published.night, SOURCE + "_old", published.dump_id, old_model)
+def test_a_retired_model_scores_no_more(published: Run, old_model: str) -> None:
+    run = opening.open_run(published.night, SOURCE + "_old", published.dump_id, old_model)
     registry.retire(old_model)
     for _ in range(2):
-        with pytest.raises(ParameterError, match="is retired") as refused, ledger.step(run.run_id, "score"):
+        with pytest.raises(ParameterError, match="is retired") as refused, attempts.attempt(run.run_id, "score"):
             pytest.fail("the step has begun")
         assert refused.value.try_next == "sentiment model retire --undo old"
-    kind, message, try_next = ledger.failure(run.run_id, "score") or ("", "", "")
+    kind, message, try_next = attempts.failure(run.run_id, "score") or ("", "", "")
     assert (kind, try_next) == ("ParameterError", "sentiment model retire --undo old")
     assert "retired" in message
     run_sql("DELETE FROM sentiment.run_step WHERE run_id = :r", r=run.run_id)
@@ -348,7 +355,7 @@ def test_a_retired_model_is_not_registered_again(old_model: str) -> None:
     assert refused.value.try_next == "sentiment model retire --undo old"
 
 
-def test_a_table_is_gone_through_once(published: ledger.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_is_gone_through_once(published: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     many = """
 INSERT INTO sentiment.quarantine (run_id, file_no, record_no, reasons, details, raw, raw_bytes, raw_sha256, byte_offset)
 SELECT :r, 9, n, '{x}', 'x', 'x', 1, 'x', 0 FROM generate_series(1, 5000) n"""
@@ -392,7 +399,7 @@ def test_months_are_made_ahead_and_old_ones_dropped() -> None:
     assert scalar(ahead) == 1
 
 
-def test_the_dag_tells_and_removes_nothing(ready: Machine, published: ledger.Run) -> None:
+def test_the_dag_tells_and_removes_nothing(ready: Machine, published: Run) -> None:
     run_sql(f"UPDATE sentiment.run SET finished_at = {LONG_AGO} WHERE run_id = :r", r=published.run_id)
     command = [str(Path(sys.executable).parent / "airflow"), "dags", "test", "maintain_store"]
     done = subprocess.run(command, env=ready.env, capture_output=True, text=True, check=False, timeout=200)

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sentiment import settings
-from sentiment.bench import networks
-from sentiment.bench.networks import Size
 from sentiment.database import transaction
 from sentiment.errors import DataError, ParameterError
 from sentiment.orchestration import quantizing
 from sentiment.scoring import registry
 from sentiment.scoring.registry import SAVED, Model
 from sentiment.settings import Settings
+
+from tests.kit import networks
+from tests.kit.networks import Size
 
 TEXTS = ["Un film magnifique, à voir absolument !", "Deux heures d'ennui.", "Ni bon ni mauvais, mais sincère."]
 

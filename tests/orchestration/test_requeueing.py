@@ -14,18 +14,19 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
-from sentiment import ledger, settings
-from sentiment.bench import nights, oracle
-from sentiment.bench.nights import Attempt, run_whole
+from sentiment import settings
 from sentiment.database import transaction
 from sentiment.dump import profiles
 from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError, SetupError
-from sentiment.lake import Lake
-from sentiment.ledger import Run
 from sentiment.orchestration import maintenance, requeueing, steps
 from sentiment.orchestration.requeueing import Requeue
+from sentiment.runs import attempts, opening
+from sentiment.runs.model import Run
 from sentiment.store import forgetting, publishing, quarantine
+from sentiment.workspace import Workspace
 
+from tests.kit import nights, oracle
+from tests.kit.nights import Attempt, run_whole
 from tests.store import small_night
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Scene:
     """A dump of its own, taken in by find_dump and published without Spark, with a few records refused."""
 
     def __init__(self, folder: Path) -> None:
-        self.source, self.lake, self.folder = f"again_{next(_NUMBERS)}", Lake(), folder
+        self.source, self.lake, self.folder = f"again_{next(_NUMBERS)}", Workspace(), folder
         self.dump = Path(shutil.copy(nights.dump(NIGHT, 1), folder / "dump.jsonl"))
 
     def publish(self, uri: Path | None = None, **asked: Any) -> Run:
@@ -54,10 +55,10 @@ class Scene:
         return self.merge(steps.find_dump(request).run_id)
 
     def merge(self, run_id: str) -> Run:
-        run = ledger.get_run(run_id)
-        with ledger.step(run_id, "publish") as step:
+        run = opening.get_run(run_id)
+        with attempts.attempt(run_id, "publish") as step:
             publishing.merge(run, step, nights.stage(run, step, Attempt(self.source, NIGHT, self.dump)))
-        return ledger.get_run(run_id)
+        return opening.get_run(run_id)
 
     def empty_lake(self, run: Run) -> None:
         self.lake.remove("received", f"dump={run.dump_id}")
@@ -91,10 +92,10 @@ def test_records_come_from_the_lake_while_it_has_them(scene: Scene) -> None:
     old = scene.publish()
     scene.dump.write_bytes(b"another by now")
     found = requeueing.find(Requeue(old.run_id, "mended", airflow_run_id="airflow's"))
-    new = ledger.get_run(found.run_id)
+    new = opening.get_run(found.run_id)
     assert (new.requeue_of, new.status, new.reason, found.nothing_new) == (old.run_id, "running", "mended", False)
     assert new.counts["read"] == nights.RECORDS == len(scene.received(old))
-    assert ledger.done(new.run_id, "find_dump").detail == ledger.done(old.run_id, "find_dump").detail
+    assert attempts.finished(new.run_id, "find_dump").detail == attempts.finished(old.run_id, "find_dump").detail
     assert requeueing.find(Requeue(old.run_id, "mended")).run_id == new.run_id
 
 
@@ -104,7 +105,7 @@ def test_else_from_the_dumps_files(scene: Scene) -> None:
     scene.empty_lake(old)
     found = requeueing.find(Requeue(old.run_id, "mended"))
     assert scene.received(old) == before
-    assert ledger.done(found.run_id, "find_dump").detail == ledger.done(old.run_id, "find_dump").detail
+    assert attempts.finished(found.run_id, "find_dump").detail == attempts.finished(old.run_id, "find_dump").detail
 
 
 def test_files_that_are_gone_or_others_are_named(scene: Scene) -> None:
@@ -142,7 +143,7 @@ def test_records_that_were_too_long_are_received_again_whole(scene: Scene, monke
     requeueing.find(Requeue(old.run_id, "mended"))  # what the lake has is better than nothing
     assert {row["problem"] for row in scene.received(old)} == {None, "too_long"}
     kept.rename(scene.dump)
-    with ledger.step(old.run_id, "report"), pytest.raises(InfrastructureError, match=f"Run {old.run_id} works on"):
+    with attempts.attempt(old.run_id, "report"), pytest.raises(InfrastructureError, match=f"Run {old.run_id} works on"):
         requeueing.find(Requeue(old.run_id, "mended"))
     requeueing.find(Requeue(old.run_id, "mended"))
     assert {row["problem"] for row in scene.received(old)} == {None}
@@ -157,15 +158,15 @@ def test_the_night_is_asked_for_as_then_but_for_what_is_said_now(
     settings.load.cache_clear()
     (tmp_path / "mine.toml").write_text(mine)
     old = scene.publish(profile="mine", allow=("same_dump",))
-    then = ledger.done(old.run_id, "find_dump").detail
+    then = attempts.finished(old.run_id, "find_dump").detail
     (tmp_path / "mine.toml").write_text("rating_scale = 10\n" + mine)
-    now = ledger.done(requeueing.find(Requeue(old.run_id, "mended")).run_id, "find_dump").detail
+    now = attempts.finished(requeueing.find(Requeue(old.run_id, "mended")).run_id, "find_dump").detail
     assert (then["profile"]["rating_scale"], now["profile"]["rating_scale"]) == (5, 10)
     assert now == then | {"profile": now["profile"]}
     other = Requeue(old.run_id, "mended", "usual", "windows-1252", ("row_count",))
     assert requeueing.plan(other).dump is None
     assert other.try_next.endswith(f"requeue {old.run_id} --profile usual --encoding windows-1252")
-    now = ledger.done(requeueing.find(other).run_id, "find_dump").detail
+    now = attempts.finished(requeueing.find(other).run_id, "find_dump").detail
     assert (now["profile"]["name"], now["layouts"][0]["encoding"]) == ("usual", "windows-1252")
     assert (now["allow"], now["asked"]["encoding"]) == (["row_count", "same_dump"], "windows-1252")
     assert now["received"] != then["received"]
@@ -229,7 +230,7 @@ def test_a_dry_run_in_airflow_tells_and_opens_nothing(scene: Scene, caplog: pyte
     context["params"] |= {"dry_run": False, "reason": "mended"}
     found = requeueing.find_or_tell(context)
     assert found
-    assert ledger.get_run(found["run_id"]).requeue_of == old.run_id
+    assert opening.get_run(found["run_id"]).requeue_of == old.run_id
 
 
 def test_retention_keeps_the_records_that_either_run_needs(scene: Scene) -> None:
@@ -284,7 +285,7 @@ def test_a_mended_rule_lets_records_through_from_end_to_end(
     told = oracle.Oracle(scene.source, nights.scores(spark, {review.text for review in sound}).__getitem__)
     told.publish(NIGHT, scene.dump)
     assert told.violations() == []
-    new = ledger.get_run(rows("SELECT run_id FROM sentiment.run WHERE supersedes = :r", r=old_id)[0][0])
+    new = opening.get_run(rows("SELECT run_id FROM sentiment.run WHERE supersedes = :r", r=old_id)[0][0])
     assert (new.counts["scored"], new.counts["reused"]) == (2, n_scored)
     total = len(rows("SELECT 1 FROM sentiment.quarantine WHERE run_id = :r", r=old_id))
     assert rows("SELECT DISTINCT reasons FROM sentiment.quarantine WHERE requeued_in = :r", r=new.run_id) == [

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
-from sentiment import ledger, settings
-from sentiment.bench import nights
-from sentiment.bench.nights import Attempt, publish_without_spark
+from sentiment import settings
 from sentiment.database import transaction
 from sentiment.errors import InfrastructureError, ParameterError
 from sentiment.jobs import rescore
-from sentiment.lake import Lake
 from sentiment.orchestration import rescoring
 from sentiment.orchestration.rescoring import Request
+from sentiment.runs import attempts, opening
+from sentiment.runs.model import Run
 from sentiment.scoring import registry
 from sentiment.store import forgetting, publishing
 from sentiment.store.forgetting import Target
+from sentiment.workspace import Workspace
+
+from tests.kit import nights
+from tests.kit.nights import Attempt, publish_without_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -73,9 +76,9 @@ def test_nights_by_another_model_side_by_side(
     published: None, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = rows("SELECT md5(string_agg(v::text, '|' ORDER BY v::text)) FROM sentiment.v_review_sentiment v")
-    merge, lake, lacked = publishing.merge, Lake(settings.load().lake), rescoring.missing(MODEL)
+    merge, workspace, lacked = publishing.merge, Workspace(settings.load().lake), rescoring.missing(MODEL)
 
-    def fails_for_the_older(run: ledger.Run, step: ledger.Step, expected: publishing.Expected) -> None:
+    def fails_for_the_older(run: Run, step: attempts.Attempt, expected: publishing.Expected) -> None:
         if run.night == NIGHTS[0]:
             raise InfrastructureError("the server is away")
         merge(run, step, expected)
@@ -84,18 +87,18 @@ def test_nights_by_another_model_side_by_side(
     with monkeypatch.context() as patched:
         patched.setattr(publishing, "merge", fails_for_the_older)
         with pytest.raises(InfrastructureError, match="away"):
-            rescore.work(spark, REQUEST, lake)
+            rescore.work(spark, REQUEST, workspace)
     assert rescoring.failure(MODEL, began) == ("InfrastructureError", "the server is away", "")
     assert [found.night for found in rescoring.pending(REQUEST)] == [NIGHTS[0]]
     with pytest.raises(ParameterError, match=r"has not scored [\d,]+ reviews, [\d,]+ nights .* that cinema-fr"):
         rescoring.use(MODEL)
 
-    assert rescore.work(spark, REQUEST, lake) == 1
-    assert rescore.work(spark, REQUEST, lake) == 0
+    assert rescore.work(spark, REQUEST, workspace) == 1
+    assert rescore.work(spark, REQUEST, workspace) == 0
     for night in NIGHTS:
-        counts = ledger.get_run(run_of(night)).counts
+        counts = opening.get_run(run_of(night)).counts
         assert counts["read"] == counts["accepted"] == counts["scored"] + counts["reused"] == counts["published"] > 0
-    assert ledger.get_run(run_of(NIGHTS[0])).counts["reused"] > 0, "what both nights hold is scored once"
+    assert opening.get_run(run_of(NIGHTS[0])).counts["reused"] > 0, "what both nights hold is scored once"
     assert_same_population()
     assert before == rows("SELECT md5(string_agg(v::text, '|' ORDER BY v::text)) FROM sentiment.v_review_sentiment v")
     left = rescoring.missing(MODEL)
@@ -108,7 +111,7 @@ def test_nights_by_another_model_side_by_side(
 
 def test_sentences_are_scored_too_and_what_is_being_forgotten_is_left_out(published: None, spark: SparkSession) -> None:
     run_id = str(rows(RUN, n=NIGHTS[1])[0][0])
-    with ledger.step(run_id, "find_dump") as step:
+    with attempts.attempt(run_id, "find_dump") as step:
         step.detail["sentences"] = True
     kept, gone, signed = (str(row[0]) for row in rows(SHOWN, n=NIGHTS[1], r=run_id))
     run_sql("INSERT INTO sentiment.sentence_sentiment VALUES (:id, 'cinema-fr', 1, 0, 3, 'pos', 0.9)", id=kept)
@@ -116,7 +119,7 @@ def test_sentences_are_scored_too_and_what_is_being_forgotten_is_left_out(publis
     lacked = rescoring.missing(MODEL)
     forgetting.remember(Target(gone, SOURCE, (author,)))
     try:
-        rescore.work(spark, Request(MODEL, SOURCE, NIGHTS[1], NIGHTS[1]), Lake(settings.load().lake))
+        rescore.work(spark, Request(MODEL, SOURCE, NIGHTS[1], NIGHTS[1]), Workspace(settings.load().lake))
     finally:
         run_sql("DELETE FROM sentiment.forgotten")
     by_both = "SELECT count(DISTINCT e.review_id) FROM sentiment.{} e JOIN sentiment.night_review n USING (review_id) "

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
-from sentiment import contract, ledger
+from sentiment import contract
 from sentiment.database import transaction
 from sentiment.errors import DumpRefusedError, ParameterError
 from sentiment.jobs.validate import refuse_bad_batch
@@ -19,6 +19,8 @@ from sentiment.orchestration import steps
 from sentiment.quality import batch
 from sentiment.quality.batch import BatchRule, Schema
 from sentiment.quality.expectations import Verdict
+from sentiment.runs import attempts, opening
+from sentiment.runs.model import Run
 from sentiment.settings import Settings
 
 NIGHT = date(2026, 5, 20)
@@ -136,8 +138,8 @@ def assert_stops_unless_allowed(rule: BatchRule, source: str, dump: Path, words:
     assert f"DUMP={dump}" in refused.value.try_next
     assert f"ALLOW={rule} REASON=" in refused.value.try_next
     found = find(source, NIGHT, dump, rule)
-    assert ledger.get_run(found.run_id).reason == "it is right"
-    detail = ledger.done(found.run_id, "find_dump").detail
+    assert opening.get_run(found.run_id).reason == "it is right"
+    detail = attempts.finished(found.run_id, "find_dump").detail
     assert (detail["allow"], [told.split(":")[0] for told in detail["allowed"]]) == ([rule], [rule])
     assert f"Allowed: {rule}: " in " ".join(batch.told(found.run_id))
     return found.run_id
@@ -182,7 +184,7 @@ def test_row_count_of_records(source: str, tmp_path: Path) -> None:
     for days in (1, 2, 3):
         published(source, NIGHT - timedelta(days=days), write(tmp_path / f"{days}.jsonl"), read=50 * days)
     run_id = find(source, NIGHT, write(tmp_path / "enough.jsonl", 20)).run_id
-    assert ledger.done(run_id, "find_dump").detail["bounds"] == [20, 500]
+    assert attempts.finished(run_id, "find_dump").detail["bounds"] == [20, 500]
     few, many = write(tmp_path / "few.jsonl", 19), write(tmp_path / "many.jsonl", 501)
     assert_stops_unless_allowed(BatchRule.row_count, source, many, "501 records, where .* 20 to 500")
     assert_stops_unless_allowed(BatchRule.row_count, source, few, "19 records, where .* 20 to 500")
@@ -205,9 +207,9 @@ def test_allowing_needs_a_rule_there_is_and_a_reason(tmp_path: Path) -> None:
 
 
 def judge(source: str, config: Settings, allow: list[str], verdict: Verdict = FINE, **counts: int) -> list[str]:
-    step = ledger.Step("r", "validate", 1, counts={"accepted": 8, "quarantined": 2, "duplicate": 0} | counts)
+    step = attempts.Attempt("r", "validate", 1, counts={"accepted": 8, "quarantined": 2, "duplicate": 0} | counts)
     step.detail = {"reasons": {"rating_in_range": step.counts["quarantined"], contract.FORGOTTEN: 0}}
-    run = ledger.Run("r", NIGHT, source, "d", "cinema-fr", "running", None, None, None, {})
+    run = Run("r", NIGHT, source, "d", "cinema-fr", "running", None, None, None, {})
     refuse_bad_batch(run, step, config, verdict, allow)
     allowed: list[str] = step.detail["allowed"]
     return allowed

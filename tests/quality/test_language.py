@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pyspark.sql import functions as F
-from sentiment.embedded import sample_dump
 from sentiment.quality.language import LANGUAGES, MIN_LETTERS, language, language_of
+from sentiment.samples import sample_dump
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sentiment import settings
-from sentiment import spark as sessions
+from sentiment.runtime import spark as sessions
 from sentiment.scoring import chunks, network, registry
 from sentiment.scoring.registry import Model
 

@@ -11,10 +11,11 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
-from sentiment.bench import networks
-from sentiment.bench.networks import Size
 from sentiment.scoring import first_row, graph
 from sentiment.scoring.registry import BUNDLED
+
+from tests.kit import networks
+from tests.kit.networks import Size
 
 ROWS = [[2, 50, 60, 70, 3], [2, *range(100, 400), 3]]
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import onnx
 import pytest
 from sentiment import settings
-from sentiment.bench import networks
-from sentiment.bench.networks import Size
 from sentiment.errors import ParameterError
 from sentiment.orchestration import adding
 from sentiment.scoring import onnx_folder
+
+from tests.kit import networks
+from tests.kit.networks import Size
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

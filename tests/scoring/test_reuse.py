@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 from pyspark.sql import functions as F
-from sentiment import ledger, settings
+from sentiment import settings
 from sentiment.database import transaction
 from sentiment.errors import StaleAttemptError
-from sentiment.lake import Lake
-from sentiment.ledger import DumpFile
+from sentiment.runs import attempts, opening
+from sentiment.runs.model import DumpFile, Run
 from sentiment.scoring import registry, reuse
 from sentiment.scoring.balance import TEXTS_A_PARTITION, balanced
 from sentiment.scoring.network import SCORED
 from sentiment.scoring.registry import Model
+from sentiment.workspace import Workspace
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -29,8 +30,8 @@ SOURCE = "reuse"
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(str(tmp_path / "lake"))
 
 
 @pytest.fixture
@@ -41,9 +42,9 @@ def model(ready: object) -> Model:
 
 
 @pytest.fixture
-def run(model: Model) -> Iterator[ledger.Run]:
-    ledger.record_dump("reuse", SOURCE, "nowhere", [DumpFile(0, "nowhere", "0" * 64, "jsonl", "none", 0, 0)])
-    yield ledger.open_run(date(2026, 4, 1), SOURCE, "reuse", model.model_id)
+def run(model: Model) -> Iterator[Run]:
+    opening.record_dump("reuse", SOURCE, "nowhere", [DumpFile(0, "nowhere", "0" * 64, "jsonl", "none", 0, 0)])
+    yield opening.open_run(date(2026, 4, 1), SOURCE, "reuse", model.model_id)
     with transaction("owner") as c:
         for table in ("run_step", "run"):
             query = (
@@ -95,54 +96,60 @@ def chunks_of(texts: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_identical_texts_are_scored_once_and_never_again(
-    spark: SparkSession, lake: Lake, model: Model, run: ledger.Run
+    spark: SparkSession, workspace: Workspace, model: Model, run: Run
 ) -> None:
     network = Network()
-    with ledger.step(run.run_id, "score") as step:
-        reuse.fill(accepted(spark, range(90)), lake, model, step, network)
+    with attempts.attempt(run.run_id, "score") as step:
+        reuse.fill(accepted(spark, range(90)), workspace, model, step, network)
         assert (step.rows_done, step.rows_total, sum(network.chunks)) == (90, 90, 90)
         assert step.detail["left_s"] == 0
-    with ledger.step(run.run_id, "score") as step:
-        reuse.fill(accepted(spark, range(100)), lake, model, step, network)
+    with attempts.attempt(run.run_id, "score") as step:
+        reuse.fill(accepted(spark, range(100)), workspace, model, step, network)
     assert sum(network.chunks) == 100
     wanted = accepted(spark, range(50, 120))
-    said = reuse.cached(lake, model, wanted).join(wanted.distinct(), "text_hash").collect()
+    said = reuse.cached(workspace, model, wanted).join(wanted.distinct(), "text_hash").collect()
     assert len(said) == 50
     assert all(row["score"] == len(row["text"]) for row in said)
 
 
 def test_a_killed_job_loses_no_more_than_its_chunk(
-    spark: SparkSession, lake: Lake, model: Model, run: ledger.Run, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, workspace: Workspace, model: Model, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reviews, network = accepted(spark, range(100)), Network(fails_in_chunk=3)
     with chunks_of(20, monkeypatch):
-        with pytest.raises(Killed), ledger.step(run.run_id, "score") as step:
-            reuse.fill(reviews, lake, model, step, network)
-        kept = reuse.cached(lake, model, reviews).count()
+        with pytest.raises(Killed), attempts.attempt(run.run_id, "score") as step:
+            reuse.fill(reviews, workspace, model, step, network)
+        kept = reuse.cached(workspace, model, reviews).count()
         assert kept == sum(network.chunks)
         assert len(network.chunks) == 3
         again = Network()
-        with ledger.step(run.run_id, "score") as step:
-            reuse.fill(reviews, lake, model, step, again)
+        with attempts.attempt(run.run_id, "score") as step:
+            reuse.fill(reviews, workspace, model, step, again)
     assert sum(again.chunks) == 100 - kept
     assert max(network.chunks + again.chunks) <= 40
-    assert reuse.cached(lake, model, reviews).count() == 100
+    assert reuse.cached(workspace, model, reviews).count() == 100
 
 
-def test_a_stale_attempt_commits_nothing(spark: SparkSession, lake: Lake, model: Model, run: ledger.Run) -> None:
-    with pytest.raises(StaleAttemptError), ledger.step(run.run_id, "score") as stale, ledger.step(run.run_id, "score"):
-        reuse.fill(accepted(spark, range(9)), lake, model, stale, Network())
-    assert lake.committed(reuse.DATASET, reuse.cache_key(model.fingerprint)) == []
+def test_a_stale_attempt_commits_nothing(spark: SparkSession, workspace: Workspace, model: Model, run: Run) -> None:
+    with (
+        pytest.raises(StaleAttemptError),
+        attempts.attempt(run.run_id, "score") as stale,
+        attempts.attempt(run.run_id, "score"),
+    ):
+        reuse.fill(accepted(spark, range(9)), workspace, model, stale, Network())
+    assert workspace.committed(reuse.DATASET, reuse.cache_key(model.fingerprint)) == []
 
 
-def test_texts_that_two_runs_scored_come_once(spark: SparkSession, lake: Lake, model: Model, run: ledger.Run) -> None:
+def test_texts_that_two_runs_scored_come_once(
+    spark: SparkSession, workspace: Workspace, model: Model, run: Run
+) -> None:
     key = reuse.cache_key(model.fingerprint)
-    with ledger.step(run.run_id, "score") as step:
-        reuse.fill(accepted(spark, range(9)), lake, model, step, Network())
-    (part,) = lake.committed(reuse.DATASET, key)
-    lake.commit(reuse.DATASET, key, step.token + 1, part)
-    assert len(lake.committed(reuse.DATASET, key)) == 2
-    assert reuse.cached(lake, model, accepted(spark, range(9))).count() == 9
+    with attempts.attempt(run.run_id, "score") as step:
+        reuse.fill(accepted(spark, range(9)), workspace, model, step, Network())
+    (part,) = workspace.committed(reuse.DATASET, key)
+    workspace.commit(reuse.DATASET, key, step.token + 1, part)
+    assert len(workspace.committed(reuse.DATASET, key)) == 2
+    assert reuse.cached(workspace, model, accepted(spark, range(9))).count() == 9
 
 
 def test_every_partition_holds_as_much_text(spark: SparkSession) -> None:

@@ -7,14 +7,15 @@ from datetime import date
 from itertools import count
 
 import sqlalchemy as sa
-from sentiment import ledger, settings
+from sentiment import settings
 from sentiment.database import transaction
-from sentiment.lake import Part
-from sentiment.ledger import DumpFile, Run
+from sentiment.runs import attempts, opening
+from sentiment.runs.model import DumpFile, Run
 from sentiment.scoring import registry
 from sentiment.store import publishing
 from sentiment.store.publishing import Expected
 from sentiment.store.staging import Staging
+from sentiment.workspace import Part
 
 _NUMBERS = count(1)
 
@@ -34,9 +35,9 @@ def publish(source: str, night: date, authors: list[str | None]) -> Run:
     """Publish one review for each author, and one refused record."""
     registry.register(registry.find("cinema-fr", settings.load()))
     dump_id = f"{source}-{next(_NUMBERS)}"
-    ledger.record_dump(dump_id, source, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
-    run = ledger.open_run(night, source, dump_id, "cinema-fr")
-    with ledger.step(run.run_id, "publish") as step:
+    opening.record_dump(dump_id, source, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
+    run = opening.open_run(night, source, dump_id, "cinema-fr")
+    with attempts.attempt(run.run_id, "publish") as step:
         staging = Staging(run.run_id, step.token)
         staging.create()
         ids = [hashlib.sha256(f"{source} {no}".encode()).hexdigest()[:32] for no in range(len(authors))]
@@ -48,7 +49,7 @@ def publish(source: str, night: date, authors: list[str | None]) -> Run:
         checksum = str(sum(int(i[:15], 16) for i in ids))
         baseline = publishing.newest_publication(source)
         publishing.merge(run, step, Expected(Part([], len(authors), checksum), 1, baseline))
-    return ledger.get_run(run.run_id)
+    return opening.get_run(run.run_id)
 
 
 def remove(source: str) -> None:

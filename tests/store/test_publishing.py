@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sentiment import database, ledger, settings
+from sentiment import database, settings
 from sentiment.database import transaction
 from sentiment.drift import tracking
 from sentiment.errors import DataError, InfrastructureError, ParameterError, StaleAttemptError
-from sentiment.lake import Part
-from sentiment.ledger import DumpFile, Run, Step
+from sentiment.runs import attempts, opening
+from sentiment.runs.attempts import Attempt
+from sentiment.runs.model import DumpFile, Run
 from sentiment.scoring import registry
 from sentiment.store import publishing
 from sentiment.store.publishing import Expected
 from sentiment.store.staging import Staging
+from sentiment.workspace import Part
 
 SOURCE = "published_here"
 NIGHT = date(2026, 8, 10)
@@ -49,8 +51,8 @@ def clean(ready: object) -> Iterator[None]:
 
 def open_run(night: date = NIGHT, **kwargs: Any) -> Run:
     dump_id = f"dump-{next(_NUMBERS)}"
-    ledger.record_dump(dump_id, SOURCE, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
-    return ledger.open_run(night, SOURCE, dump_id, "cinema-fr", **kwargs)
+    opening.record_dump(dump_id, SOURCE, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
+    return opening.open_run(night, SOURCE, dump_id, "cinema-fr", **kwargs)
 
 
 def review_id(number: int) -> str:
@@ -58,7 +60,7 @@ def review_id(number: int) -> str:
 
 
 def stage(
-    run: Run, step: Step, texts: dict[int, str], twice: bool = False, titles: dict[str, str] | None = None
+    run: Run, step: Attempt, texts: dict[int, str], twice: bool = False, titles: dict[str, str] | None = None
 ) -> Expected:
     """Fill staging as Spark would, at least once, and say what `score` would have left."""
     staging = Staging(run.run_id, step.token)
@@ -77,7 +79,7 @@ def stage(
 
 
 def publish(run: Run, texts: dict[int, str], twice: bool = False, titles: dict[str, str] | None = None) -> None:
-    with ledger.step(run.run_id, "publish") as step:
+    with attempts.attempt(run.run_id, "publish") as step:
         publishing.merge(run, step, stage(run, step, texts, twice, titles))
 
 
@@ -96,7 +98,7 @@ def test_staged_twice_is_published_once() -> None:
     run = open_run()
     publish(run, {1: "a", 2: "b"}, twice=True)
     assert state()["nights"] == [(NIGHT, 2)]
-    after = ledger.get_run(run.run_id)
+    after = opening.get_run(run.run_id)
     assert (after.status, after.counts["published"]) == ("published", 2)
     with transaction() as c:
         query = "SELECT 1 FROM pg_tables WHERE schemaname = 'staging' AND strpos(tablename, :run) > 0"
@@ -113,9 +115,9 @@ def test_publishing_again_changes_nothing() -> None:
 
 def test_a_stale_attempt_cannot_publish() -> None:
     run = open_run()
-    with pytest.raises(StaleAttemptError, match="is stale"), ledger.step(run.run_id, "publish") as old:
+    with pytest.raises(StaleAttemptError, match="is stale"), attempts.attempt(run.run_id, "publish") as old:
         expected = stage(run, old, {1: "a"})
-        with ledger.step(run.run_id, "publish"):
+        with attempts.attempt(run.run_id, "publish"):
             publishing.merge(run, old, expected)
     assert state() == {"reviews": [], "nights": []}
 
@@ -123,18 +125,18 @@ def test_a_stale_attempt_cannot_publish() -> None:
 @pytest.mark.parametrize("lie", ["rows", "checksum", "quarantined"])
 def test_staging_that_is_not_what_score_left_is_refused(lie: str) -> None:
     run = open_run()
-    with pytest.raises(InfrastructureError, match="the manifest says"), ledger.step(run.run_id, "publish") as step:
+    with pytest.raises(InfrastructureError, match="the manifest says"), attempts.attempt(run.run_id, "publish") as step:
         told = stage(run, step, {1: "a", 2: "b"})
         part = Part([], told.scored.rows + (lie == "rows"), "7" if lie == "checksum" else told.scored.checksum)
         publishing.merge(run, step, Expected(part, int(lie == "quarantined"), told.baseline))
     assert state() == {"reviews": [], "nights": []}
-    assert ledger.get_run(run.run_id).status == "failed"
+    assert opening.get_run(run.run_id).status == "failed"
 
 
 def test_a_night_published_in_between_asks_for_a_new_score() -> None:
     first, second = open_run(), open_run(NIGHT + timedelta(days=1))
     with pytest.raises(InfrastructureError, match="Another night was published"):
-        with ledger.step(second.run_id, "publish") as step:
+        with attempts.attempt(second.run_id, "publish") as step:
             expected = stage(second, step, {2: "b"})
             publish(first, {1: "a"})
             publishing.merge(second, step, expected)
@@ -162,8 +164,8 @@ def test_superseding_replaces_the_night_as_a_whole_and_only_when_asked() -> None
     publish(new, {2: "b", 3: "c", 4: "d"})
     assert [row[0] for row in state()["reviews"]] == [review_id(n) for n in (2, 3, 4)]
     assert state()["nights"] == [(NIGHT, 3)]
-    assert ledger.get_run(old.run_id).status == "superseded"
-    assert ledger.get_run(new.run_id).supersedes == old.run_id
+    assert opening.get_run(old.run_id).status == "superseded"
+    assert opening.get_run(new.run_id).supersedes == old.run_id
 
 
 def test_a_superseded_run_stays_so_whatever_is_cleared_or_told_late() -> None:
@@ -176,8 +178,8 @@ def test_a_superseded_run_stays_so_whatever_is_cleared_or_told_late() -> None:
     with pytest.raises(DataError, match="was superseded") as refused:
         publish(runs[1], {1: "b"})
     assert refused.value.try_next.endswith("SUPERSEDE='why'")
-    ledger.set_status(runs[0].run_id, "audited")
-    assert [ledger.get_run(run.run_id).status for run in runs] == ["superseded", "superseded", "published"]
+    opening.set_status(runs[0].run_id, "audited")
+    assert [opening.get_run(run.run_id).status for run in runs] == ["superseded", "superseded", "published"]
     assert state() == after
 
 
@@ -187,13 +189,13 @@ def test_a_run_replaces_only_what_it_was_asked_to_replace() -> None:
     publish(first, {1: "b"})
     with pytest.raises(DataError, match=f"as {first.run_id} meanwhile"):
         publish(second, {1: "c"})
-    assert ledger.get_run(first.run_id).status == "published"
+    assert opening.get_run(first.run_id).status == "published"
 
 
 def test_a_night_rescored_meanwhile_asks_for_no_new_score() -> None:
     publish(open_run(), {1: "a"})
     before, other = publishing.newest_publication(SOURCE), open_run(NIGHT - timedelta(days=1))
-    with ledger.step(other.run_id, "rescore") as step:
+    with attempts.attempt(other.run_id, "rescore") as step:
         publishing.merge(other, step, stage(other, step, {2: "b"}))
     assert publishing.newest_publication(SOURCE) == before
 
@@ -227,7 +229,7 @@ def test_a_night_without_a_profile_is_tracked() -> None:
 def test_a_reader_sees_the_whole_night_or_none_of_it() -> None:
     run = open_run()
     seen = []
-    with ledger.step(run.run_id, "publish") as step:
+    with attempts.attempt(run.run_id, "publish") as step:
         expected = stage(run, step, {n: str(n) for n in range(1, 50)})
         original = publishing._merge
 

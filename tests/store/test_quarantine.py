@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sentiment import cli, ledger
+from sentiment import cli
 from sentiment.contract import RAW_KEPT_BYTES
 from sentiment.database import transaction
-from sentiment.ledger import Run
+from sentiment.runs import attempts
+from sentiment.runs.model import Run
 from sentiment.store import quarantine
 from sentiment.store.quarantine import Which, cell, shown
 from typer.testing import CliRunner
@@ -47,7 +48,7 @@ def nights(ready: object, dump: Path) -> Iterator[list[Run]]:
     """Two published nights, each with its one refused record; the newer has hostile ones too."""
     days: list[tuple[date, list[str | None]]] = [(NIGHT, ["Zoé Vexillaire"]), (NIGHT + timedelta(days=1), [])]
     found = [small_night.publish(SOURCE, night, authors) for night, authors in days]
-    with ledger.step(found[1].run_id, "find_dump") as step:
+    with attempts.attempt(found[1].run_id, "find_dump") as step:
         step.detail = {"asked": {}, "allow": []}
     values, at = [], 0
     for number, raw in enumerate(RECORDS, 1):

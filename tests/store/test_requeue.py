@@ -11,16 +11,17 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sentiment import ledger, settings
-from sentiment.bench import kill_matrix, nights, oracle
-from sentiment.bench.kill_matrix import MERGE_PHASES
-from sentiment.bench.nights import Attempt, publish_without_spark
+from sentiment import settings
 from sentiment.database import transaction
 from sentiment.errors import DataError, ParameterError
-from sentiment.ledger import Run
+from sentiment.runs import attempts, opening
+from sentiment.runs.model import Run
 from sentiment.scoring import registry
 from sentiment.store import publishing, quarantine
 
+from tests.kit import kill_matrix, nights, oracle
+from tests.kit.kill_matrix import MERGE_PHASES
+from tests.kit.nights import Attempt, publish_without_spark
 from tests.store import small_night
 
 NIGHT = nights.FIRST + timedelta(days=1)
@@ -72,7 +73,7 @@ class Story:
 
     def shown(self, night: Any = NIGHT) -> Run:
         query = "SELECT run_id FROM sentiment.run WHERE source = :s AND night = :n AND status = 'published'"
-        return ledger.get_run(rows(query, s=self.source, n=night)[0][0])
+        return opening.get_run(rows(query, s=self.source, n=night)[0][0])
 
     def strict(self) -> set[int]:
         """Numbers of the records that only the strict rule refuses."""
@@ -96,7 +97,7 @@ def test_the_night_is_whole_and_what_passes_names_the_run_that_took_it(story: St
     assert story.mended().violations() == []
     new = story.shown()
     assert (new.requeue_of, new.supersedes, new.reason) == (story.old.run_id, story.old.run_id, "the matrix asked")
-    assert ledger.get_run(story.old.run_id).status == "superseded"
+    assert opening.get_run(story.old.run_id).status == "superseded"
     query = "SELECT record_no, requeued_in FROM sentiment.quarantine WHERE run_id = :r"
     took = dict(rows(query, r=story.old.run_id))
     assert {number for number, run_id in took.items() if run_id == new.run_id} == story.strict()
@@ -119,9 +120,9 @@ def test_the_same_requeue_and_the_same_dump_again_change_nothing(story: Story) -
 
 
 def test_until_it_is_published_the_night_is_what_it_was(story: Story) -> None:
-    opened = ledger.open_requeue(story.old.run_id, "mended")
-    assert ledger.open_requeue(story.old.run_id, "mended again").run_id == opened.run_id
-    same = ledger.open_run(NIGHT, story.source, story.old.dump_id, nights.MODEL)
+    opened = opening.open_requeue(story.old.run_id, "mended")
+    assert opening.open_requeue(story.old.run_id, "mended again").run_id == opened.run_id
+    same = opening.open_run(NIGHT, story.source, story.old.dump_id, nights.MODEL)
     assert (same.run_id, same.status) == (story.old.run_id, "published")
     with pytest.raises(sa.exc.IntegrityError, match="run_identity"), transaction() as c:
         c.execute(sa.text("UPDATE sentiment.run SET supersedes = NULL WHERE run_id = :r"), {"r": opened.run_id})
@@ -152,17 +153,17 @@ def test_killed_anywhere_it_is_typed_again_and_ends_well(story: Story, phase: st
 
 
 def test_a_night_that_another_dump_took_meanwhile_is_left_to_it(story: Story) -> None:
-    run = ledger.open_requeue(story.old.run_id, "mended")
+    run = opening.open_requeue(story.old.run_id, "mended")
     other = replace(story.attempt_of(1, seed=10), supersede=True)
     publish_without_spark(other)
     with pytest.raises(DataError, match=f"no use in requeueing {story.old.run_id}") as refused:
-        with ledger.step(run.run_id, "publish") as step:
+        with attempts.attempt(run.run_id, "publish") as step:
             publishing.merge(run, step, nights.stage(run, step, story.attempt))
     assert story.shown().run_id in refused.value.message
     story.told.publish(NIGHT, other.dump)
     assert [w for w in story.told.violations() if "staging table left" not in w] == []
     with pytest.raises(ParameterError, match=f"is superseded.*shows {story.shown().run_id}"):
-        ledger.open_requeue(story.old.run_id, "mended")
+        opening.open_requeue(story.old.run_id, "mended")
 
 
 def test_by_whatever_model_the_night_was_published_it_is_replaced(
@@ -189,9 +190,9 @@ def test_by_whatever_model_the_night_was_published_it_is_replaced(
 
 def test_a_run_that_is_not_shown_is_refused_in_words(story: Story) -> None:
     with pytest.raises(ParameterError, match="There is no run '20200101-00000000'"):
-        ledger.open_requeue("20200101-00000000", "mended")
-    failed = ledger.open_run(nights.FIRST + timedelta(days=9), story.source, story.old.dump_id, nights.MODEL)
-    ledger.set_status(failed.run_id, "failed")
+        opening.open_requeue("20200101-00000000", "mended")
+    failed = opening.open_run(nights.FIRST + timedelta(days=9), story.source, story.old.dump_id, nights.MODEL)
+    opening.set_status(failed.run_id, "failed")
     with pytest.raises(ParameterError, match=r"is failed, and only a run that its night shows.*shows none") as refused:
-        ledger.open_requeue(failed.run_id, "mended")
+        opening.open_requeue(failed.run_id, "mended")
     assert refused.value.try_next == "sentiment runs"

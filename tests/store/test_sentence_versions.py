@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sentiment import ledger, settings
+from sentiment import settings
 from sentiment.database import transaction
-from sentiment.lake import Part
-from sentiment.ledger import DumpFile, Run
+from sentiment.runs import attempts, opening
+from sentiment.runs.model import DumpFile, Run
 from sentiment.scoring import registry
 from sentiment.store import forgetting, publishing, retention
 from sentiment.store.forgetting import Target
 from sentiment.store.publishing import Expected
 from sentiment.store.staging import Staging
+from sentiment.workspace import Part
 
 from tests.store import small_night
 
@@ -56,11 +57,11 @@ def publish(
 ) -> Run:
     """Publish reviews as `score` would have left them `age` ago, each of `ends` ending a sentence where asked."""
     dump_id = f"{SOURCE}-{next(_NUMBERS)}"
-    ledger.record_dump(dump_id, SOURCE, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
-    run = ledger.open_run(night, SOURCE, dump_id, "cinema-fr", **kwargs)
+    opening.record_dump(dump_id, SOURCE, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
+    run = opening.open_run(night, SOURCE, dump_id, "cinema-fr", **kwargs)
     with transaction() as c:
         known = {row[0]: row[1] for row in c.execute(sa.text(publishing.known_before(night, SOURCE)))}
-    with ledger.step(run.run_id, "publish") as step:
+    with attempts.attempt(run.run_id, "publish") as step:
         staging = Staging(run.run_id, step.token)
         staging.create()
         with transaction() as c:
@@ -74,7 +75,7 @@ def publish(
         checksum = str(sum(int(i[:15], 16) for i in texts))
         baseline = publishing.newest_publication(SOURCE)
         publishing.merge(run, step, Expected(Part([], len(texts), checksum), 0, baseline))
-    return ledger.get_run(run.run_id)
+    return opening.get_run(run.run_id)
 
 
 def parted(text: str, label: str, marks: str) -> list[dict[str, Any]]:

@@ -8,12 +8,13 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 from sentiment import settings
-from sentiment.bench import nights
-from sentiment.bench.nights import Attempt, publish_without_spark
 from sentiment.database import transaction
 from sentiment.embedded.machine import Machine
 from sentiment.scoring import registry
 from sentiment.store import text_index
+
+from tests.kit import nights
+from tests.kit.nights import Attempt, publish_without_spark
 
 WANTED = "100 % RATÉ\\_"
 

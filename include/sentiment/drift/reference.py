@@ -25,7 +25,7 @@ from sentiment.errors import DataError, ParameterError
 MIN_NIGHTS = 56
 """Eight of each weekday; with fewer neither weekdays nor dispersion can be told."""
 ADVISED_NIGHTS = 180
-"""From so many on the budget of false alarms is kept as `sentiment bench --only drift` shows."""
+"""From so many on the budget of false alarms is kept as `python -m bench --only drift` shows."""
 BUDGET = 1.0
 """False alarms a year, all series together."""
 

@@ -26,7 +26,7 @@ alarms, but is watched by the thresholds of the rest."""
 
 HEADROOM = {WHOLE: 0.75, REST: 0.4}
 """Share of each half that is aimed at. What thresholds from one finite reference let through in truth is more than
-its own nights show, most where many series are watched: `sentiment bench --only drift` prints what is achieved."""
+its own nights show, most where many series are watched: `python -m bench --only drift` prints what is achieved."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from sentiment import ledger
 from sentiment.database import transaction
 from sentiment.drift import alarms, channels, distances, history, performance, reference
 from sentiment.drift.alarms import Acknowledged, Alarm
@@ -27,6 +26,7 @@ from sentiment.drift.performance import Calibrator
 from sentiment.drift.reference import Reference
 from sentiment.drift.watched import BY_NAME, KEY, LOGIT_EDGES, WHOLE
 from sentiment.errors import ParameterError
+from sentiment.runs import opening
 
 NIGHTS_AT_ONCE = 30
 """So many nights are in memory, however long the history."""
@@ -34,7 +34,7 @@ NIGHTS_AT_ONCE = 30
 
 def track(run_id: str) -> Counter[str]:
     """Judge the run's night, and those after it if it came late; counts its series by status."""
-    run = ledger.get_run(run_id)
+    run = opening.get_run(run_id)
     return replay(Stream(run.source, run.model_id), run.night, None, run_id=run_id)[run.night]
 
 

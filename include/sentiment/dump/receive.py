@@ -24,9 +24,9 @@ from sentiment.dump.profiles import Profile
 from sentiment.dump.records import MAX_COLUMNS, OF_ENCODING, Record
 from sentiment.dump.stream import DumpStream
 from sentiment.errors import DumpRefusedError, DumpUnreadableError
-from sentiment.lake import Lake, Part
-from sentiment.ledger import DumpFile
+from sentiment.runs.model import DumpFile
 from sentiment.settings import Settings
+from sentiment.workspace import Part, Workspace
 
 SCHEMA = pa.schema(
     [
@@ -114,7 +114,7 @@ def received_key(dump_id: str, encoding: Encoding) -> str:
     return f"dump={dump_id}/as={encoding.name}.{CUTTING_VERSION}"
 
 
-def receive(uri: str, config: Settings, lake: Lake, reading: Reading = Reading()) -> Dump:
+def receive(uri: str, config: Settings, workspace: Workspace, reading: Reading = Reading()) -> Dump:
     """Read every file once, keep its records, and name the dump by what it holds.
 
     Raises ParameterError, DumpNotFoundError, DumpUnreadableError or DumpRefusedError; then nothing is committed.
@@ -123,19 +123,21 @@ def receive(uri: str, config: Settings, lake: Lake, reading: Reading = Reading()
     attempt = f"received/attempt={uuid4().hex}"
     paths = locate(uri)
     dated = manifest_night(paths)
-    taking = _Taking(config, lake, attempt, encoding, candidates)
+    taking = _Taking(config, workspace, attempt, encoding, candidates)
     taken = [taking.take(n, path) for n, path in enumerate(paths)]
     dump_id = hashlib.sha256("\n".join(sorted(f.sha256 for f, _ in taken)).encode()).hexdigest()
     key = received_key(dump_id, encoding)
-    there = lake.committed("received", key)
+    there = workspace.committed("received", key)
     if there:
-        lake.filesystem.delete_dir(lake.local(attempt))
+        workspace.filesystem.delete_dir(workspace.local(attempt))
         taken = _numbered_as(there[0].checksum.split(), taken)
     files, layouts = [f for f, _ in taken], [layout for _, layout in taken]
     profile = _one_profile(layouts, candidates, reading.source, uri)
     if not there:
         order = " ".join(f.sha256 for f in files)
-        lake.commit("received", key, 0, Part(lake.list_files(attempt), sum(f.n_records for f in files), order))
+        workspace.commit(
+            "received", key, 0, Part(workspace.list_files(attempt), sum(f.n_records for f in files), order)
+        )
     return Dump(dump_id, uri, files, layouts, profile, key, dated)
 
 
@@ -185,9 +187,9 @@ class _Taking:
     """Takes the files of one dump, one after the other, into the folder of one attempt."""
 
     def __init__(
-        self, config: Settings, lake: Lake, attempt: str, encoding: Encoding, candidates: list[Profile]
+        self, config: Settings, workspace: Workspace, attempt: str, encoding: Encoding, candidates: list[Profile]
     ) -> None:
-        self._config, self._lake, self._attempt = config, lake, attempt
+        self._config, self._lake, self._attempt = config, workspace, attempt
         self._encoding, self._candidates = encoding, candidates
 
     def take(self, file_no: int, path: Path) -> tuple[DumpFile, Layout]:

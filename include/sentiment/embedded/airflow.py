@@ -19,9 +19,9 @@ from pathlib import Path
 import psutil
 import sqlalchemy as sa
 
-from sentiment import spark
 from sentiment.embedded import secrets
 from sentiment.errors import InfrastructureError, SetupError
+from sentiment.runtime import spark
 from sentiment.settings import PROJECT_ROOT, Settings
 
 ADMIN = "admin"

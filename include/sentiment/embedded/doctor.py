@@ -58,13 +58,13 @@ def _disk(config: Settings) -> Finding:
 
 
 def _java(config: Settings) -> Finding:
-    from sentiment.embedded import java
+    from sentiment.runtime import java
 
     return _tried("Java 17", "make nightly", lambda: str(java.java_home(config)))
 
 
 def _jars(config: Settings) -> Finding:
-    from sentiment.embedded import jars
+    from sentiment.runtime import jars
 
     return _tried("jars of Spark NLP", "make nightly", lambda: f"{len(jars.spark_jars(config))} jars")
 

@@ -13,8 +13,9 @@ from urllib.parse import quote
 from filelock import FileLock
 
 from sentiment import settings
-from sentiment.embedded import airflow, jars, secrets
+from sentiment.embedded import airflow, secrets
 from sentiment.embedded.postgres import EmbeddedPostgres, Server
+from sentiment.runtime import jars
 from sentiment.settings import EMBEDDED_ENV, Settings
 from sentiment.store import migrate, roles
 

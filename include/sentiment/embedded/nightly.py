@@ -15,11 +15,12 @@ import sqlalchemy as sa
 
 from sentiment import settings
 from sentiment.database import transaction
-from sentiment.embedded import airflow, machine, sample_dump
+from sentiment.embedded import airflow, machine
 from sentiment.embedded.machine import Machine, Tell, stage
 from sentiment.errors import InfrastructureError, ParameterError, SentimentError, from_record
-from sentiment.ledger import Run
 from sentiment.orchestration import steps
+from sentiment.runs.model import Run
+from sentiment.samples import sample_dump
 from sentiment.settings import Settings
 
 if TYPE_CHECKING:

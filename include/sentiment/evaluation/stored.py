@@ -8,11 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sentiment import ledger
 from sentiment.database import transaction
 from sentiment.evaluation import paired
 from sentiment.evaluation.outcome import Against, Evaluation
 from sentiment.evaluation.report import Figure, Report
+from sentiment.runs import opening
 
 
 def keep(evaluation: Evaluation) -> None:
@@ -48,7 +48,7 @@ def _whole(evaluation: Evaluation, report: Report) -> dict[str, Any]:
         "ece": report.ece,
         "brier": report.brier,
         "spark_nlp_version": version("spark-nlp"),
-        "code_version": ledger.code_version(),
+        "code_version": opening.code_version(),
     }
 
 

@@ -8,16 +8,19 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sentiment import ledger, settings, spark
+from sentiment import settings
 from sentiment.errors import SentimentError
-from sentiment.lake import Lake
+from sentiment.runs import attempts, opening
+from sentiment.runs.model import Run
+from sentiment.runtime import spark
+from sentiment.workspace import Workspace
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 log = logging.getLogger("sentiment.jobs")
 
-Work = Callable[["SparkSession", ledger.Run, ledger.Step, Lake], None]
+Work = Callable[["SparkSession", Run, attempts.Attempt, Workspace], None]
 
 
 def main(step_name: str, work: Work) -> int:
@@ -27,9 +30,9 @@ def main(step_name: str, work: Work) -> int:
     run_id = parser.parse_args().run_id
 
     def start() -> None:
-        run = ledger.get_run(run_id)
-        with ledger.step(run_id, step_name) as step:
-            work(spark.session(f"sentiment {step_name} {run_id}"), run, step, Lake(settings.load().lake))
+        run = opening.get_run(run_id)
+        with attempts.attempt(run_id, step_name) as step:
+            work(spark.session(f"sentiment {step_name} {run_id}"), run, step, Workspace(settings.load().lake))
 
     return ended(start)
 

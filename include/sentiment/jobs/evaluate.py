@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from pyspark.sql import functions as F
 
-from sentiment import settings, spark
+from sentiment import settings
 from sentiment.dump.ingest import to_rows
 from sentiment.dump.profiles import Profile
 from sentiment.dump.receive import layouts_of
@@ -23,10 +23,11 @@ from sentiment.evaluation import counting, sifting, stored
 from sentiment.evaluation.labelled_set import LabelledSet
 from sentiment.evaluation.outcome import DATASET, Against, Evaluation, work_key
 from sentiment.jobs.entry import ended
-from sentiment.lake import Lake, Part
 from sentiment.orchestration import evaluating
+from sentiment.runtime import spark
 from sentiment.scoring import network, preparation, registry, reuse
 from sentiment.store import forgetting
+from sentiment.workspace import Part, Workspace
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -45,23 +46,23 @@ class Asked:
     store: bool = True
 
 
-def work(session: SparkSession, asked: Asked, lake: Lake) -> Evaluation:
+def work(session: SparkSession, asked: Asked, workspace: Workspace) -> Evaluation:
     """Sift the set, score its texts, each once and never from the cache, and count; the result is stored if asked.
 
     Raises DataError for a set that can't be evaluated, before the network is loaded.
     """
     model, of = registry.find(asked.model, settings.load()), asked.labelled_set
-    rows = sifting.labelled(_rows(session, of, lake), evaluating.target(model), of.label_source).persist()
+    rows = sifting.labelled(_rows(session, of, workspace), evaluating.target(model), of.label_source).persist()
     n, left_out = sifting.sifted(rows, of, evaluating.target(model))
     log.info("%s: %d records to evaluate, left out: %s", of.name, n, sifting.in_words(left_out))
     usable, evaluation_id = rows.where("left_out IS NULL"), f"{datetime.now(UTC):%Y%m%d}-{uuid4().hex[:8]}"
-    told = _verdicts(usable, model, lake, evaluation_id)
+    told = _verdicts(usable, model, workspace, evaluation_id)
     cells = counting.cells(told)
     if (counted := sum(cell.n for cell in cells)) != n:
         raise InfrastructureError(f"Rows were lost or doubled: {n:,} to evaluate, {counted:,} evaluated.", of.again)
     done = Evaluation(
         evaluation_id, model.model_id, model.fingerprint, model.labels, of.name, of.sha256, of.label_source,
-        cells, left_out, counting.worst(told, usable, asked.mistakes), _against(session, asked, told, lake),
+        cells, left_out, counting.worst(told, usable, asked.mistakes), _against(session, asked, told, workspace),
     )  # fmt: skip
     rows.unpersist()
     if asked.store:
@@ -69,15 +70,15 @@ def work(session: SparkSession, asked: Asked, lake: Lake) -> Evaluation:
     return done
 
 
-def _rows(session: SparkSession, of: LabelledSet, lake: Lake) -> DataFrame:
+def _rows(session: SparkSession, of: LabelledSet, workspace: Workspace) -> DataFrame:
     """The set's records as a night would read them, with what `sifting` asks of the network's side."""
-    records = lake.read(session, lake.committed("received", of.received))
+    records = workspace.read(session, workspace.committed("received", of.received))
     layouts, profile = layouts_of({"layouts": of.layouts}), Profile(**of.profile)
     rows = to_rows(records, settings.load().source, layouts, profile, forgetting.tombstones())
     return rows.withColumn("prepared_blank", preparation.leaves_nothing(F.col("text")))
 
 
-def _verdicts(usable: DataFrame, model: registry.Model, lake: Lake, evaluation_id: str) -> DataFrame:
+def _verdicts(usable: DataFrame, model: registry.Model, workspace: Workspace, evaluation_id: str) -> DataFrame:
     """What the model said of each record, from a part of the lake that nobody commits."""
     session, key = usable.sparkSession, work_key(evaluation_id)
     pipeline = network.load(session, model, settings.load().models_served)
@@ -85,22 +86,22 @@ def _verdicts(usable: DataFrame, model: registry.Model, lake: Lake, evaluation_i
 
     def keep(chunk: DataFrame, rows: int, number: int) -> int:
         said = network.score(chunk, pipeline, model, rows)
-        parts.append(lake.write(said, DATASET, f"{key}/scores", 0, 0, "", number))
-        return lake.read(session, parts[-1:]).count()
+        parts.append(workspace.write(said, DATASET, f"{key}/scores", 0, 0, "", number))
+        return workspace.read(session, parts[-1:]).count()
 
     texts = reuse.each_once(usable).persist()
     for pace in reuse.in_chunks(texts, keep):
         log.info("%s: %s", model.model_id, pace.words())
     texts.unpersist()
-    told = counting.verdicts(usable, lake.read(session, parts))
-    return lake.read(session, [lake.write(told, DATASET, f"{key}/verdicts", 0, 0, "")])
+    told = counting.verdicts(usable, workspace.read(session, parts))
+    return workspace.read(session, [workspace.write(told, DATASET, f"{key}/verdicts", 0, 0, "")])
 
 
-def _against(session: SparkSession, asked: Asked, told: DataFrame, lake: Lake) -> Against | None:
+def _against(session: SparkSession, asked: Asked, told: DataFrame, workspace: Workspace) -> Against | None:
     if asked.against is None:
         return None
-    folder = lake.folder(DATASET, f"{work_key(asked.against)}/verdicts", 0)
-    first = lake.read(session, [Part(lake.list_files(folder), 0, "")])
+    folder = workspace.folder(DATASET, f"{work_key(asked.against)}/verdicts", 0)
+    first = workspace.read(session, [Part(workspace.list_files(folder), 0, "")])
     return Against(asked.against, counting.pairs(first, told))
 
 
@@ -118,7 +119,7 @@ def main() -> int:
 
     def start() -> None:
         asked = Asked(labelled_set, **given)
-        done = work(spark.session(f"sentiment evaluate {asked.model}"), asked, Lake(settings.load().lake))
+        done = work(spark.session(f"sentiment evaluate {asked.model}"), asked, Workspace(settings.load().lake))
         evaluating.leave(done, result)
 
     return ended(lambda: _noting(start, result))

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from sentiment import ledger
 from sentiment.jobs.entry import main
-from sentiment.lake import Lake, Part, run_key
+from sentiment.runs import attempts
+from sentiment.runs.model import Run
 from sentiment.store import publishing
 from sentiment.store.staging import COLUMNS, Staging
+from sentiment.workspace import Part, Workspace, run_key
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -23,7 +24,7 @@ def without_known_text(rows: DataFrame) -> DataFrame:
     return rows.withColumns({column: F.when(fresh, F.col(column)) for column in ("title", "text", "author")})
 
 
-def staged(run: ledger.Run, step: ledger.Step) -> Staging:
+def staged(run: Run, step: attempts.Attempt) -> Staging:
     """The attempt's staging tables, made and empty."""
     staging = Staging(run.run_id, step.token)
     staging.create()
@@ -35,17 +36,17 @@ def fill(staging: Staging, kind: str, rows: DataFrame) -> None:
     staging.fill(kind, rows.select(*(column.split()[0] for column in COLUMNS[kind].split(", "))))
 
 
-def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) -> None:
+def work(spark: SparkSession, run: Run, step: attempts.Attempt, workspace: Workspace) -> None:
     key = run_key(run.night, run.run_id)
-    score, validate = (ledger.done(run.run_id, name) for name in ("score", "validate"))
+    score, validate = (attempts.finished(run.run_id, name) for name in ("score", "validate"))
     staging = staged(run, step)
-    quarantined = lake.committed("quarantined", key, validate.token)
+    quarantined = workspace.committed("quarantined", key, validate.token)
     for kind, parts in {
-        "review": lake.committed("scored", key, score.token),
-        "profile": lake.committed("profile", key, score.token),
+        "review": workspace.committed("scored", key, score.token),
+        "profile": workspace.committed("profile", key, score.token),
         "quarantine": quarantined,
     }.items():
-        rows = lake.read(spark, parts)
+        rows = workspace.read(spark, parts)
         fill(staging, kind, without_known_text(rows) if kind == "review" and run.supersedes is None else rows)
     expected = publishing.Expected(
         scored=Part(**score.detail["scored"]),

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from sentiment import contract, database, ledger, settings, spark
+from sentiment import contract, database, settings
 from sentiment.drift import canary
 from sentiment.jobs import publish, score
 from sentiment.jobs.entry import ended
-from sentiment.lake import Lake, run_key
 from sentiment.orchestration import rescoring
 from sentiment.orchestration.rescoring import Night, Request
+from sentiment.runs import attempts, opening
+from sentiment.runs.model import Run
+from sentiment.runtime import spark
 from sentiment.scoring import network, registry
 from sentiment.store import forgetting, publishing
+from sentiment.workspace import Workspace, run_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("sentiment.jobs")
 
 
-def work(session: SparkSession, request: Request, lake: Lake) -> int:
+def work(session: SparkSession, request: Request, workspace: Workspace) -> int:
     """Score and publish every night that the model lacks, one by one; returns how many.
 
     What was killed goes on with the night it was in, whose texts are scored up to the last chunk.
@@ -41,12 +44,12 @@ def work(session: SparkSession, request: Request, lake: Lake) -> int:
     pipeline = network.load(session, model, config.models_served)
     said = score.canary_said(session, pipeline, model)
     for number, night in enumerate(pending, 1):
-        run = _one_night(session, request, night, lake, model, pipeline, said)
+        run = _one_night(session, request, night, workspace, model, pipeline, said)
         log.info("night %s, %d of %d: %s", night.night, number, len(pending), _words(run))
     return len(pending)
 
 
-def _words(run: ledger.Run) -> str:
+def _words(run: Run) -> str:
     n = run.counts
     return f"{n['scored']:,} scored, {n['reused']:,} reused, {n['published']:,} published by {run.model_id}"
 
@@ -55,34 +58,36 @@ def _one_night(
     session: SparkSession,
     request: Request,
     night: Night,
-    lake: Lake,
+    workspace: Workspace,
     model: registry.Model,
     pipeline: PipelineModel,
     said: list[dict[str, object]],
-) -> ledger.Run:
+) -> Run:
     """Its stored reviews through the score cache into the tables, as one start of the step `rescore`."""
-    run = ledger.open_run(night.night, request.source, night.dump_id, model.model_id)
+    run = opening.open_run(night.night, request.source, night.dump_id, model.model_id)
     if run.status == "published":
         return run
-    with ledger.step(run.run_id, publishing.RESCORE) as step:
+    with attempts.attempt(run.run_id, publishing.RESCORE) as step:
         step.detail["baseline"] = publishing.newest_publication(run.source)
-        accepted = _accepted(session, run, step, lake)
-        told = score.scored(accepted, lake, model, pipeline, step, rescoring.has_sentences(night.night, run.source))
-        part = score.keep(told, run, step, lake)
+        accepted = _accepted(session, run, step, workspace)
+        told = score.scored(
+            accepted, workspace, model, pipeline, step, rescoring.has_sentences(night.night, run.source)
+        )
+        part = score.keep(told, run, step, workspace)
         sung = [canary.Said(**each) for each in said]  # type: ignore[arg-type]
         step.detail["canary"] = canary.check(model.model_id, registry.canary_fingerprint(model), run.run_id, sung)
         staging, key = publish.staged(run, step), run_key(run.night, run.run_id)
-        scored = lake.read(session, lake.committed("scored", key, step.token))
+        scored = workspace.read(session, workspace.committed("scored", key, step.token))
         for column in ("title", "text", "author"):  # what is shown is stored already
             scored = scored.withColumn(column, F.when(~F.col("is_shown"), F.col(column)))
         publish.fill(staging, "review", scored)
-        publish.fill(staging, "profile", lake.read(session, lake.committed("profile", key, step.token)))
+        publish.fill(staging, "profile", workspace.read(session, workspace.committed("profile", key, step.token)))
         publishing.merge(run, step, publishing.Expected(part, 0, step.detail["baseline"]))
-    ledger.set_status(run.run_id, "published", f"Night {run.night} once more, by {run.model_id}.")
-    return ledger.get_run(run.run_id)
+    opening.set_status(run.run_id, "published", f"Night {run.night} once more, by {run.model_id}.")
+    return opening.get_run(run.run_id)
 
 
-def _accepted(session: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) -> DataFrame:
+def _accepted(session: SparkSession, run: Run, step: attempts.Attempt, workspace: Workspace) -> DataFrame:
     """What that night said, from the tables into the lake, as `validate` would have left it."""
     options = database.jdbc_options(database.url("writer"))
     query = session.read.format("jdbc").options(**options).option("query", rescoring.stored(run))
@@ -90,11 +95,11 @@ def _accepted(session: SparkSession, run: ledger.Run, step: ledger.Step, lake: L
     rows = _without_forgotten(rows, forgetting.tombstones())
     key = run_key(run.night, run.run_id)
     columns = (*contract.REVIEW, "novelty", "is_shown")
-    part = lake.write(rows.select(*columns), "accepted", key, step.token, 0, "")
-    there = lake.read(session, [part])
+    part = workspace.write(rows.select(*columns), "accepted", key, step.token, 0, "")
+    there = workspace.read(session, [part])
     kept = there.where("text IS NOT NULL")
     n, n_kept = there.count(), kept.count()
-    lake.commit("accepted", key, step.token, part)
+    workspace.commit("accepted", key, step.token, part)
     step.counts = {"read": n_kept, "accepted": n_kept}
     step.detail["versions_not_kept"] = n - n_kept
     if n > n_kept:
@@ -121,7 +126,7 @@ def main() -> int:
 
     def start() -> None:
         request = Request(**vars(parser.parse_args()))
-        work(spark.session(f"sentiment rescore {request.model}"), request, Lake(settings.load().lake))
+        work(spark.session(f"sentiment rescore {request.model}"), request, Workspace(settings.load().lake))
 
     return ended(start)
 

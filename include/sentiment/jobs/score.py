@@ -9,56 +9,65 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from sentiment import contract, database, ledger, settings
+from sentiment import contract, database, settings
 from sentiment.drift import profile
 from sentiment.jobs.entry import main
-from sentiment.lake import Lake, Part, run_key
+from sentiment.runs import attempts
+from sentiment.runs.model import Run
 from sentiment.scoring import network, registry, reuse, sentence_rows
 from sentiment.store import publishing
+from sentiment.workspace import Part, Workspace, run_key
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
     from pyspark.sql import DataFrame, SparkSession
 
 
-def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) -> None:
+def work(spark: SparkSession, run: Run, step: attempts.Attempt, workspace: Workspace) -> None:
     config, key = settings.load(), run_key(run.night, run.run_id)
     model = registry.find(run.model_id, config)
     step.detail["baseline"] = publishing.newest_publication(run.source)
-    accepted = lake.read(spark, lake.committed("accepted", key, ledger.done(run.run_id, "validate").token))
+    accepted = workspace.read(
+        spark, workspace.committed("accepted", key, attempts.finished(run.run_id, "validate").token)
+    )
     pipeline = network.load(spark, model, config.models_served)
     step.detail["canary"] = canary_said(spark, pipeline, model)
-    asked = ledger.done(run.run_id, "find_dump").detail.get("sentences", False)
-    said = scored(accepted, lake, model, pipeline, step, asked).join(_known(spark, run), "review_id", "left")
-    keep(said.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash"), run, step, lake)
+    asked = attempts.finished(run.run_id, "find_dump").detail.get("sentences", False)
+    said = scored(accepted, workspace, model, pipeline, step, asked).join(_known(spark, run), "review_id", "left")
+    keep(said.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash"), run, step, workspace)
 
 
 def scored(
-    accepted: DataFrame, lake: Lake, model: registry.Model, pipeline: PipelineModel, step: ledger.Step, asked: bool
+    accepted: DataFrame,
+    workspace: Workspace,
+    model: registry.Model,
+    pipeline: PipelineModel,
+    step: attempts.Attempt,
+    asked: bool,
 ) -> DataFrame:
     """Add what the model says of each text, scored now or before; `sentences` is JSON, null unless `asked` for."""
     split = sentence_rows.of_reviews(accepted) if asked else None
     texts = _texts(accepted) if split is None else _texts(accepted).unionByName(_texts(split))
-    reuse.fill(texts, lake, model, step, lambda texts, rows: network.score(texts, pipeline, model, rows))
-    scores = reuse.cached(lake, model, texts)
+    reuse.fill(texts, workspace, model, step, lambda texts, rows: network.score(texts, pipeline, model, rows))
+    scores = reuse.cached(workspace, model, texts)
     told = accepted.join(scores, "text_hash")
     if split is None:
         return told.withColumn("sentences", F.lit(None).cast("string"))
     return told.join(sentence_rows.told(split, scores), "review_id", "left")
 
 
-def keep(whole: DataFrame, run: ledger.Run, step: ledger.Step, lake: Lake) -> Part:
+def keep(whole: DataFrame, run: Run, step: attempts.Attempt, workspace: Workspace) -> Part:
     """Commit scored reviews and their profile to the lake, and count them; returns what publishing must find."""
     key = run_key(run.night, run.run_id)
     # In key order, so that publishing appends to its indexes rather than jumping about in them.
-    part = lake.write(whole.sortWithinPartitions("review_id"), "scored", key, step.token, 0, "")
-    rows = lake.read(whole.sparkSession, [part])
+    part = workspace.write(whole.sortWithinPartitions("review_id"), "scored", key, step.token, 0, "")
+    rows = workspace.read(whole.sparkSession, [part])
     step.counts |= _counts(rows, run)
     checksum = rows.agg(contract.key_checksum().alias("c")).collect()[0]["c"]
     scored_part = Part(part.files, step.counts["scored"] + step.counts["reused"], checksum)
-    profiled = lake.write(profile.count(rows.where("novelty <> 'known'")), "profile", key, step.token, 0, "")
-    lake.commit("profile", key, step.token, profiled)
-    lake.commit("scored", key, step.token, scored_part)
+    profiled = workspace.write(profile.count(rows.where("novelty <> 'known'")), "profile", key, step.token, 0, "")
+    workspace.commit("profile", key, step.token, profiled)
+    workspace.commit("scored", key, step.token, scored_part)
     step.detail |= {"scored": asdict(scored_part)}
     return scored_part
 
@@ -70,7 +79,7 @@ def _texts(rows: DataFrame) -> DataFrame:
     return rows.select("text_hash", "text")
 
 
-def _known(spark: SparkSession, run: ledger.Run) -> DataFrame:
+def _known(spark: SparkSession, run: Run) -> DataFrame:
     """What the nights before this one said of each review: `review_id`, `known_hash`."""
     options = database.jdbc_options(database.url("writer"))
     reader = (
@@ -89,7 +98,7 @@ def canary_said(spark: SparkSession, pipeline: PipelineModel, model: registry.Mo
     return [{"sentence_no": int(r["text_hash"]), "label": r["label"], "score": r["score"]} for r in said]
 
 
-def _counts(rows: DataFrame, run: ledger.Run) -> dict[str, int]:
+def _counts(rows: DataFrame, run: Run) -> dict[str, int]:
     mine = F.count(F.when(F.col("scored_in") == run.run_id, True))
     said = rows.agg(mine.alias("scored"), (F.count("*") - mine).alias("reused")).collect()[0]
     return {"scored": said["scored"], "reused": said["reused"]}

@@ -7,38 +7,40 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from sentiment import contract, ledger, settings
+from sentiment import contract, settings
 from sentiment.errors import DumpRefusedError
 from sentiment.jobs.entry import main
-from sentiment.lake import Lake, Part, run_key
 from sentiment.quality import batch, expectations, rules, split
 from sentiment.quality.language import language
+from sentiment.runs import attempts, phases
+from sentiment.runs.model import Run
 from sentiment.scoring import preparation
+from sentiment.workspace import Part, Workspace, run_key
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
-def work(spark: SparkSession, run: ledger.Run, step: ledger.Step, lake: Lake) -> None:
+def work(spark: SparkSession, run: Run, step: attempts.Attempt, workspace: Workspace) -> None:
     config, key = settings.load(), run_key(run.night, run.run_id)
-    arrival = ledger.done(run.run_id, "find_dump").detail
-    rows = lake.read(spark, lake.committed("ingested", key, ledger.done(run.run_id, "ingest").token))
+    arrival = attempts.finished(run.run_id, "find_dump").detail
+    rows = workspace.read(spark, workspace.committed("ingested", key, attempts.finished(run.run_id, "ingest").token))
     table = rules.table(config, run.night)
     judged = rules.judged(with_facts(rows, config), table)
-    parts = {"judged": lake.write(split.verdicts(judged, table), "judged", key, step.token, 0, "")}
-    verdicts = lake.read(spark, list(parts.values()))
+    parts = {"judged": workspace.write(split.verdicts(judged, table), "judged", key, step.token, 0, "")}
+    verdicts = workspace.read(spark, list(parts.values()))
     for name, split_off in (("quarantined", split.quarantined), ("duplicate", split.duplicates)):
-        parts[name] = _keep(lake, name, key, step, split_off(verdicts))
-    others = (lake.read(spark, [parts[name]]) for name in ("quarantined", "duplicate"))
-    parts["accepted"] = _keep(lake, "accepted", key, step, split.accepted(rows, *others))
+        parts[name] = _keep(workspace, name, key, step, split_off(verdicts))
+    others = (workspace.read(spark, [parts[name]]) for name in ("quarantined", "duplicate"))
+    parts["accepted"] = _keep(workspace, "accepted", key, step, split.accepted(rows, *others))
     step.counts = {name: parts[name].rows for name in ("accepted", "quarantined", "duplicate")}
     step.detail = split.summary(verdicts, table)
     verdict = expectations.judge(verdicts, table, run.run_id, _limits(arrival, config), config.data_docs)
     step.detail |= {"data_docs": str(verdict.page), "gx_success": verdict.success, "gx_failed": verdict.failed}
     refuse_bad_batch(run, step, config, verdict, arrival["allow"])
     for name, part in parts.items():
-        lake.commit(name, key, step.token, part)
-    ledger.phase("validated")
+        workspace.commit(name, key, step.token, part)
+    phases.reached("validated")
 
 
 def with_facts(rows: DataFrame, config: settings.Settings) -> DataFrame:
@@ -47,11 +49,15 @@ def with_facts(rows: DataFrame, config: settings.Settings) -> DataFrame:
     return rows.withColumns({"language": told, "prepared_blank": preparation.leaves_nothing(F.col("text"))})
 
 
-def _keep(lake: Lake, dataset: str, key: str, step: ledger.Step, frame: DataFrame) -> Part:
+def _keep(workspace: Workspace, dataset: str, key: str, step: attempts.Attempt, frame: DataFrame) -> Part:
     """Write, and count what was written."""
-    written = lake.write(frame, dataset, key, step.token, 0, "")
+    written = workspace.write(frame, dataset, key, step.token, 0, "")
     checksum = contract.key_checksum() if "review_id" in frame.columns else F.lit("")
-    said = lake.read(frame.sparkSession, [written]).agg(F.count("*").alias("rows"), checksum.alias("checksum")).first()
+    said = (
+        workspace.read(frame.sparkSession, [written])
+        .agg(F.count("*").alias("rows"), checksum.alias("checksum"))
+        .first()
+    )
     assert said is not None
     return Part(written.files, said["rows"], said["checksum"])
 
@@ -62,7 +68,7 @@ def _limits(arrival: dict[str, Any], config: settings.Settings) -> expectations.
 
 
 def refuse_bad_batch(
-    run: ledger.Run, step: ledger.Step, config: settings.Settings, verdict: expectations.Verdict, allow: list[str]
+    run: Run, step: attempts.Attempt, config: settings.Settings, verdict: expectations.Verdict, allow: list[str]
 ) -> None:
     """Stop before anything is scored, by the rules for the batch; forgotten records are no fault of it."""
     reasons = {name: n for name, n in step.detail["reasons"].items() if name != contract.FORGOTTEN}

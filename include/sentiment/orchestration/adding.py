@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentiment.embedded import jars
 from sentiment.errors import DataError, InfrastructureError, ParameterError
 from sentiment.orchestration import placing
+from sentiment.runtime import jars
 from sentiment.scoring import onnx_folder, registry, saved
 from sentiment.scoring.registry import SAVED, Model
 from sentiment.settings import MODEL_PATTERN, Settings

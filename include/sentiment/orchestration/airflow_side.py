@@ -147,17 +147,17 @@ class SparkStep(SparkSubmitOperator):
 
     def execute(self, context: Context) -> None:
         """Submit and wait; raises the error that the job wrote into the ledger, else InfrastructureError."""
-        from sentiment import ledger
+        from sentiment.runs import attempts
 
         if context["ti"].xcom_pull(task_ids="find_dump")["nothing_new"]:
             raise AirflowSkipException("nothing new: this dump is published already")
         if self.skip_if and context["params"][self.skip_if]:
             raise AirflowSkipException(f"{self.skip_if}: {self.step} is left out")
         run_id = (self.application_args or [])[-1]
-        self._submit(context, lambda: ledger.failure(run_id, self.step))
+        self._submit(context, lambda: attempts.failure(run_id, self.step))
 
     def _submit(self, context: Context, failure: Callable[[], tuple[str, str, str] | None]) -> None:
-        from sentiment import spark
+        from sentiment.runtime import spark
 
         use_connections()
         config = settings.load()

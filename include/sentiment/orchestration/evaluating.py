@@ -19,10 +19,10 @@ from sentiment.evaluation.labelled_set import WORDS, LabelledSet, LabelSource, T
 from sentiment.evaluation.outcome import DATASET, Evaluation, Mistake, work_key
 from sentiment.evaluation.paired import Comparison, Pairs
 from sentiment.evaluation.sifting import in_words
-from sentiment.lake import Lake
 from sentiment.orchestration import steps
 from sentiment.scoring import registry
 from sentiment.store import quarantine
+from sentiment.workspace import Workspace
 
 SHOWN_CHARS = 100
 """Of a mistake's text, once it is on one line."""
@@ -69,7 +69,7 @@ def find_set(request: Request) -> LabelledSet:
         steps.check_schema()
     targets = [target(registry.find(model, config)) for model in request.models]
     reading = Reading(config.source, request.profile, request.encoding)
-    dump = receive(request.uri, config, Lake(config.lake), reading)
+    dump = receive(request.uri, config, Workspace(config.lake), reading)
     source = labelled_set.label_source(dump.mapped, request.labels, request.uri, dump.columns)
     for each in targets:
         labelled_set.check_target(each, source, request.uri)
@@ -132,9 +132,9 @@ def raise_failure(path: Path, otherwise: SentimentError) -> None:
 
 def clear(evaluation_ids: Sequence[str]) -> None:
     """Remove what the jobs of these evaluations left to each other in the lake."""
-    lake = Lake(settings.load().lake)
+    workspace = Workspace(settings.load().lake)
     for evaluation_id in evaluation_ids:
-        lake.remove(DATASET, work_key(evaluation_id))
+        workspace.remove(DATASET, work_key(evaluation_id))
 
 
 def told(evaluation: Evaluation, digits: int = 2) -> list[str]:

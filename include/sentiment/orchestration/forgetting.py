@@ -20,12 +20,12 @@ from sentiment import contract, settings
 from sentiment.database import transaction
 from sentiment.errors import InfrastructureError
 from sentiment.evaluation import outcome
-from sentiment.lake import Lake
-from sentiment.ledger import LIVE_MINUTES
 from sentiment.orchestration.maintenance import RUN_DATASETS
+from sentiment.runs.attempts import LIVE_MINUTES
 from sentiment.scoring import reuse, sentences
 from sentiment.store import forgetting
 from sentiment.store.forgetting import Target
+from sentiment.workspace import Workspace
 
 ORDER = ("received", outcome.DATASET, reuse.DATASET, *reversed(RUN_DATASETS))
 """`ingested` goes last: it alone leads from the review to its run, and so to its dump."""
@@ -47,19 +47,19 @@ def forget(review_id: str, dry_run: bool) -> Outcome:
 
     Raises ParameterError for an unknown id, InfrastructureError while a night works or where something is left.
     """
-    target, lake = _with_sentences(forgetting.find(review_id)), Lake(settings.load().lake)
+    target, workspace = _with_sentences(forgetting.find(review_id)), Workspace(settings.load().lake)
     if dry_run:
-        return Outcome(_doomed(lake, target) | forgetting.count(target))
-    _refuse_while_live(lake, target)
+        return Outcome(_doomed(workspace, target) | forgetting.count(target))
+    _refuse_while_live(workspace, target)
     forgetting.remember(target)
-    _refuse_while_live(lake, target)  # what began before the tombstones were there has not read them
-    gone = _doomed(lake, target)
+    _refuse_while_live(workspace, target)  # what began before the tombstones were there has not read them
+    gone = _doomed(workspace, target)
     for what in gone:
-        _remove(lake, what.removeprefix(FILES))
-    folders = _folders(lake)
-    left = _holding(lake, folders, target)
+        _remove(workspace, what.removeprefix(FILES))
+    folders = _folders(workspace)
+    left = _holding(workspace, folders, target)
     if left:
-        raise InfrastructureError(f"The lake at {lake.root} still holds it: {', '.join(left)}.", target.try_next)
+        raise InfrastructureError(f"The lake at {workspace.root} still holds it: {', '.join(left)}.", target.try_next)
     from_tables, n_tables = forgetting.remove(target)
     return Outcome(gone | from_tables, n_tables, sum(len(files) for files in folders.values()))
 
@@ -78,7 +78,7 @@ WHERE heartbeat_at > now() - interval '{LIVE_MINUTES} minutes' AND (s.state = 'r
 """A run that works, or that is between two steps."""
 
 
-def _refuse_while_live(lake: Lake, target: Target) -> None:
+def _refuse_while_live(workspace: Workspace, target: Target) -> None:
     with transaction() as c:
         run_id = c.execute(sa.text(WORKING)).scalar()
     if run_id:
@@ -86,9 +86,11 @@ def _refuse_while_live(lake: Lake, target: Target) -> None:
             f"Run {run_id} worked less than {LIVE_MINUTES} minutes ago and is not over: nothing was removed.",
             f"sentiment run show {run_id}; when it is over: {target.try_next}",
         )
-    committed = {file for part in lake.parts().values() for file in part.files}
+    committed = {file for part in workspace.parts().values() for file in part.files}
     just_now = datetime.now(UTC) - timedelta(minutes=LIVE_MINUTES)
-    fresh = [f for f, at in lake.files().items() if f.startswith("received/") and at > just_now and f not in committed]
+    fresh = [
+        f for f, at in workspace.files().items() if f.startswith("received/") and at > just_now and f not in committed
+    ]
     if fresh:
         raise InfrastructureError(f"A dump is being taken in ({fresh[0]}): nothing was removed.", target.try_next)
 
@@ -96,13 +98,13 @@ def _refuse_while_live(lake: Lake, target: Target) -> None:
 FILES = "files of the lake's "
 
 
-def _doomed(lake: Lake, target: Target) -> dict[str, int]:
+def _doomed(workspace: Workspace, target: Target) -> dict[str, int]:
     """Folders to remove, in that order, with their files: all of each run that holds it, its dump, cached scores.
 
     A run that is over needs none of them; one that is not begins again from its dump.
     """
-    folders = _folders(lake)
-    held = set(_holding(lake, folders, target))
+    folders = _folders(workspace)
+    held = set(_holding(workspace, folders, target))
     keys = {key for dataset, _, key in (folder.partition("/") for folder in held) if dataset in RUN_DATASETS}
     with transaction() as c:
         dumps = {row.run_id: row.dump_id for row in c.execute(sa.text("SELECT run_id, dump_id FROM sentiment.run"))}
@@ -113,25 +115,25 @@ def _doomed(lake: Lake, target: Target) -> dict[str, int]:
     return {f"{FILES}{folder}": len(folders[folder]) for folder in there}
 
 
-def _folders(lake: Lake) -> dict[str, list[str]]:
+def _folders(workspace: Workspace) -> dict[str, list[str]]:
     """Every Parquet file, committed or not, by the folder that is removed with it."""
-    owner = {file: folder for folder, part in lake.parts().items() for file in part.files}
+    owner = {file: folder for folder, part in workspace.parts().items() for file in part.files}
     found = defaultdict(list)
-    for file in lake.files():
+    for file in workspace.files():
         folder = owner.get(file, file)
         whole = folder.startswith(f"{reuse.DATASET}/")
         found["/".join(folder.split("/")[:4]) if whole else re.split("/token=|/[^/=]*$", folder)[0]].append(file)
     return found
 
 
-def _holding(lake: Lake, folders: dict[str, list[str]], target: Target) -> list[str]:
-    return [folder for folder, files in folders.items() if any(_holds(lake, file, target) for file in files)]
+def _holding(workspace: Workspace, folders: dict[str, list[str]], target: Target) -> list[str]:
+    return [folder for folder, files in folders.items() if any(_holds(workspace, file, target) for file in files)]
 
 
-def _holds(lake: Lake, file: str, target: Target) -> bool:
+def _holds(workspace: Workspace, file: str, target: Target) -> bool:
     """Whether a file says any of it. One that a killed step left unreadable may, so it counts."""
     try:
-        batches = pq.ParquetFile(lake.local(file), filesystem=lake.filesystem).iter_batches(BATCH_ROWS)
+        batches = pq.ParquetFile(workspace.local(file), filesystem=workspace.filesystem).iter_batches(BATCH_ROWS)
         return any(_batch_holds(batch, target) for batch in batches)
     except pa.ArrowInvalid:
         return True
@@ -152,9 +154,9 @@ def _batch_holds(batch: pa.RecordBatch, target: Target) -> bool:
     return False
 
 
-def _remove(lake: Lake, folder: str) -> None:
+def _remove(workspace: Workspace, folder: str) -> None:
     dataset, _, key = folder.partition("/")
     if dataset == reuse.DATASET:
-        lake.discard(folder)  # its other texts are scored again
+        workspace.discard(folder)  # its other texts are scored again
     else:
-        lake.remove(dataset, key)
+        workspace.remove(dataset, key)

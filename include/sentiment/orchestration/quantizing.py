@@ -15,9 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from sentiment.database import transaction
-from sentiment.embedded import sample_dump
 from sentiment.errors import DataError, ParameterError
 from sentiment.orchestration import placing
+from sentiment.samples import sample_dump
 from sentiment.scoring import graph, network, registry
 from sentiment.scoring.chunks import MAX_WORDPIECES
 from sentiment.scoring.preparation import fed_form

@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.dataset as ds
 import sqlalchemy as sa
 
-from sentiment import ledger, settings
+from sentiment import settings
 from sentiment.database import transaction
 from sentiment.dump.receive import Dump, Reading, receive, received_before
 from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError
-from sentiment.lake import Lake
-from sentiment.ledger import DumpFile, Run
 from sentiment.orchestration import steps
 from sentiment.orchestration.steps import Found
 from sentiment.quality import batch
+from sentiment.runs import attempts, opening
+from sentiment.runs.model import DumpFile, Run
 from sentiment.store import quarantine
+from sentiment.workspace import Workspace
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -90,15 +91,15 @@ def plan(asked: Requeue) -> Plan:
 
     That is a run which its night does not show, one that refused nothing, or whose records are no more to be had.
     """
-    run = ledger.get_run(asked.run_id)
+    run = opening.get_run(asked.run_id)
     refused, by_rule = quarantine.requeueable(asked.run_id)
-    taken_up = ledger.find_requeue(run)
+    taken_up = opening.find_requeue(run)
     if taken_up and taken_up.status == "published":
         return Plan(run, refused, by_rule, requeued_in=taken_up.run_id)
-    ledger.check_shown(run)
+    opening.check_shown(run)
     if not refused:
         raise ParameterError(f"Run {run.run_id} has refused no record that could pass.", "sentiment quarantine list")
-    detail = ledger.done(run.run_id, "find_dump").detail
+    detail = attempts.finished(run.run_id, "find_dump").detail
     reading = _reading(asked, run, detail)
     dump = _in_lake(run, reading, detail)
     if not dump:
@@ -118,7 +119,7 @@ def _in_lake(run: Run, reading: Reading, detail: dict[str, Any]) -> Dump | None:
         return None  # that night's edition cut records otherwise
     config = settings.load()
     dump = received_before(run.dump_id, *_recorded(run), detail, config, reading)
-    there = dump.key == detail["received"] and Lake(config.lake).committed("received", dump.key)
+    there = dump.key == detail["received"] and Workspace(config.lake).committed("received", dump.key)
     return dump if there else None
 
 
@@ -150,7 +151,7 @@ def find(asked: Requeue) -> Found:
         return Found(planned.requeued_in, nothing_new=True)
     registry.register(registry.find(planned.run.model_id, settings.load()))
     dump = _received(asked, planned)
-    run = ledger.open_requeue(asked.run_id, str(asked.reason), asked.airflow_run_id)
+    run = opening.open_requeue(asked.run_id, str(asked.reason), asked.airflow_run_id)
     if run.status == "published":
         return Found(run.run_id, nothing_new=True)
     return steps.begin(run, dump, planned.reading, planned.allow, planned.sentences)
@@ -163,7 +164,7 @@ def _received(asked: Requeue, planned: Plan) -> Dump:
     config = settings.load()
     uri, files = _recorded(planned.run)
     alone = len(files) == 1 and "://" not in uri
-    dump = receive(files[0].uri if alone else uri, config, Lake(config.lake), planned.reading)
+    dump = receive(files[0].uri if alone else uri, config, Workspace(config.lake), planned.reading)
     if [f.sha256 for f in dump.files] != [f.sha256 for f in files]:
         more = sorted({f.uri for f in dump.files} - {f.uri for f in files})
         raise DumpRefusedError(
@@ -180,32 +181,32 @@ def _longer_records_may_pass(asked: Requeue, run: Run, dump: Dump) -> bool:
     Then what the lake holds is removed, unless a run of that dump works on it.
     """
     config = settings.load()
-    lake = Lake(config.lake)
-    files = [lake.local(file) for part in lake.committed("received", dump.key) for file in part.files]
+    workspace = Workspace(config.lake)
+    files = [workspace.local(file) for part in workspace.committed("received", dump.key) for file in part.files]
     cut = (ds.field("problem") == "too_long") & (ds.field("raw_bytes") <= config.max_record_bytes)
-    if not ds.dataset(files, filesystem=lake.filesystem).count_rows(filter=cut):
+    if not ds.dataset(files, filesystem=workspace.filesystem).count_rows(filter=cut):
         return False
     try:
         _check_files(asked, run)
     except (DumpNotFoundError, DumpRefusedError) as error:
         log.warning("Records that were too long stay refused: %s", error)
         return False
-    _remove_received(asked, dump, lake)
+    _remove_received(asked, dump, workspace)
     return True
 
 
-def _remove_received(asked: Requeue, dump: Dump, lake: Lake) -> None:
+def _remove_received(asked: Requeue, dump: Dump, workspace: Workspace) -> None:
     query = (
         "SELECT run_id FROM sentiment.run JOIN sentiment.run_step USING (run_id) "
-        f"WHERE dump_id = :dump_id AND {ledger.LIVE} LIMIT 1"
+        f"WHERE dump_id = :dump_id AND {attempts.LIVE} LIMIT 1"
     )
     with transaction() as c:
-        c.exec_driver_sql(ledger.LOCK_OPENING)
+        c.exec_driver_sql(opening.LOCK_OPENING)
         c.execute(sa.text("SELECT 1 FROM sentiment.run WHERE dump_id = :dump_id FOR UPDATE"), {"dump_id": dump.dump_id})
         live = c.execute(sa.text(query), {"dump_id": dump.dump_id}).scalar()
         if live:
             raise InfrastructureError(f"Run {live} works on the same dump.", f"when it is over: {asked.try_next}")
-        lake.remove("received", dump.key)
+        workspace.remove("received", dump.key)
 
 
 def _recorded(run: Run) -> tuple[str, list[DumpFile]]:

@@ -7,10 +7,11 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from sentiment import ledger, settings
+from sentiment import settings
 from sentiment.database import transaction
 from sentiment.errors import ParameterError
 from sentiment.orchestration.steps import PARIS
+from sentiment.runs.model import Run
 from sentiment.scoring import registry
 from sentiment.store import publishing
 
@@ -90,7 +91,7 @@ LEFT JOIN sentiment.review_version v ON v.review_id = n.review_id AND v.content_
 WHERE n.night = '{night}' AND n.source = '{source}'"""
 
 
-def stored(run: ledger.Run) -> str:
+def stored(run: Run) -> str:
     """SQL: what the run's night said, as `accepted` has it, with its novelty and whether the version is shown.
 
     The text is null where the version is not kept any more.

@@ -11,11 +11,13 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from sentiment import ledger, settings
+from sentiment import settings
 from sentiment.database import transaction
 from sentiment.errors import InfrastructureError, ParameterError, SetupError
-from sentiment.lake import Lake, run_key
 from sentiment.quality import batch
+from sentiment.runs import attempts, opening, phases
+from sentiment.runs.model import Run
+from sentiment.workspace import Workspace, run_key
 
 if TYPE_CHECKING:
     from sentiment.dump.receive import Dump, Reading
@@ -72,12 +74,12 @@ def find_dump(request: Request) -> Found:
     check_schema()
     model = registry.find(request.model, config)
     reading = Reading(request.source, request.profile, request.encoding)
-    dump = receive(request.dump, config, Lake(config.lake), reading)
+    dump = receive(request.dump, config, Workspace(config.lake), reading)
     registry.register(model)
     with transaction() as c:
         confidence.note(c, Stream(request.source, model.model_id))
-    ledger.record_dump(dump.dump_id, request.source, request.dump, dump.files)
-    run = ledger.open_run(
+    opening.record_dump(dump.dump_id, request.source, request.dump, dump.files)
+    run = opening.open_run(
         request.night,
         request.source,
         dump.dump_id,
@@ -92,9 +94,9 @@ def find_dump(request: Request) -> Found:
     return begin(run, dump, reading, request.allow, request.sentences)
 
 
-def begin(run: ledger.Run, dump: Dump, reading: Reading, allow: Collection[str], sentences: bool) -> Found:
+def begin(run: Run, dump: Dump, reading: Reading, allow: Collection[str], sentences: bool) -> Found:
     """Write down how the dump's records are read and what may be wrong with it; the steps after this one go by it."""
-    with ledger.step(run.run_id, "find_dump") as step:
+    with attempts.attempt(run.run_id, "find_dump") as step:
         _check_received(run, dump.key)
         step.detail = dump.detail() | {"allow": sorted(allow), "asked": asdict(reading), "sentences": sentences}
         mapping = ", ".join(f"{theirs} as {ours}" for ours, theirs in dump.mapped.items())
@@ -104,7 +106,7 @@ def begin(run: ledger.Run, dump: Dump, reading: Reading, allow: Collection[str],
         step.detail |= kept
         step.detail["allowed"] = batch.stop_unless_allowed(run, broken, allow)
         step.progress(step.counts["read"], step.counts["read"])
-        ledger.phase("dump found")
+        phases.reached("dump found")
     return Found(run.run_id, nothing_new=False)
 
 
@@ -114,11 +116,11 @@ def _arrival(dump: Dump) -> batch.Arrival:
     return batch.Arrival(names, dump.n_records, schema, dump.manifest_night, dump.profile.listing == "full")
 
 
-def _check_received(run: ledger.Run, key: str) -> None:
+def _check_received(run: Run, key: str) -> None:
     """From here on the run is live, so maintain_store leaves its records; up to here it might have taken them."""
-    if not Lake(settings.load().lake).committed("received", key):
+    if not Workspace(settings.load().lake).committed("received", key):
         raise InfrastructureError(
-            f"The records of dump {run.dump_id} were just removed from the lake.", ledger.again(run)
+            f"The records of dump {run.dump_id} were just removed from the lake.", opening.rerun_command(run)
         )
 
 
@@ -138,21 +140,21 @@ def audit(run_id: str) -> None:
     from sentiment.drift import canary
     from sentiment.scoring import registry
 
-    with ledger.step(run_id, "audit") as step:
-        run = ledger.get_run(run_id)
+    with attempts.attempt(run_id, "audit") as step:
+        run = opening.get_run(run_id)
         _check_conservation(run)
         model = registry.find(run.model_id, settings.load())
-        said = [canary.Said(**each) for each in ledger.done(run_id, "score").detail["canary"]]
+        said = [canary.Said(**each) for each in attempts.finished(run_id, "score").detail["canary"]]
         step.detail["canary"] = canary.check(model.model_id, registry.canary_fingerprint(model), run_id, said)
-        ledger.phase("audited")
-    ledger.set_status(run_id, "audited")
+        phases.reached("audited")
+    opening.set_status(run_id, "audited")
 
 
-def _check_conservation(run: ledger.Run) -> None:
+def _check_conservation(run: Run) -> None:
     n = run.counts
-    lake, key = Lake(settings.load().lake), run_key(run.night, run.run_id)
+    workspace, key = Workspace(settings.load().lake), run_key(run.night, run.run_id)
     kept = {
-        dataset: sum(p.rows for p in lake.committed(dataset, key, ledger.done(run.run_id, step).token))
+        dataset: sum(p.rows for p in workspace.committed(dataset, key, attempts.finished(run.run_id, step).token))
         for dataset, step in (("ingested", "ingest"), ("accepted", "validate"), ("scored", "score"))
     }
     sums = {
@@ -165,14 +167,14 @@ def _check_conservation(run: ledger.Run) -> None:
     }
     broken = [f"{law} ({left:,} against {right:,})" for law, (left, right) in sums.items() if left != right]
     if broken:
-        raise InfrastructureError(f"Rows were lost or doubled: {'; '.join(broken)}.", ledger.again(run))
+        raise InfrastructureError(f"Rows were lost or doubled: {'; '.join(broken)}.", opening.rerun_command(run))
 
 
 def track_drift(run_id: str) -> None:
     """Compare the published night with its reference and the night before."""
     from sentiment.drift import tracking
 
-    with ledger.step(run_id, "track_drift") as step:
+    with attempts.attempt(run_id, "track_drift") as step:
         step.detail = {"statuses": dict(tracking.track(run_id))}
 
 
@@ -180,16 +182,16 @@ def report(run_id: str, nothing_new: bool, dry_run: bool) -> str:
     """The night in one paragraph; kept as the run's verdict."""
     words = summary(run_id, nothing_new, dry_run)
     if not nothing_new:
-        with ledger.step(run_id, "report") as step:
+        with attempts.attempt(run_id, "report") as step:
             step.detail = {"words": words}
-        ledger.set_status(run_id, "audited", words)
+        opening.set_status(run_id, "audited", words)
     log.info("%s", words)
     return words
 
 
 def summary(run_id: str, nothing_new: bool = False, dry_run: bool = False) -> str:
     """What became of a run, in words."""
-    run = ledger.get_run(run_id)
+    run = opening.get_run(run_id)
     if nothing_new:
         did = f"requeued run {run.requeue_of}" if run.requeue_of else f"published this dump for night {run.night}"
         return f"Nothing new: run {run_id} has {did} before; nothing was changed."
@@ -207,7 +209,7 @@ def summary(run_id: str, nothing_new: bool = False, dry_run: bool = False) -> st
     return f"{words} {requeue_words(run)}" if run.requeue_of else words
 
 
-def beside_words(run: ledger.Run) -> str:
+def beside_words(run: Run) -> str:
     """Nothing, or that the views show another model than the run's."""
     from sentiment.scoring import registry
 
@@ -218,7 +220,7 @@ def beside_words(run: ledger.Run) -> str:
     return f" The views show {current}; to show this one: sentiment model use {run.model_id}."
 
 
-def requeue_words(run: ledger.Run) -> str:
+def requeue_words(run: Run) -> str:
     """How the records fared that a run took up again."""
     from sentiment.store import quarantine
 
@@ -257,7 +259,7 @@ WHERE r.run_id = :run_id GROUP BY s.label ORDER BY count(*) DESC, s.label"""
 
 def drift_words(run_id: str) -> str:
     """The drift verdict of a run's night in a few words, with the sentences of open alarms."""
-    run = ledger.get_run(run_id)
+    run = opening.get_run(run_id)
     keys = {"source": run.source, "model_id": run.model_id, "night": run.night}
     this = "source = :source AND model_id = :model_id"
     with transaction() as c:

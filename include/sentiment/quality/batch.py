@@ -19,9 +19,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sentiment import ledger
 from sentiment.database import transaction
 from sentiment.errors import DumpRefusedError, ParameterError
+from sentiment.runs import opening
+from sentiment.runs.model import Run
 from sentiment.settings import Settings
 
 RECENT_NIGHTS = 14
@@ -86,7 +87,7 @@ def check_allowed(allow: Collection[str], reason: str | None) -> None:
         )
 
 
-def on_arrival(run: ledger.Run, arrival: Arrival, config: Settings) -> tuple[Broken, dict[str, Any]]:
+def on_arrival(run: Run, arrival: Arrival, config: Settings) -> tuple[Broken, dict[str, Any]]:
     """Judge what the files alone tell: what is broken, and what the step's detail keeps for later nights."""
     before = _schema_of_the_night_before(run)
     told, gone = schema_change(before, arrival.schema) if before else ([], [])
@@ -101,7 +102,7 @@ def on_arrival(run: ledger.Run, arrival: Arrival, config: Settings) -> tuple[Bro
     return broken, {"schema": schema, "told": told, "bounds": [low, high]}
 
 
-def once_judged(run: ledger.Run, counts: Mapping[str, int], reasons: Mapping[str, int], config: Settings) -> Broken:
+def once_judged(run: Run, counts: Mapping[str, int], reasons: Mapping[str, int], config: Settings) -> Broken:
     """Judge how many reviews are left, and how many were refused, before they are scored.
 
     `counts` are `accepted`, `quarantined` and `duplicate`; `reasons` those of refused rows that are a fault of the
@@ -114,13 +115,14 @@ def once_judged(run: ledger.Run, counts: Mapping[str, int], reasons: Mapping[str
     }
 
 
-def stop_unless_allowed(run: ledger.Run, broken: Broken, allow: Collection[str]) -> list[str]:
+def stop_unless_allowed(run: Run, broken: Broken, allow: Collection[str]) -> list[str]:
     """What was broken but allowed, in words; DumpRefusedError, naming all that was not allowed."""
     found = {rule: words for rule, words in broken.items() if words}
     stopping = [rule for rule in found if rule not in allow]
     if stopping:
         raise DumpRefusedError(
-            "; ".join(f"{rule}: {found[rule]}" for rule in stopping) + ".", ledger.again(run, allow=[*allow, *stopping])
+            "; ".join(f"{rule}: {found[rule]}" for rule in stopping) + ".",
+            opening.rerun_command(run, allow=[*allow, *stopping]),
         )
     return [f"{rule}: {words}" for rule, words in found.items()]
 
@@ -205,7 +207,7 @@ def quarantine_share(counts: Mapping[str, int], reasons: Mapping[str, int], most
 # What they ask the ledger.
 
 
-def _recent(run: ledger.Run, column: str) -> list[int]:
+def _recent(run: Run, column: str) -> list[int]:
     query = (
         f"SELECT max({column}) FROM sentiment.run WHERE source = :source AND status = 'published' AND night <> :night "
         f"AND {column} > 0 GROUP BY night ORDER BY night DESC LIMIT :n"
@@ -215,7 +217,7 @@ def _recent(run: ledger.Run, column: str) -> list[int]:
         return list(c.execute(sa.text(query), values).scalars())
 
 
-def _published_before(run: ledger.Run) -> str:
+def _published_before(run: Run) -> str:
     query = (
         "SELECT night, run_id FROM sentiment.run WHERE source = :source AND dump_id = :dump_id "
         "AND status = 'published' AND night <> :night ORDER BY night DESC LIMIT 1"
@@ -226,7 +228,7 @@ def _published_before(run: ledger.Run) -> str:
     return f"night {row.night} was published from the very same dump (run {row.run_id})" if row else ""
 
 
-def _schema_of_the_night_before(run: ledger.Run) -> Schema | None:
+def _schema_of_the_night_before(run: Run) -> Schema | None:
     query = (
         "SELECT detail -> 'schema' FROM sentiment.run JOIN sentiment.run_step USING (run_id) WHERE source = :source "
         "AND status = 'published' AND night < :night AND step = 'find_dump' AND state = 'done' "

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from sentiment import ledger
-from sentiment.lake import Lake, Part
-from sentiment.ledger import Step
+from sentiment.runs import phases
+from sentiment.runs.attempts import Attempt
 from sentiment.scoring.network import SCORED
 from sentiment.scoring.registry import Model
+from sentiment.workspace import Part, Workspace
 
 log = logging.getLogger(__name__)
 
@@ -36,16 +36,16 @@ CHUNK_S = 60.0
 PLACES = 1 << 32
 
 
-def cached(lake: Lake, model: Model, wanted: DataFrame) -> DataFrame:
+def cached(workspace: Workspace, model: Model, wanted: DataFrame) -> DataFrame:
     """What this model has said of the texts `wanted` (text_hash): `SCORED`, `scored_at`, `scored_in` (the run).
 
     One row a text, though two runs may have scored it at the same time; other texts' scores are not carried along.
     """
-    parts = lake.committed(DATASET, cache_key(model.fingerprint))
+    parts = workspace.committed(DATASET, cache_key(model.fingerprint))
     spark = wanted.sparkSession
     if not parts:
         return spark.createDataFrame([], _schema())
-    mine = lake.read(spark, parts).join(wanted.select("text_hash"), "text_hash", "left_semi")
+    mine = workspace.read(spark, parts).join(wanted.select("text_hash"), "text_hash", "left_semi")
     return mine.dropDuplicates(["text_hash"])
 
 
@@ -61,12 +61,12 @@ def _schema() -> str:
     )
 
 
-def fill(accepted: DataFrame, lake: Lake, model: Model, step: Step, score: Score) -> None:
+def fill(accepted: DataFrame, workspace: Workspace, model: Model, step: Attempt, score: Score) -> None:
     """Score the texts of `accepted` that are not cached, each once, chunk by chunk, each committed as it is done."""
-    missing = _missing(accepted, lake, model).persist()
+    missing = _missing(accepted, workspace, model).persist()
 
     def keep(chunk: DataFrame, rows: int, number: int) -> int:
-        return _keep_chunk(score(chunk, rows), lake, model, step, number)
+        return _keep_chunk(score(chunk, rows), workspace, model, step, number)
 
     for pace in in_chunks(missing, keep):
         step.detail |= pace.told()
@@ -91,9 +91,9 @@ def in_chunks(texts: DataFrame, keep: Callable[[DataFrame, int, int], int]) -> I
         number, begin = number + 1, end
 
 
-def _missing(accepted: DataFrame, lake: Lake, model: Model) -> DataFrame:
+def _missing(accepted: DataFrame, workspace: Workspace, model: Model) -> DataFrame:
     hashes = accepted.select("text_hash").distinct()
-    unknown = hashes.join(cached(lake, model, hashes).select("text_hash"), "text_hash", "left_anti")
+    unknown = hashes.join(cached(workspace, model, hashes).select("text_hash"), "text_hash", "left_anti")
     return each_once(accepted.select("text_hash", "text").join(unknown, "text_hash", "left_semi"))
 
 
@@ -103,15 +103,15 @@ def each_once(texts: DataFrame) -> DataFrame:
     return once.withColumn("place", F.crc32("text_hash")).sortWithinPartitions("place")
 
 
-def _keep_chunk(scored: DataFrame, lake: Lake, model: Model, step: Step, number: int) -> int:
+def _keep_chunk(scored: DataFrame, workspace: Workspace, model: Model, step: Attempt, number: int) -> int:
     """Score and commit one chunk, as one file, since years of nights are read together; returns its rows."""
     said = scored.select(*SCORED, F.current_timestamp().alias("scored_at"), F.lit(step.run_id).alias("scored_in"))
     key = cache_key(model.fingerprint)
-    part = lake.write(said.repartition(1), DATASET, key, step.token, 0, "", number)
-    rows = lake.read(scored.sparkSession, [part]).count()
+    part = workspace.write(said.repartition(1), DATASET, key, step.token, 0, "", number)
+    rows = workspace.read(scored.sparkSession, [part]).count()
     step.check_fence()
-    lake.commit(DATASET, key, step.token, Part(part.files, rows, part.checksum), number)
-    ledger.phase("chunk scored")
+    workspace.commit(DATASET, key, step.token, Part(part.files, rows, part.checksum), number)
+    phases.reached("chunk scored")
     return rows
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sentiment import contract
 from sentiment.database import transaction
 from sentiment.errors import InfrastructureError, ParameterError
-from sentiment.ledger import LIVE_MINUTES
+from sentiment.runs.attempts import LIVE_MINUTES
 from sentiment.store import publishing
 
 LONG_CHARS = 40

@@ -12,11 +12,13 @@ from datetime import date, timedelta
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from sentiment import contract, ledger, settings
+from sentiment import contract, settings
 from sentiment.database import transaction
 from sentiment.errors import DataError, InfrastructureError
-from sentiment.lake import Part
+from sentiment.runs import attempts, opening, phases
+from sentiment.runs.model import Run
 from sentiment.store.staging import Staging
+from sentiment.workspace import Part
 
 log = logging.getLogger(__name__)
 
@@ -75,18 +77,18 @@ def known_before(night: date, source: str) -> str:
     )
 
 
-def merge(run: ledger.Run, step: ledger.Step, expected: Expected) -> None:
+def merge(run: Run, step: attempts.Attempt, expected: Expected) -> None:
     """Publish what is staged, or nothing.
 
     Raises StaleAttemptError for an older attempt, InfrastructureError where staging is incomplete, another
     publisher holds the lock too long, or another night was published since novelty was told.
     """
     staging = Staging(run.run_id, step.token)
-    ledger.phase("staged")
+    phases.reached("staged")
     try:
         with transaction() as c:
             lock(c)
-            ledger.phase("locked")
+            phases.reached("locked")
             status = c.execute(
                 sa.text("SELECT status FROM sentiment.run WHERE run_id = :run_id FOR UPDATE"), {"run_id": run.run_id}
             ).scalar_one()
@@ -94,19 +96,19 @@ def merge(run: ledger.Run, step: ledger.Step, expected: Expected) -> None:
             if status == "superseded":
                 raise DataError(
                     f"Run {run.run_id} was superseded, so it can't be published again by clearing its tasks.",
-                    ledger.again(run, supersede=True),
+                    opening.rerun_command(run, supersede=True),
                 )
             if status != "published":
                 _publish(c, run, step, staging, expected)
-            ledger.phase("before commit")
+            phases.reached("before commit")
     except DBAPIError as error:
         raise InfrastructureError(f"Publishing failed: {str(error.orig).strip()}", "sentiment runs") from error
-    ledger.phase("after commit")
+    phases.reached("after commit")
     staging.drop()
-    ledger.phase("cleaned")
+    phases.reached("cleaned")
 
 
-def _publish(c: sa.Connection, run: ledger.Run, step: ledger.Step, staging: Staging, expected: Expected) -> None:
+def _publish(c: sa.Connection, run: Run, step: attempts.Attempt, staging: Staging, expected: Expected) -> None:
     staged = _checked(c, run, staging, expected)
     replaced = _supersede(c, run)
     step.counts["published"] = _merge(c, run, staging, staged, replaced)
@@ -115,7 +117,7 @@ def _publish(c: sa.Connection, run: ledger.Run, step: ledger.Step, staging: Stag
             f"{step.counts['published']:,} reviews would be visible, {expected.scored.rows:,} were scored.",
             f"sentiment run show {run.run_id}",
         )
-    ledger.phase("merged")
+    phases.reached("merged")
     c.execute(
         sa.text(
             "UPDATE sentiment.run SET status = 'published', published_at = clock_timestamp(), "
@@ -123,7 +125,7 @@ def _publish(c: sa.Connection, run: ledger.Run, step: ledger.Step, staging: Stag
         ),
         {"run_id": run.run_id},
     )
-    ledger.finish_in(c, step)
+    attempts.finish_in(c, step)
 
 
 def lock(c: sa.Connection) -> None:
@@ -134,7 +136,7 @@ def lock(c: sa.Connection) -> None:
     c.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_KEY})")
 
 
-def _checked(c: sa.Connection, run: ledger.Run, staging: Staging, expected: Expected) -> str:
+def _checked(c: sa.Connection, run: Run, staging: Staging, expected: Expected) -> str:
     """The relation to merge from: the staging table, or, where Spark wrote rows twice, a copy without the second."""
     table = staging.table("review")
     c.exec_driver_sql(f"ANALYZE {table} (review_id, item_id, novelty)")
@@ -149,12 +151,13 @@ def _checked(c: sa.Connection, run: ledger.Run, staging: Staging, expected: Expe
     wanted = (expected.scored.rows, expected.scored.checksum, expected.quarantined)
     if found != wanted:
         raise InfrastructureError(
-            f"Staging holds (reviews, checksum, quarantined) {found}, the manifest says {wanted}.", ledger.again(run)
+            f"Staging holds (reviews, checksum, quarantined) {found}, the manifest says {wanted}.",
+            opening.rerun_command(run),
         )
     if _newest_publication(c, run.source) != expected.baseline:
         raise InfrastructureError(
             "Another night was published since this one's novelty was told, so new and known may be wrong.",
-            f"clear the task `score` in Airflow, or: {ledger.again(run)}",
+            f"clear the task `score` in Airflow, or: {opening.rerun_command(run)}",
         )
     if reviews.written in {None, reviews.rows}:
         return table
@@ -166,7 +169,7 @@ def _checked(c: sa.Connection, run: ledger.Run, staging: Staging, expected: Expe
     return "staged"
 
 
-def _supersede(c: sa.Connection, run: ledger.Run) -> list[str]:
+def _supersede(c: sa.Connection, run: Run) -> list[str]:
     """Take back the night this run was asked to replace, by whatever model; what it touched is left in `unsettled`.
 
     That night is another dump's, or, where a run was requeued, the same dump's.
@@ -195,7 +198,7 @@ def _supersede(c: sa.Connection, run: ledger.Run) -> list[str]:
     if run.supersedes not in replaced or not run.reason:
         raise DataError(
             f"Night {run.night} was published as {replaced[0]} meanwhile, and this run was not asked to replace it.",
-            ledger.again(run, supersede=True),
+            opening.rerun_command(run, supersede=True),
         )
     c.execute(
         sa.text(
@@ -210,7 +213,7 @@ def _supersede(c: sa.Connection, run: ledger.Run) -> list[str]:
     return list(replaced)
 
 
-def _merge(c: sa.Connection, run: ledger.Run, staging: Staging, staged: str, replaced: list[str]) -> int:
+def _merge(c: sa.Connection, run: Run, staging: Staging, staged: str, replaced: list[str]) -> int:
     values = {
         "night": run.night,
         "source": run.source,
@@ -240,7 +243,7 @@ def _merge(c: sa.Connection, run: ledger.Run, staging: Staging, staged: str, rep
     return n_new + n_others
 
 
-def _titles(c: sa.Connection, run: ledger.Run, newest: bool, replaces: bool) -> tuple[str, ...]:
+def _titles(c: sa.Connection, run: Run, newest: bool, replaces: bool) -> tuple[str, ...]:
     """Statements that leave each film with the newest title."""
     if not replaces:
         return (ITEM_NEWEST if newest else ITEM_MISSING,)

@@ -13,8 +13,8 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from sentiment import ledger
 from sentiment.database import transaction
+from sentiment.runs import attempts
 from sentiment.settings import Settings
 from sentiment.store import publishing
 
@@ -53,7 +53,7 @@ def _staging() -> list[Leftover]:
     )
     with transaction() as c:
         tables = [(row.relname, row.n_bytes) for row in c.execute(sa.text(query))]
-    live = ledger.live_tokens()
+    live = attempts.live_tokens()
     return [
         Leftover("staging table of a dead attempt", f"staging.{name}", 1, "tables", size, lambda name=name: _drop(name))  # type: ignore[misc]
         for name, size in tables
@@ -91,7 +91,7 @@ LOCKS = {
 """Owner -> what holds it as it is: no step of a locked run starts, no locked model is taken back."""
 
 # ANY(ARRAY(...)) rather than IN: asked once, whatever the planner thinks of joining.
-_LIVE_RUNS = f"SELECT run_id FROM sentiment.run_step WHERE {ledger.LIVE}"
+_LIVE_RUNS = f"SELECT run_id FROM sentiment.run_step WHERE {attempts.LIVE}"
 _AGO = "now() - make_interval(days => :days)"
 _DEAD = f"""run_id = ANY(ARRAY(SELECT o.run_id FROM sentiment.run o WHERE o.status = 'superseded'
   AND o.run_id NOT IN ({_LIVE_RUNS}) AND (SELECT max(n.published_at) FROM sentiment.run n

@@ -1,0 +1,75 @@
+"""Measure on this machine and print beside the budgets: `make bench`, or `python -m bench --only PART`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from sentiment.cli import OUT, _show, _table
+
+app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="markdown")
+
+
+class Bench(StrEnum):
+    """What can be measured."""
+
+    night = "night"
+    intake = "intake"
+    scoring = "scoring"
+    publishing = "publishing"
+    matrix = "matrix"
+    drift = "drift"
+
+
+@app.command()
+def bench(
+    only: Annotated[list[Bench] | None, typer.Option(help="leave out the rest; may be repeated")] = None,
+    rounds: Annotated[int, typer.Option(help="how often each is measured", min=1)] = 3,
+    cold: Annotated[bool, typer.Option(help="also from a bare clone, network included")] = True,
+    reviews: Annotated[
+        int, typer.Option(help="reviews that publishing publishes; intake takes in twice as many", min=1000)
+    ] = 500_000,
+    seeds: Annotated[int, typer.Option(help="seeds of the kill matrix", min=1)] = 25,
+    replays: Annotated[int, typer.Option(help="simulated years that drift alarms are tried on", min=2)] = 200,
+) -> None:
+    """Measure on this machine and print beside the budgets: nights, intake, scoring, publishing, the matrix, drift.
+
+    Examples: `python -m bench --only night --rounds 5 --no-cold`, `python -m bench --only matrix --seeds 5`
+    """
+    from bench import intake, night, publishing, scoring
+    from tests.kit import kill_matrix
+
+    asked = set(only or Bench)
+    OUT.print(f"On {night.machine()}")
+    found = night.measure(rounds, cold, OUT.print) if Bench.night in asked else []
+    if Bench.intake in asked:
+        found += intake.measure(rounds, 2 * reviews, OUT.print)
+    if Bench.scoring in asked:
+        found += scoring.measure(rounds, OUT.print)
+    if Bench.publishing in asked:
+        found += publishing.measure(rounds, reviews, OUT.print)
+    if found:
+        _show(_table(["measured", "least", "median", "most", "budget"], [m.row() for m in found]))
+    missed = _bench_drift(replays) if Bench.drift in asked else 0
+    if Bench.matrix in asked and kill_matrix.measure(seeds, OUT.print):
+        missed += 1
+    if missed:
+        raise typer.Exit(1)
+
+
+def _bench_drift(replays: int) -> int:
+    """Print the tables; returns how many rows miss what is asked."""
+    from bench import drift
+
+    tables = drift.measure(replays, OUT.print)
+    for table in tables:
+        OUT.print()
+        OUT.print(f"[bold]{escape(table.title)}[/]")
+        _show(_table(table.columns, table.rows))
+    return sum(table.failed for table in tables)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,147 @@
+"""What a night costs on this machine: cold from a bare clone, warm, and when nothing is new."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+import psutil
+from sentiment.errors import InfrastructureError
+from sentiment.samples import sample_dump
+from sentiment.settings import PROJECT_ROOT
+
+FIRST_NIGHT = date(2026, 3, 2)
+REVIEWS = 2000
+
+
+@dataclass
+class Measured:
+    """Seconds or bytes of every round of one thing, and its budget in the same unit, where it has one."""
+
+    what: str
+    budget: float | None
+    unit: str
+    rounds: list[float] = field(default_factory=list)
+
+    def row(self) -> tuple[str, ...]:
+        """What, minimum, median, maximum, budget."""
+        found = min(self.rounds), statistics.median(self.rounds), max(self.rounds)
+        shown = [f"{n:.{2 if n < 10 else 1}f} {self.unit}" for n in found]
+        return self.what, *shown, "" if self.budget is None else f"{self.budget:g} {self.unit}"
+
+
+def machine() -> str:
+    """The machine, in words."""
+    memory = psutil.virtual_memory().total / 2**30
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release()}, {platform.machine()}"
+
+
+def measure(rounds: int, cold: bool, tell: Callable[[str], None]) -> list[Measured]:
+    """Run nights of 2,000 made-up reviews in a home of their own, which is removed afterwards."""
+    parse = Measured("DAG file parsed", 2, "s")
+    warm = Measured("warm night of 2,000 reviews", 150, "s")
+    idle = Measured("the same again, nothing new", 60, "s")
+    memory = Measured("peak memory of a night", 6, "GiB")
+    found = [parse, warm, idle, memory]
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        home.chmod(0o755)
+        try:
+            if cold:
+                found.insert(0, _cold(home, tell))
+            _night(home, FIRST_NIGHT - timedelta(days=1), 50)
+            for number in range(rounds):
+                night = FIRST_NIGHT + timedelta(days=number)
+                tell(f"round {number + 1} of {rounds}")
+                parse.rounds.append(_parse())
+                seconds, peak = _night(home, night, REVIEWS)
+                warm.rounds.append(seconds)
+                memory.rounds.append(peak / 2**30)
+                idle.rounds.append(_night(home, night, REVIEWS)[0])
+        finally:
+            _sentiment(home, "down", "--remove")
+    return found
+
+
+def _parse() -> float:
+    code = (
+        "import time, airflow.sdk; began = time.perf_counter(); import runpy; "
+        "runpy.run_path('dags/nightly_reviews.py'); print(time.perf_counter() - began)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True
+    )
+    return float(done.stdout.splitlines()[-1])
+
+
+def _night(home: Path, night: date, n_reviews: int) -> tuple[float, float]:
+    dump = home / "dumps" / f"bench-{night}.jsonl"
+    if not dump.exists():
+        sample_dump.write(sample_dump.SampleDump(night=night, n_reviews=n_reviews), dump)
+    return _sentiment(home, "nightly", "--dump", str(dump), "--date", night.isoformat())
+
+
+def _sentiment(home: Path, *arguments: str) -> tuple[float, float]:
+    """Run a command in that home; returns seconds and peak bytes of its whole process tree."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("SENTIMENT_")} | {"SENTIMENT_HOME": str(home)}
+    return _timed([str(Path(sys.executable).parent / "sentiment"), *arguments], env, home)
+
+
+def _timed(command: list[str], env: dict[str, str], cwd: Path) -> tuple[float, float]:
+    began = time.monotonic()
+    process = subprocess.Popen(command, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    peak = Peak(process.pid)
+    peak.start()
+    said, _ = process.communicate()
+    peak.stop.set()
+    if process.returncode:
+        raise InfrastructureError(f"{' '.join(command)} failed:\n{said[-2000:]}", "sentiment doctor")
+    return time.monotonic() - began, peak.bytes
+
+
+class Peak(threading.Thread):
+    """Samples the proportional memory of a process tree twice a second."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._root = psutil.Process(pid)
+        self.stop = threading.Event()
+        self.bytes = 0.0
+
+    def run(self) -> None:
+        while not self.stop.wait(0.5):
+            self.bytes = max(self.bytes, _tree_bytes(self._root))
+
+
+def _tree_bytes(root: psutil.Process) -> float:
+    total = 0.0
+    try:
+        for process in (root, *root.children(recursive=True)):
+            total += process.memory_full_info().pss
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return total
+    return total
+
+
+def _cold(home: Path, tell: Callable[[str], None]) -> Measured:
+    """Clone this checkout and run its first command with an empty home, network included."""
+    tell("cold: a bare clone, an empty home, the network")
+    measured = Measured("cold set-up to summary", 480, "s")
+    clone, empty = home / "clone", home / "empty"
+    empty.mkdir()
+    subprocess.run(["git", "clone", "--quiet", str(PROJECT_ROOT), str(clone)], check=True)
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("SENTIMENT_", "VIRTUAL_ENV"))}
+    env |= {"HOME": str(empty), "UV_NO_CACHE": "1", "PIP_NO_CACHE_DIR": "1"}
+    measured.rounds.append(_timed(["make", "nightly"], env, clone)[0])
+    subprocess.run(["make", "down"], cwd=clone, env=env, check=True, capture_output=True)
+    return measured

@@ -1,0 +1,182 @@
+"""What publishing costs: 500,000 made-up scored reviews through the real publish job, then a night mostly known."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+from sentiment import contract, database
+from sentiment.drift import profile
+from sentiment.jobs import publish
+from sentiment.runs import attempts, opening
+from sentiment.runs.model import DumpFile, Run
+from sentiment.runtime import spark
+from sentiment.store import publishing
+from sentiment.workspace import Part, Workspace, run_key
+
+from bench.night import Measured
+from tests.kit.homes import driver_bytes, own_home
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+FIRST_NIGHT = date(2026, 3, 2)
+SOURCE = "bench"
+KNOWN_SHARE = 0.95
+TEXT_CHARS = 400
+FILMS = 5_000
+FILLED = ("sentiment.review", "sentiment.review_sentiment", "sentiment.night_review", "sentiment.film_night")
+BUDGET_ROWS_PER_S = 25_000
+
+
+@dataclass(frozen=True)
+class Took:
+    """Seconds of one publish, and what the driver had used by then, in bytes."""
+
+    staging_s: float
+    merge_s: float
+    driver_bytes: float
+
+    @property
+    def whole_s(self) -> float:
+        return self.staging_s + self.merge_s
+
+
+def measure(rounds: int, rows: int, tell: Callable[[str], None]) -> list[Measured]:
+    """Publish `rows` reviews of 400 characters, then a second night 95 % known; each round in a new database.
+
+    The first publish is measured twice: by a server just made, whose memory and log files the system hands out page
+    by page meanwhile, and again, its tables emptied, by the same server warm.
+    """
+    cold = Measured(f"first publish of {rows:,} by a server just made", BUDGET_ROWS_PER_S, "rows/s")
+    first = Measured(f"first publish of {rows:,}, staging + merge", BUDGET_ROWS_PER_S, "rows/s")
+    second = Measured("second night, 95 % known", BUDGET_ROWS_PER_S, "rows/s")
+    ratio = Measured("second night's time / first's", 1, "x")
+    memory = Measured("driver after first / after a tenth of it", 1.2, "x")
+    for number in range(rounds):
+        with own_home():
+            session = spark.session("bench publishing")
+            _publish(session, FIRST_NIGHT, rows // 10, 0, "warm")
+            small = _publish(session, FIRST_NIGHT + timedelta(days=1), rows // 10, 0, "small")
+            _empty()
+            fresh = _publish(session, FIRST_NIGHT + timedelta(days=2), rows, 0, "fresh")
+            _empty()
+            one = _publish(session, FIRST_NIGHT + timedelta(days=3), rows, 0, SOURCE)
+            two = _publish(session, FIRST_NIGHT + timedelta(days=4), rows, KNOWN_SHARE, SOURCE)
+            session.stop()
+        said = {"server just made": fresh, "first": one, "second": two}
+        tell(f"round {number + 1} of {rounds}: " + ", ".join(f"{name} {_words(took)}" for name, took in said.items()))
+        cold.rounds.append(rows / fresh.whole_s)
+        first.rounds.append(rows / one.whole_s)
+        second.rounds.append(rows / two.whole_s)
+        ratio.rounds.append(two.whole_s / one.whole_s)
+        memory.rounds.append(one.driver_bytes / small.driver_bytes)
+    return [cold, first, second, ratio, memory]
+
+
+def _empty() -> None:
+    with database.transaction("owner") as c:
+        c.exec_driver_sql(f"TRUNCATE {', '.join(FILLED)}")
+
+
+def _words(took: Took) -> str:
+    return f"{took.staging_s:.1f} s staging + {took.merge_s:.1f} s merge"
+
+
+def _publish(session: SparkSession, night: date, rows: int, known_share: float, source: str) -> Took:
+    run, workspace = _scored(session, night, rows, known_share, source), Workspace()
+    times: dict[str, float] = {}
+    _listen(times)
+    with attempts.attempt(run.run_id, "publish") as step:
+        began = time.monotonic()
+        publish.work(session, run, step, workspace)
+    _listen(None)
+    return Took(times["staged"] - began, times["after commit"] - times["staged"], driver_bytes(session))
+
+
+_TIMES: list[dict[str, float] | None] = []
+
+
+def _listen(times: dict[str, float] | None) -> None:
+    if not _TIMES:
+        sys.addaudithook(_note)
+    _TIMES[:] = [times]
+
+
+def _note(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "sentiment.phase" and _TIMES[0] is not None:
+        _TIMES[0][arguments[0]] = time.monotonic()
+
+
+def _scored(session: SparkSession, night: date, rows: int, known_share: float, source: str) -> Run:
+    """A run whose reviews are scored: lake parts and finished steps, as `validate` and `score` leave them."""
+    dump_id, workspace = f"bench-{source}-{night}", Workspace()
+    opening.record_dump(dump_id, source, "bench", [DumpFile(0, "bench", "0" * 64, "jsonl", "none", rows * 600, rows)])
+    run = opening.open_run(night, source, dump_id, "cinema-fr")
+    key = run_key(night, run.run_id)
+    with attempts.attempt(run.run_id, "validate") as validated:
+        _keep(workspace, session.createDataFrame([], QUARANTINE), "quarantined", key, validated.token)
+    with attempts.attempt(run.run_id, "score") as scored:
+        reviews = _reviews(session, rows, known_share, source)
+        part = _keep(workspace, reviews, "scored", key, scored.token)
+        _keep(workspace, profile.count(reviews.where("novelty <> 'known'")), "profile", key, scored.token)
+        scored.detail = {"scored": asdict(part), "baseline": publishing.newest_publication(source)}
+    return run
+
+
+QUARANTINE = (
+    "file_no int, record_no bigint, reasons array<string>, details string, raw binary, raw_bytes bigint, "
+    "raw_sha256 string, byte_offset bigint"
+)
+
+
+def _keep(workspace: Workspace, frame: DataFrame, dataset: str, key: str, token: int) -> Part:
+    written = workspace.write(frame, dataset, key, token, 0, "")
+    checksum = contract.key_checksum() if "review_id" in frame.columns else F.lit("")
+    said = workspace.read(frame.sparkSession, [written]).agg(F.count("*").alias("rows"), checksum.alias("sum")).first()
+    assert said is not None
+    part = Part(written.files, said["rows"], said["sum"])
+    workspace.commit(dataset, key, token, part)
+    return part
+
+
+def _reviews(session: SparkSession, rows: int, known_share: float, source: str) -> DataFrame:
+    """Scored rows; those up to `known_share` are the same as in a night without any, the others new."""
+    known = F.col("id") < int(rows * known_share)
+    number = F.when(known, F.col("id")).otherwise(F.col("id") + (rows if known_share else 0))
+    words = F.rpad(F.concat_ws(" ", *(F.sha2(F.concat("id", F.lit(str(n))), 256) for n in range(6))), TEXT_CHARS, ".")
+    columns = {
+        "source": F.lit(source),
+        "file_no": F.lit(0),
+        "record_no": F.col("place"),
+        "review_id": F.substring(F.sha2(F.concat(F.lit(source), "id"), 256), 1, contract.ID_HEX_CHARS),
+        "item_id": F.concat(F.lit("film-"), F.pmod("id", F.lit(FILMS))),
+        "item_type": F.lit("film"),
+        "item_title": F.concat(F.lit("Le film "), F.pmod("id", F.lit(FILMS))),
+        "author": F.concat(F.lit("author-"), F.pmod("id", F.lit(9973))),
+        "rating": F.pmod("id", F.lit(9)) / 2 + 0.5,
+        "review_date": F.lit(FIRST_NIGHT),
+        "title": F.lit(None).cast("string"),
+        "text": words,
+        "polarity": F.pmod("id", F.lit(2)).cast("int"),
+        "text_hash": F.sha2(words, 256),
+        "content_hash": F.substring(F.sha2(words, 256), 1, contract.ID_HEX_CHARS),
+        "novelty": F.when(F.col("is_known"), F.lit("known")).otherwise(F.lit("new")),
+        "label": F.when(F.pmod("id", F.lit(2)) == 1, F.lit("pos")).otherwise(F.lit("neg")),
+        "score": F.lit(0.9),
+        "p_positive": F.when(F.pmod("id", F.lit(2)) == 1, F.lit(0.9)).otherwise(F.lit(0.1)),
+        "probabilities": F.lit('{"neg": 0.1, "pos": 0.9}'),
+        "n_wordpieces": F.lit(90),
+        "n_unknown": F.lit(0),
+        "n_chunks": F.lit(1).cast("smallint"),
+        "scored_at": F.current_timestamp(),
+        "scored_in": F.lit("bench"),
+    }
+    numbered = session.range(rows).select(F.col("id").alias("place"), known.alias("is_known"), number.alias("id"))
+    reviews = numbered.select(*(column.alias(name) for name, column in columns.items()))
+    return reviews.repartition("review_id").sortWithinPartitions("review_id")

@@ -1,0 +1,320 @@
+"""What scoring costs: our step against what people use otherwise, the second night, a cluster, and where time goes.
+
+Whatever is compared is measured in turn, in one run, and told as a ratio: of rounds, not of their best.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from sentiment import settings
+from sentiment.jobs import ingest, score, validate
+from sentiment.orchestration import steps
+from sentiment.runs import attempts, opening
+from sentiment.runs.model import Run
+from sentiment.runtime import spark
+from sentiment.samples import sample_dump
+from sentiment.scoring.registry import BUNDLED
+from sentiment.workspace import Workspace
+
+from bench import sides
+from bench.night import Measured
+from bench.sides import Side, Task
+from tests.kit import networks
+from tests.kit.homes import own_home
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+TEXTS = 256
+SMALL_TEXTS = 4_000
+REVIEWS = 8_000
+KILLED_REVIEWS = 4_000
+STEADY_AFTER = 12
+"""More repetitions until Java has compiled what it will: shares of a limit, or of a cluster, are of a steady state."""
+KNOWN_SHARE = 0.95
+KILLED_AFTER_S = (5, 55)
+"""Seconds after its first chunk at which a job is killed: any time of a chunk."""
+FIRST_NIGHT = date(2026, 3, 2)
+CHARS = (9, 113, 196, 398, 792, 1214, 2000)
+QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+"""Characters of AlloCiné reviews by quantile: 1,999 of the public training set, mean 544 (130 wordpieces)."""
+BUDGETS = {"fp32": (2.2, 0.88), "int8": (4.5, 0.90)}
+"""Times the card's snippet, and share of the raw limit, at least."""
+
+
+def measure(rounds: int, tell: Callable[[str], None], texts: int = TEXTS) -> list[Measured]:
+    """Every row of the table. The network has the published one's size, random weights, and 30,106 wordpieces."""
+    found: list[Measured] = []
+    with tempfile.TemporaryDirectory(prefix="sentiment-bench-") as made:
+        fp32 = networks.make(Path(made) / "fp32")
+        theirs, int8 = Path(made) / "int8-plain", Path(made) / "int8"
+        networks.quantize(fp32, theirs)
+        networks.quantize_fused(fp32, int8)
+        with own_home():
+            sample = like_real_ones(texts)
+            chars = sum(map(len, sample)) / texts
+            tell(f"{texts} texts of {chars:.0f} characters in the mean; network of 6 x 768, {os.cpu_count()} cores")
+            as_printed = Task(fp32, sample)
+            found += compared("fp32", as_printed, as_printed, as_printed, rounds, tell)
+            found += compared("int8", Task(int8, sample), Task(theirs, sample), as_printed, rounds, tell)
+            found += workers(Task(int8, sample), rounds, tell)
+            found += small(rounds, tell)
+            found += nights(fp32, rounds, tell)
+    return found
+
+
+def like_real_ones(n: int) -> list[str]:
+    """Made-up reviews of the lengths that real ones have, in no order; the same every time."""
+    made = sample_dump.texts(sample_dump.SampleDump(FIRST_NIGHT, max(2 * n, 1000), defect_share=0, known_share=0))
+    words = iter(" ".join(made).split(" ") * (1 + n // 50))
+    lengths = [_chars((place + 0.5) / n) for place in range(n)]
+    random.Random(networks.SEED).shuffle(lengths)
+    return [_text(words, length) for length in lengths]
+
+
+def _chars(quantile: float) -> int:
+    above = next(n for n, each in enumerate(QUANTILES) if each >= quantile)
+    low, high = QUANTILES[above - 1], QUANTILES[above]
+    return round(CHARS[above - 1] + (CHARS[above] - CHARS[above - 1]) * (quantile - low) / (high - low))
+
+
+def _text(words: Iterator[str], chars: int) -> str:
+    said = next(words)
+    while len(said) < chars:
+        said = f"{said} {next(words)}"
+    return said
+
+
+def compared(
+    kind: str, task: Task, theirs: Task, as_printed: Task, rounds: int, tell: Callable[[str], None]
+) -> list[Measured]:
+    """Ours, the card's snippet, the raw limit and the usual alternative, in turn.
+
+    `theirs` is what the raw limit and the alternative run; `as_printed` what the card's snippet does.
+    """
+    least_times, least_share = BUDGETS[kind]
+    ours = Measured(f"{kind}: our score step", None, "reviews/s")
+    card = Measured(f"{kind}: ours / the card's snippet as printed (fp32)", least_times, "x")
+    share = Measured(f"{kind}: ours / raw limit", least_share, "x")
+    same = Measured(f"{kind}: ours / the card's snippet with {kind}", None, "x")
+    usual = Measured(f"{kind}: ours / ONNX Runtime sorted, batches of {sides.BATCH}", 1, "x")
+    cost = Measured(f"{kind}: a million reviews", None, "core-hours")
+    memory = Measured(f"{kind}: our processes' peak", 4, "GiB")
+    ways = {"ours": (sides.ours, task), "card": (sides.card, as_printed)}
+    ways |= {"same": (sides.card, theirs)} if theirs != as_printed else {}
+    ways |= {"raw": (sides.raw, theirs), "batches": (sides.batched, theirs)}
+    with sides.sides(ways) as found:
+        for _ in range(rounds):
+            per_s = _in_turn(found, "ours", *(name for name in ("card", "same", "batches") if name in found))
+            tell(f"{kind}: {_told(per_s)}")
+            card.rounds.append(per_s["ours"] / per_s["card"])
+            same.rounds.append(per_s["ours"] / per_s.get("same", per_s["card"]))
+            usual.rounds.append(per_s["ours"] / per_s["batches"])
+        found["ours"].warm_up(STEADY_AFTER)
+        for _ in range(rounds):
+            per_s = _in_turn(found, "ours", "raw")
+            tell(f"{kind}, warm: {_told(per_s)}")
+            ours.rounds.append(per_s["ours"])
+            share.rounds.append(per_s["ours"] / per_s["raw"])
+            cost.rounds.append(_core_hours(per_s["ours"], task.cores))
+        memory.rounds.append(found["ours"].peak_bytes() / 2**30)
+    return [ours, card, *([same] if theirs != as_printed else []), share, usual, cost, memory]
+
+
+def _in_turn(found: dict[str, Side], *names: str) -> dict[str, float]:
+    return {name: found[name].texts_per_s() for name in names or found}
+
+
+def _told(per_s: dict[str, float]) -> str:
+    return ", ".join(f"{name} {n:.1f}/s" for name, n in per_s.items())
+
+
+def _core_hours(per_s: float, cores: int) -> float:
+    return cores * 1e6 / per_s / 3600
+
+
+def workers(task: Task, rounds: int, tell: Callable[[str], None]) -> list[Measured]:
+    """Our step on a standalone cluster of two one-core workers, and on one of one."""
+    ratio = Measured("int8: two one-core workers / one", 1.5, "x")
+    with cluster(1) as one, cluster(2) as two:
+        ways = {name: (sides.ours, Task(task.folder, task.texts, url)) for name, url in (("one", one), ("two", two))}
+        with sides.sides(ways) as found:
+            for side in found.values():
+                side.warm_up(STEADY_AFTER)
+            for _ in range(rounds):
+                per_s = _in_turn(found)
+                tell(f"standalone cluster: {_told(per_s)}")
+                ratio.rounds.append(per_s["two"] / per_s["one"])
+    return [ratio]
+
+
+@contextmanager
+def cluster(n_workers: int) -> Iterator[str]:
+    """A standalone master with so many one-core workers, on ports that are free; yields its address."""
+    config, port = settings.load(), _free_port()
+    url = f"spark://127.0.0.1:{port}"
+    env = {**os.environ, **spark.environment(config), "SPARK_LOCAL_IP": "127.0.0.1"}
+    env |= {"SPARK_WORKER_DIR": str(config.home / "spark" / "work"), "SPARK_DAEMON_MEMORY": "256m"}
+    java = [sys.executable, "-m", "sentiment.runtime.standalone"]
+    master = ["--host", "127.0.0.1", "--port", str(port), "--webui-port", "0"]
+    worker = ["--host", "127.0.0.1", "--cores", "1", "--memory", "4g", "--webui-port", "0"]
+    commands = [[*java, "master", *master], *([*java, "worker", url, *worker] for _ in range(n_workers))]
+    started = []
+    try:
+        for command in commands:
+            started.append(subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            time.sleep(5)
+        yield url
+    finally:
+        for process in reversed(started):
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for each in (*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)):
+        each.terminate()
+    process.wait(30)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+    return port
+
+
+def small(rounds: int, tell: Callable[[str], None]) -> list[Measured]:
+    """The bundled model: rows a second, and which part of the step takes how much of it."""
+    task = Task(BUNDLED / "cinema-fr", like_real_ones(SMALL_TEXTS))
+    ours, cost = (
+        Measured("cinema-fr: our score step", None, "reviews/s"),
+        Measured("cinema-fr: a million reviews", None, "core-hours"),
+    )
+    ways: dict[str, Any] = {"all": sides.ours, "our copy": sides.prepared_only, "wordpieces": sides.counted_only}
+    ways["copy + document + tokens"] = sides.tokenized_only
+    with sides.sides({name: (way, task) for name, way in ways.items()}) as found:
+        for _ in range(rounds):
+            per_s = _in_turn(found)
+            seconds = {name: per_s["all"] / n for name, n in per_s.items()}
+            seconds["network and the rest"] = 1 - seconds["wordpieces"] - seconds["copy + document + tokens"]
+            tell(
+                f"cinema-fr: {per_s['all']:,.0f}/s, of whose time "
+                + ", ".join(f"{k} {v:.0%}" for k, v in seconds.items())
+            )
+            ours.rounds.append(per_s["all"])
+            cost.rounds.append(_core_hours(per_s["all"], task.cores))
+    return [ours, cost]
+
+
+def nights(folder: Path, rounds: int, tell: Callable[[str], None]) -> list[Measured]:
+    """A first night and one 95 % known, by the whole score step; and a step that is killed and started again."""
+    settings.load().models.mkdir(exist_ok=True)
+    (settings.load().models / folder.name).symlink_to(folder)
+    session = spark.session("bench nights")
+    session.sparkContext.setLogLevel("ERROR")
+    found = [part(session, folder.name, rounds, tell) for part in (_second_night, _killed)]
+    session.stop()
+    return found
+
+
+def _second_night(session: SparkSession, model: str, rounds: int, tell: Callable[[str], None]) -> Measured:
+    ratio = Measured(f"{model}: second night of {REVIEWS:,}, 95 % known: how much faster", 10, "x")
+    for number in range(rounds):
+        first, second = _two_dumps(settings.load().home, f"bench{number}", REVIEWS, number)
+        one = _score_night(
+            session, _taken_in(session, model, f"bench{number}", FIRST_NIGHT + timedelta(days=60), first)
+        )
+        two = _score_night(
+            session, _taken_in(session, model, f"bench{number}", FIRST_NIGHT + timedelta(days=61), second)
+        )
+        tell(f"score step: first night {one:.0f} s, second {two:.1f} s")
+        ratio.rounds.append(one / two)
+    return ratio
+
+
+def _killed(session: SparkSession, model: str, rounds: int, tell: Callable[[str], None]) -> Measured:
+    lost = Measured(f"{model}: work that a killed job lost", 90, "s")
+    for number in range(rounds):
+        dump, _ = _two_dumps(settings.load().home, f"killed{number}", KILLED_REVIEWS, rounds + number)
+        run = _taken_in(session, model, f"killed{number}", FIRST_NIGHT + timedelta(days=60), dump)
+        lost.rounds.append(_lost_by_killing(run.run_id, random.Random(number).uniform(*KILLED_AFTER_S)))
+        left = _score_night(session, run)
+        tell(f"killed: {lost.rounds[-1]:.0f} s of work lost; the rest of {KILLED_REVIEWS:,} took {left:.0f} s")
+    return lost
+
+
+def _lost_by_killing(run_id: str, after_s: float) -> float:
+    """Kill the run's score step so long after its first chunk; returns the seconds since its last."""
+    here, there = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_score_and_tell, args=(there, run_id))
+    process.start()
+    there.close()  # else a process that ends early is waited for
+    committed = [here.recv()]
+    time.sleep(after_s)
+    while here.poll():
+        committed.append(here.recv())
+    for each in (*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)):
+        each.kill()
+    lost: float = time.monotonic() - committed[-1]
+    process.join(30)
+    return lost
+
+
+def _score_and_tell(there: Connection, run_id: str) -> None:
+    """In a process of its own: score the run, and tell when each chunk is committed."""
+
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "sentiment.phase" and arguments[0] == "chunk scored":
+            there.send(time.monotonic())
+
+    sys.addaudithook(note)
+    session = spark.session("bench killed")
+    session.sparkContext.setLogLevel("ERROR")
+    _score_night(session, opening.get_run(run_id))
+
+
+def _two_dumps(folder: Path, source: str, reviews: int, seed: int) -> tuple[Path, Path]:
+    """A night's dump, and the next one's: 95 % of the same records, and new ones."""
+    made = []
+    for number, n in enumerate((reviews, reviews - round(KNOWN_SHARE * reviews))):
+        path = folder / f"{source}-{number}.made.jsonl"
+        spec = sample_dump.SampleDump(FIRST_NIGHT + timedelta(days=30 * number), n, seed + 1, 0.6, 0, 0, 0, 0)
+        sample_dump.write(spec, path)
+        made.append(path.read_bytes().splitlines(keepends=True))
+    first, second = folder / f"{source}-first.jsonl", folder / f"{source}-second.jsonl"
+    first.write_bytes(b"".join(made[0]))
+    second.write_bytes(b"".join([*made[0][: reviews - len(made[1])], *made[1]]))
+    return first, second
+
+
+def _taken_in(session: SparkSession, model: str, source: str, night: date, dump: Path) -> Run:
+    """The dump's run, up to what is to be scored."""
+    found = steps.find_dump(steps.Request(night, source, model, str(dump)))
+    run = opening.get_run(found.run_id)
+    for job, name in ((ingest, "ingest"), (validate, "validate")):
+        with attempts.attempt(run.run_id, name) as step:
+            job.work(session, run, step, Workspace())
+    return run
+
+
+def _score_night(session: SparkSession, run: Run) -> float:
+    """Seconds of the run's score step, session started."""
+    began = time.monotonic()
+    with attempts.attempt(run.run_id, "score") as step:
+        score.work(session, run, step, Workspace())
+    return time.monotonic() - began

@@ -1,0 +1,1 @@
+"""spark-submit entries: read arguments, compose the rooms, stop."""

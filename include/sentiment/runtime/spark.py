@@ -1,0 +1,90 @@
+"""The one way to a Spark session, and the same settings for spark-submit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sentiment import settings
+from sentiment.runtime import jars, java
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+STALE_S = 7 * 24 * 3600
+"""Age of a temporary file that no session needs any more: the longest task, a rescoring, may take three days."""
+
+
+def conf(config: settings.Settings) -> dict[str, str]:
+    """Spark's settings; what a session gets, however it is started.
+
+    One ONNX thread a task: Spark NLP's default of six makes tasks fight for the cores.
+    """
+    local = config.spark_master.startswith("local")
+    scratch = _scratch(config)
+    natives = f"-Dorg.bytedeco.javacpp.cachedir={config.cache}/javacpp"  # TensorFlow's unpack 422 MB, elsewhere in ~
+    paths = [str(path) for path in jars.spark_jars(config)]
+    found = {
+        "spark.jars": ",".join(paths),
+        "spark.driver.extraClassPath": ":".join(paths),
+        "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
+        "spark.kryoserializer.buffer.max": "2000M",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.jsl.settings.onnx.intraOpNumThreads": "1",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.adaptive.coalescePartitions.enabled": "false",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
+        "spark.sql.shuffle.partitions": "8",
+        "spark.driver.memory": config.spark_driver_memory,
+        "spark.executor.memory": config.spark_executor_memory,
+        "spark.sql.warehouse.dir": str(config.home / "spark" / "warehouse"),
+        "spark.driver.extraJavaOptions": f"-Dderby.system.home={config.home}/spark -Djava.io.tmpdir={scratch} "
+        f"-Duser.timezone=UTC {natives}",
+        "spark.executor.extraJavaOptions": natives,
+        "spark.local.dir": str(scratch),
+    }
+    if local:
+        found |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    return found | config.spark_conf
+
+
+def environment(config: settings.Settings) -> dict[str, str]:
+    """What a process needs to start Spark: Java, Python, and loopback where all is on one machine."""
+    found = {**java.java_environment(), "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    if config.spark_master.startswith("local"):
+        found["SPARK_LOCAL_IP"] = "127.0.0.1"
+    return found
+
+
+def make_scratch(config: settings.Settings) -> None:
+    """Make the folder of the driver's temporary files, and remove what killed sessions left in it."""
+    _scratch(config).mkdir(parents=True, exist_ok=True)
+    for left in _scratch(config).iterdir():
+        with suppress(FileNotFoundError):  # its session ends at this moment
+            if time.time() - left.stat().st_mtime > STALE_S:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def _scratch(config: settings.Settings) -> Path:
+    return config.home / "spark" / "tmp"
+
+
+def session(app_name: str) -> SparkSession:
+    """The process's Spark session, started if there is none."""
+    from pyspark.sql import SparkSession
+
+    config = settings.load()
+    os.environ.update(environment(config))
+    make_scratch(config)
+    builder = SparkSession.builder.appName(app_name).master(config.spark_master)
+    for name, value in conf(config).items():
+        builder = builder.config(name, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("WARN")
+    return spark

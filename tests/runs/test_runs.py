@@ -1,0 +1,64 @@
+"""Who may write, and how a run's story is told."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+from sentiment import settings
+from sentiment.database import transaction
+from sentiment.errors import DumpRefusedError, StaleAttemptError, from_record
+from sentiment.runs import attempts, opening
+from sentiment.runs.model import DumpFile
+from sentiment.scoring import registry
+
+
+@pytest.fixture
+def run_id(ready: object, request: pytest.FixtureRequest) -> str:
+    registry.register(registry.find("cinema-fr", settings.load()))
+    dump_id = request.node.name
+    opening.record_dump(dump_id, "ledger", "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
+    return opening.open_run(date(2026, 7, 1), "ledger", dump_id, "cinema-fr").run_id
+
+
+def test_the_same_identity_is_the_same_run(run_id: str) -> None:
+    run = opening.get_run(run_id)
+    assert opening.open_run(run.night, run.source, run.dump_id, run.model_id).run_id == run_id
+
+
+def test_a_failure_is_kept_in_words_and_a_new_start_takes_it_back(run_id: str) -> None:
+    with pytest.raises(DumpRefusedError), attempts.attempt(run_id, "validate"):
+        raise DumpRefusedError("half of it is broken", "look at it")
+    told = attempts.failure(run_id, "validate")
+    assert told == ("DumpRefusedError", "half of it is broken", "look at it")
+    assert isinstance(from_record(*told), DumpRefusedError)
+    run = opening.get_run(run_id)
+    assert (run.status, run.verdict) == ("failed", "half of it is broken")
+    with attempts.attempt(run_id, "validate") as step:
+        step.counts["accepted"] = 7
+        assert opening.get_run(run_id).status == "running"
+    assert attempts.failure(run_id, "validate") is None
+    assert opening.get_run(run_id).counts["accepted"] == 7
+
+
+def test_only_the_newest_start_may_finish(run_id: str) -> None:
+    with pytest.raises(StaleAttemptError), attempts.attempt(run_id, "score") as old:
+        old.counts["scored"] = 1
+        with attempts.attempt(run_id, "score") as new:
+            new.counts["scored"] = 2
+    assert opening.get_run(run_id).counts["scored"] == 2
+    assert opening.get_run(run_id).status == "running"
+    assert attempts.finished(run_id, "score").token == new.token > old.token
+
+
+def test_progress_is_seen_while_it_works(run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    monkeypatch.setattr(attempts, "HEARTBEAT_S", 0.05)
+    with attempts.attempt(run_id, "score") as step:
+        step.progress(30, 100)
+        time.sleep(0.5)
+        with transaction() as c:
+            query = "SELECT rows_done, rows_total, state FROM sentiment.run_step WHERE token = :token"
+            assert tuple(c.execute(sa.text(query), {"token": step.token}).one()) == (30, 100, "running")
