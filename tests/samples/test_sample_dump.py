@@ -1,4 +1,4 @@
-"""The sample dump: the same bytes twice, counts that hold, nights that refer to each other, clean French."""
+"""The sample dump: the same bytes twice, counts that add up, nights that refer to earlier ones, clean French."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from typing import Any
 import pytest
 from sentiment.errors import ParameterError
 from sentiment.samples import sample_dump, sample_vocabulary
-from sentiment.samples.sample_dump import COLUMNS, FAR_FUTURE, Defect, SampleDump, review, write
+from sentiment.samples.sample_dump import SampleDump, write
+from sentiment.samples.sample_lines import COLUMNS, FAR_FUTURE, Defect
+from sentiment.samples.sample_review import review
 
 NIGHT = date(2026, 11, 22)
 SOUND: dict[str, Any] = {"defect_share": 0.0, "duplicate_share": 0.0}
-# An article or pronoun before a vowel, an article that should be fused, a word twice, a slot left open.
+# An article or pronoun before a vowel, an article that should be fused, two spaces, a slot that was not filled.
 CLUMSY = re.compile(r"\b(?:de|que|le|la|je|ne|se|me) [aeiouéèêàâîôœ]|\bde les? |\bà les? |  | [.,]|[{}]", re.IGNORECASE)
 
 Row = dict[str, Any]
@@ -59,13 +61,13 @@ def by_id(records: list[Row]) -> dict[str, Row]:
     ],
 )
 def test_a_wrong_parameter_is_named(name: str, value: Any) -> None:
-    with pytest.raises(ParameterError, match=f"{name}.*expected"):
+    with pytest.raises(ParameterError, match=name):
         SampleDump(**({"night": NIGHT} | {name: value}))
 
 
 def test_more_known_reviews_than_seven_nights_hold_are_refused() -> None:
     SampleDump(NIGHT, 1000, known_share=0.87, changed_share=0, **SOUND)
-    with pytest.raises(ParameterError, match=r"known_share.*100 fresh.*900"):
+    with pytest.raises(ParameterError, match=r"known_share.*\b100\b.*\b900\b"):
         SampleDump(NIGHT, 1000, known_share=0.9, changed_share=0, **SOUND)
 
 
@@ -92,7 +94,7 @@ def test_packed_and_plain_hold_the_same(tmp_path: Path) -> None:
         assert lines(tmp_path / f"a{suffix}") == lines(tmp_path / f"a{suffix}.gz")
 
 
-def test_csv_says_the_same_as_json(tmp_path: Path) -> None:
+def test_csv_holds_the_same_values_as_json(tmp_path: Path) -> None:
     spec = SampleDump(NIGHT, 400, **SOUND)
     write(spec, tmp_path / "a.csv")
     table = list(csv.reader(io.StringIO((tmp_path / "a.csv").read_text("utf-8"), newline="")))
@@ -101,7 +103,7 @@ def test_csv_says_the_same_as_json(tmp_path: Path) -> None:
     assert table[1:] == expected
 
 
-def test_a_dump_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dump_is_replaced_atomically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text("before")
 
@@ -167,8 +169,8 @@ def broken(tmp_path: Path) -> tuple[list[bytes], dict[str, int]]:
     return lines(summary.path), summary.defects
 
 
-def seen_in(line: bytes) -> Defect | None:
-    """Name a defect by looking at it."""
+def defect_of(line: bytes) -> Defect | None:
+    """Return the defect that a line shows, None for a sound one."""
     try:
         record = json.loads(line.decode())
     except UnicodeDecodeError:
@@ -189,13 +191,13 @@ def seen_in(line: bytes) -> Defect | None:
 
 def test_every_defect_is_what_it_is_counted_as(tmp_path: Path) -> None:
     records, counted = broken(tmp_path)
-    found = Counter(defect for line in records if (defect := seen_in(line)))
+    recognised = Counter(defect for line in records if (defect := defect_of(line)))
     assert counted == {defect.value: 20 for defect in Defect}
-    assert found == Counter(dict.fromkeys(Defect, 20))
+    assert recognised == Counter(dict.fromkeys(Defect, 20))
 
 
 def test_missing_text_is_null_or_has_no_key(tmp_path: Path) -> None:
-    missing = [line for line in broken(tmp_path)[0] if seen_in(line) is Defect.MISSING_TEXT]
+    missing = [line for line in broken(tmp_path)[0] if defect_of(line) is Defect.MISSING_TEXT]
     assert {b'"review"' in line for line in missing} == {True, False}
 
 
@@ -218,11 +220,11 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
 
 def test_texts_differ_and_vary_in_length(sample: list[Row]) -> None:
     texts = [record["review"] for record in sample]
-    words = [len(text.split()) for text in texts]
+    lengths = [len(text.split()) for text in texts]
     assert len(set(texts[:2000])) > 0.99 * 2000
-    assert 45 <= median(words) <= 75
-    assert any(n > 400 for n in words)
-    assert sum(n <= 4 for n in words) > 10
+    assert 45 <= median(lengths) <= 75
+    assert any(n > 400 for n in lengths)
+    assert sum(n <= 4 for n in lengths) > 10
 
 
 def test_rating_follows_sentiment(sample: list[Row]) -> None:
@@ -236,11 +238,11 @@ def test_rating_follows_sentiment(sample: list[Row]) -> None:
         assert any(record[column] is None for record in sample)
 
 
-def test_sentiment_level_is_the_one_asked_for(tmp_path: Path) -> None:
+def test_sentiment_level_is_the_requested_one(tmp_path: Path) -> None:
     for share in (0.0, 0.35, 1.0):
         summary = write(SampleDump(NIGHT, 2000, positive_share=share), tmp_path / "a.jsonl")
-        got = summary.positive / (summary.positive + summary.negative)
-        assert got == pytest.approx(share, abs=0.04 if 0 < share < 1 else 0)
+        share_written = summary.positive / (summary.positive + summary.negative)
+        assert share_written == pytest.approx(share, abs=0.04 if 0 < share < 1 else 0)
 
 
 def test_nights_vary_as_samples_do(tmp_path: Path) -> None:
@@ -281,13 +283,13 @@ def test_texts_use_what_reviews_use(sample: list[Row]) -> None:
 
 
 def test_every_sentence_can_be_written() -> None:
-    words = sample_vocabulary.load()
+    vocabulary = sample_vocabulary.load()
     assert len(sample_vocabulary.catalogue().films) == len({f.title for f in sample_vocabulary.catalogue().films})
     for polarity in (0, 1):
         texts = "".join(str(review(5, NIGHT, polarity, k)["review"]) for k in range(1500))
         assert "{" not in texts
-    assert all(words.sentences.values())
-    assert all(words.lists.values())
+    assert all(vocabulary.sentences.values())
+    assert all(vocabulary.lists.values())
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""spark-submit entries: read arguments, compose the rooms, stop."""
+"""Made-up dumps of French film reviews, for first nights, tests and measurements."""

@@ -1,7 +1,7 @@
 """The grammar of the made-up reviews: nouns with gender and number, adjectives that agree, film names.
 
-The words themselves are in `sample_vocabulary.toml`, which explains its slots. A sentence is compiled
-once into literals and slots, because a large sample expands tens of millions of them.
+The vocabulary itself is in `sample_vocabulary.toml`, which explains its slots. A sentence is compiled once into
+literals and slots, because a large sample expands tens of millions of them.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ Forms = tuple[str, str, str, str]
 
 
 def pick(rng: Random, options: Sequence[T]) -> T:
-    """Choose one; only `random()` is used, whose stream is the same in every Python version."""
+    """Return a random option."""
+    # Of all drawing methods only random() is promised the same stream in every Python version.
     return options[int(rng.random() * len(options))]
 
 
 @dataclass(frozen=True)
 class Noun:
-    """A subject: with its article, behind "de", behind "à", bare; and what agrees with it."""
+    """A noun in the forms that sentences need: with its article, after "de", after "à", bare; gender and number."""
 
     le: str
     du: str
@@ -48,7 +49,7 @@ class Noun:
 
     @property
     def agreement(self) -> int:
-        """Index into the four forms of an adjective."""
+        """Index into an adjective's four forms: masculine, feminine, their plurals."""
         return self.feminine + 2 * self.plural
 
 
@@ -63,12 +64,14 @@ class Film:
     cast: tuple[Noun, ...]
     hero: str
     turn: int
+    """Index of its plot twist among the vocabulary's."""
     quality: float
+    """From 0.1 to 0.9; a film's positive reviews are drawn in proportion to it, negative ones to the rest."""
 
 
 @dataclass
 class Scene:
-    """What one review is about, while it is being written."""
+    """The state of one review while its sentences are expanded: film, author, the sentence's two subjects."""
 
     rng: Random
     film: Film
@@ -93,34 +96,34 @@ class Vocabulary:
 
 
 def expand(template: Template, scene: Scene) -> str:
-    """Fill the slots of a sentence for this scene."""
+    """Return a sentence, its slots filled for the scene."""
     return "".join([part if isinstance(part, str) else part(scene) for part in template])
 
 
 @lru_cache(maxsize=1)
 def load() -> Vocabulary:
-    """Read and compile the vocabulary once."""
+    """Return the compiled vocabulary, read once a process."""
     raw = tomllib.loads(files("sentiment.samples").joinpath("sample_vocabulary.toml").read_text(encoding="utf-8"))
-    words = Vocabulary()
-    _load_words(words, raw)
+    vocabulary = Vocabulary()
+    _load_inflected(vocabulary, raw)
     for mood in ("positive", "negative", "neutral"):
         for name, block in raw[mood].items():
-            words.sentences[mood, name] = _templates(block, words)
+            vocabulary.sentences[mood, name] = _templates(block, vocabulary)
     for name, block in raw["lists"].items():
-        words.lists[name] = _templates(block, words)
-    return words
+        vocabulary.lists[name] = _templates(block, vocabulary)
+    return vocabulary
 
 
-def _load_words(words: Vocabulary, raw: Mapping[str, Any]) -> None:
+def _load_inflected(vocabulary: Vocabulary, raw: Mapping[str, Any]) -> None:
     for slot, kinds in raw["adjectives"].items():
         for kind, block in kinds.items():
-            words.adjectives[slot, kind] = tuple(four_forms(line) for line in _lines(block))
+            vocabulary.adjectives[slot, kind] = tuple(four_forms(line) for line in _lines(block))
     for name, block in raw["nouns"].items():
         agrees_as: Kind = "work" if name in ("film", "series") else name
-        words.nouns[name] = tuple(_noun(line, agrees_as) for line in _lines(block))
+        vocabulary.nouns[name] = tuple(_noun(line, agrees_as) for line in _lines(block))
     for group in ("films", "authors"):
         for name, block in raw[group].items():
-            words.names[group, name] = tuple(_lines(block))
+            vocabulary.names[group, name] = tuple(_lines(block))
 
 
 def _lines(block: str) -> list[str]:
@@ -128,22 +131,22 @@ def _lines(block: str) -> list[str]:
 
 
 def _noun(line: str, kind: Kind) -> Noun:
-    """Read `m le scénario`."""
+    """Return the noun of a line like `m le scénario`."""
     gender, phrase = line.split(" ", 1)
-    found = _ARTICLE.fullmatch(phrase)
-    article, nom = found.groups() if found else ("", phrase.split(" ", 1)[1])
+    match = _ARTICLE.fullmatch(phrase)
+    article, nom = match.groups() if match else ("", phrase.split(" ", 1)[1])
     du, au = _FUSED.get(article, (f"de {article}", f"à {article}"))
     tail = nom if article else phrase
     return Noun(phrase, du + tail, au + tail, nom, gender == "f", article == "les ", kind)
 
 
 def proper_noun(name: str, feminine: bool) -> Noun:
-    """Make a subject of a person's name."""
+    """Return the noun of a person's name, which takes no article."""
     return Noun(name, f"de {name}", f"à {name}", name, feminine, False, "person")
 
 
 def four_forms(entry: str) -> Forms:
-    """Derive masculine, feminine and their plurals of `beau/belle/beaux/belles`, `plat/plate`, `fade`."""
+    """Return masculine, feminine and their plurals of `beau/belle/beaux/belles`, `plat/plate` or `fade`."""
     forms = entry.split("/")
     if len(forms) == 4:
         return forms[0], forms[1], forms[2], forms[3]
@@ -155,17 +158,17 @@ def _plural(word: str) -> str:
     return word if word.endswith(("s", "x", "z")) else f"{word}s"
 
 
-def _templates(block: str, words: Vocabulary) -> tuple[Template, ...]:
-    return tuple(_compile(line, words) for line in _lines(block))
+def _templates(block: str, vocabulary: Vocabulary) -> tuple[Template, ...]:
+    return tuple(_compile(line, vocabulary) for line in _lines(block))
 
 
-def _compile(line: str, words: Vocabulary) -> Template:
+def _compile(line: str, vocabulary: Vocabulary) -> Template:
     pieces = _SLOT.split(line)
-    return tuple(_slot(piece, words) if i % 2 else piece for i, piece in enumerate(pieces) if piece)
+    return tuple(_slot(piece, vocabulary) if i % 2 else piece for i, piece in enumerate(pieces) if piece)
 
 
-def _slot(text: str, words: Vocabulary) -> Callable[[Scene], str]:
-    """Turn the inside of braces into what fills it."""
+def _slot(text: str, vocabulary: Vocabulary) -> Callable[[Scene], str]:
+    """Return the function that fills a slot; `text` is the inside of its braces."""
     whose, colon, rest = text.partition(":")
     subject = _WHOSE[whose if colon else "1"]
     body = rest if colon else text
@@ -177,7 +180,7 @@ def _slot(text: str, words: Vocabulary) -> Callable[[Scene], str]:
         return lambda scene: forms[subject(scene).agreement]
     if body in ("le", "du", "au", "nom"):
         return lambda scene: str(getattr(subject(scene), body))
-    return _named_slot(body, subject, words)
+    return _named_slot(body, subject, vocabulary)
 
 
 _WHOSE: dict[str, Callable[[Scene], Noun]] = {
@@ -187,18 +190,18 @@ _WHOSE: dict[str, Callable[[Scene], Noun]] = {
 }
 
 
-def _named_slot(name: str, subject: Callable[[Scene], Noun], words: Vocabulary) -> Callable[[Scene], str]:
+def _named_slot(name: str, subject: Callable[[Scene], Noun], vocabulary: Vocabulary) -> Callable[[Scene], str]:
     if name in _FILM_SLOTS:
         return _FILM_SLOTS[name]
     slot, neutral, _ = name.partition("=")
     if slot in ("bon", "mauvais"):
-        return lambda scene: _adjective(scene, words, slot, None if neutral else subject(scene))
+        return lambda scene: _adjective(scene, vocabulary, slot, None if neutral else subject(scene))
     if name == "lieu":
-        return lambda scene: expand(pick(scene.rng, words.lists[f"lieu_{scene.film.type}"]), scene)
+        return lambda scene: expand(pick(scene.rng, vocabulary.lists[f"lieu_{scene.film.type}"]), scene)
     if name == "péripétie":
-        return lambda scene: expand(words.lists[name][scene.film.turn], scene)
+        return lambda scene: expand(vocabulary.lists[name][scene.film.turn], scene)
     # Looked up when the sentence is written: lists may name lists that are compiled later.
-    return lambda scene: expand(pick(scene.rng, words.lists[name]), scene)
+    return lambda scene: expand(pick(scene.rng, vocabulary.lists[name]), scene)
 
 
 _FILM_SLOTS: dict[str, Callable[[Scene], str]] = {
@@ -209,9 +212,9 @@ _FILM_SLOTS: dict[str, Callable[[Scene], str]] = {
 }
 
 
-def _adjective(scene: Scene, words: Vocabulary, slot: str, subject: Noun | None) -> str:
-    """Choose an adjective other than the one before; without a subject it stands behind `c'est`."""
-    options = words.adjectives[slot, subject.kind if subject else "work"]
+def _adjective(scene: Scene, vocabulary: Vocabulary, slot: str, subject: Noun | None) -> str:
+    """Return an adjective other than the last one, agreed; without a subject the masculine, as after `c'est`."""
+    options = vocabulary.adjectives[slot, subject.kind if subject else "work"]
     forms = pick(scene.rng, options)
     while forms[0] == scene.last_adjective:
         forms = pick(scene.rng, options)
@@ -221,23 +224,24 @@ def _adjective(scene: Scene, words: Vocabulary, slot: str, subject: Noun | None)
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All films, and how often each is reviewed by those who liked it and by those who didn't."""
+    """All films, and the cumulative weights of their negative (index 0) and positive (index 1) reviews."""
 
     films: tuple[Film, ...]
     cumulative: tuple[tuple[float, ...], tuple[float, ...]]
 
     def draw(self, rng: Random, polarity: int) -> Film:
-        """Choose the film of a review; a film of quality q gets positive ones in proportion to q."""
+        """Return a random film, in proportion to its reviews of that polarity (0 or 1)."""
         weights = self.cumulative[polarity]
         return self.films[bisect(weights, rng.random() * weights[-1])]
 
 
 @lru_cache(maxsize=1)
 def catalogue() -> Catalogue:
-    """Invent the films: Zipf-like volumes, qualities around one half."""
+    """Return the invented films, the same for every seed: Zipf-like volumes, qualities around one half."""
     rng = Random(CATALOGUE_SEED)
     films = tuple(_film(rng, i, title) for i, title in enumerate(_titles(rng)))
     volumes = [1 / (rank + 1) ** POPULARITY_EXPONENT for rank in range(N_FILMS)]
+    # Dividing by the mean quality keeps a film's share of all reviews at its volume, whatever its quality.
     mean = sum(v * f.quality for v, f in zip(volumes, films, strict=True)) / sum(volumes)
     liked = [v * f.quality / mean for v, f in zip(volumes, films, strict=True)]
     disliked = [v * (1 - f.quality) / (1 - mean) for v, f in zip(volumes, films, strict=True)]
@@ -246,12 +250,12 @@ def catalogue() -> Catalogue:
 
 def _titles(rng: Random) -> list[str]:
     names = load().names
-    every = [f"{a} {b}" for a in names["films", "opening"] for b in names["films", "ending"]]
-    return rng.sample(every, N_FILMS)
+    titles = [f"{a} {b}" for a in names["films", "opening"] for b in names["films", "ending"]]
+    return rng.sample(titles, N_FILMS)
 
 
 def _film(rng: Random, index: int, title: str) -> Film:
-    words = load()
+    vocabulary = load()
     cast = tuple(_person(rng) for _ in range(3))
     return Film(
         film_id=f"f-{index + 1:03d}",
@@ -259,8 +263,8 @@ def _film(rng: Random, index: int, title: str) -> Film:
         type="series" if rng.random() < 0.2 else "film",
         director=_person(rng).nom,
         cast=cast,
-        hero=pick(rng, words.names["films", "hero"]),
-        turn=int(rng.random() * len(words.lists["péripétie"])),
+        hero=pick(rng, vocabulary.names["films", "hero"]),
+        turn=int(rng.random() * len(vocabulary.lists["péripétie"])),
         quality=min(max(rng.betavariate(3, 3), 0.1), 0.9),
     )
 
