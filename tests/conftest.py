@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sentiment import settings
-from sentiment.embedded import machine, nightly
+from sentiment.embedded import machine
+from sentiment.local import nights
 from sentiment.runtime import jars
 from sentiment.samples import sample_dump
 from sentiment.settings import Settings
@@ -76,5 +77,5 @@ def night(ready: machine.Machine) -> date:
     config = settings.load()
     path = config.home / "dumps" / f"allocine-{NIGHT}.jsonl.gz"
     sample_dump.write(sample_dump.SampleDump(night=NIGHT, n_reviews=200, defect_share=0.05), path)
-    nightly.run({"dump": str(path), "night": NIGHT.isoformat(), "sentences": True}, lambda _: None)
+    nights.run({"dump": str(path), "night": NIGHT.isoformat(), "sentences": True}, lambda _: None)
     return NIGHT

@@ -1,51 +1,114 @@
-"""Dependencies point one way, and DAG files stay light."""
+"""Imports go one way, from entry points to settings, and DAG files stay light to parse."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "include" / "sentiment"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "include" / "sentiment"
+
 GROUND = {"settings", "errors"}
-BASE = {"contract", "workspace", "runs", "database", "runtime", "samples"}
-ROOMS = {"dump", "quality", "scoring", "store", "drift", "evaluation"}
-ENTRIES = {"jobs", "orchestration", "embedded", "cli"}
+BASE = {"contract", "schemas", "sql", "workspace", "runs", "database", "runtime", "samples"}
+MIDDLE = {"dump", "quality", "scoring", "store", "drift", "evaluation"}
+SHARED = GROUND | BASE | MIDDLE
+ALLOWED = {
+    **dict.fromkeys(GROUND, GROUND),
+    **dict.fromkeys(BASE, GROUND | BASE),
+    **{component: GROUND | BASE | {component} for component in MIDDLE},
+    "orchestration": SHARED | {"orchestration"},
+    "embedded": SHARED | {"embedded"},
+    "jobs": SHARED | {"jobs", "orchestration"},
+    "local": SHARED | {"local", "orchestration", "embedded"},
+    "cli": SHARED | {"cli", "local", "jobs", "orchestration", "embedded"},
+}
+"""Component of the package -> components it may import, lowest layers first; docs/architecture.md draws the same."""
+DAG_SIDE = SHARED | {"orchestration"}
+"""What DAG files and plugins may import: a cluster's Airflow has none of what only one machine needs."""
+OUTSIDE = {"bench", "tests", "tools", "dags", "plugins"}
 HEAVY = {"pyspark", "sparknlp", "great_expectations", "scipy", "pandas", "onnxruntime"}
 
 
-def imports(path: Path) -> set[str]:
-    """Names of our own rooms that a file imports, at its top or inside functions."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "sentiment":
-            parts = node.module.split(".")
-            found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
-    return found
+def imported_modules(source: str) -> set[str]:
+    """Return the dotted names that a file imports, at its top, inside functions or for types alone."""
+    modules = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            # A relative import would name no component; ruff's TID252 allows none beyond siblings.
+            assert node.level == 0, "relative import"
+            modules |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return modules
 
 
-def modules() -> list[Path]:
-    return sorted(p for p in PACKAGE.rglob("*.py") if "migrations" not in p.parts and p.name != "__init__.py")
+def imported_components(source: str) -> set[str]:
+    """Return the components of `sentiment` that a file imports."""
+    dotted = (name.split(".") for name in imported_modules(source))
+    return {parts[1] for parts in dotted if parts[0] == "sentiment" and len(parts) > 1}
 
 
-def allowed(room: str) -> set[str]:
-    if room in GROUND:
-        return GROUND
-    if room in BASE:
-        return GROUND | BASE
-    if room in ROOMS:
-        return GROUND | BASE | {room}
-    return GROUND | BASE | ROOMS | ENTRIES
+def component(path: Path) -> str:
+    """Return the package or module directly below `sentiment` that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_arrows(path: Path) -> None:
-    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    assert room in GROUND | BASE | ROOMS | ENTRIES
-    assert imports(path) <= allowed(room)
+def package_files() -> list[Path]:
+    """Return every Python file of the package, but for `sentiment/__init__.py`, which belongs to no component."""
+    return sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+def name(path: Path) -> str:
+    """Return a file's path in the repository."""
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", package_files(), ids=name)
+def test_component_imports_only_what_lies_below_it(path: Path) -> None:
+    assert component(path) in ALLOWED, "a component that no layer names; docs/architecture.md"
+    assert imported_components(path.read_text("utf-8")) <= ALLOWED[component(path)]
+
+
+@pytest.mark.parametrize("path", package_files(), ids=name)
+def test_package_never_imports_what_is_not_installed_with_it(path: Path) -> None:
+    assert not {module.split(".")[0] for module in imported_modules(path.read_text("utf-8"))} & OUTSIDE
+
+
+@pytest.mark.parametrize("path", sorted([*ROOT.glob("dags/*.py"), *ROOT.glob("plugins/**/*.py")]), ids=name)
+def test_dags_and_plugins_need_nothing_of_one_machine(path: Path) -> None:
+    assert imported_components(path.read_text("utf-8")) <= DAG_SIDE
+
+
+def test_components_form_no_cycle() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in package_files():
+        importing = component(path)
+        graph.setdefault(importing, set()).update(imported_components(path.read_text("utf-8")) - {importing})
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import sentiment.embedded.airflow",
+        "from sentiment import embedded",
+        "from sentiment.embedded import airflow",
+        "from sentiment.embedded.airflow import environment",
+        "def later():\n    from sentiment.embedded import airflow",
+        "if TYPE_CHECKING:\n    from sentiment.embedded.airflow import environment",
+    ],
+)
+def test_no_form_of_import_escapes(statement: str) -> None:
+    assert imported_components(statement) == {"embedded"}
+    assert not imported_components(statement) <= ALLOWED["orchestration"]
 
 
 def test_every_dag_file_is_light_to_parse() -> None:
@@ -54,6 +117,5 @@ def test_every_dag_file_is_light_to_parse() -> None:
         "for path in glob.glob('dags/*.py'): runpy.run_path(path)\n"
         f"print(sorted(m for m in {sorted(HEAVY)!r} if m in sys.modules))"
     )
-    root = PACKAGE.parents[1]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -18,8 +18,9 @@ import pytest
 import sqlalchemy as sa
 from sentiment import database
 from sentiment.database import transaction
-from sentiment.embedded import machine, nightly, secrets
+from sentiment.embedded import machine, secrets
 from sentiment.errors import ParameterError
+from sentiment.local import nights
 from sentiment.orchestration import steps
 from sentiment.runs import opening
 from sentiment.runs.model import STEPS
@@ -197,7 +198,7 @@ def wait_for(condition: Callable[[], bool], within_s: float = 240) -> None:
 
 def test_made_up_reviews_are_not_published_among_real_ones(night: date) -> None:
     with pytest.raises(ParameterError, match="not published among allocine's own, like those of") as refused:
-        nightly.run({"night": (night + timedelta(days=1)).isoformat()}, lambda _: None)
+        nights.run({"night": (night + timedelta(days=1)).isoformat()}, lambda _: None)
     assert refused.value.try_next.startswith("make nightly DUMP=")
 
 

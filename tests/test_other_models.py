@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sentiment import settings
 from sentiment.database import transaction
-from sentiment.embedded import nightly
+from sentiment.local import nights
 from sentiment.orchestration import rescoring, steps
 from sentiment.samples import sample_dump
 from sentiment.scoring import registry
@@ -51,7 +51,7 @@ def test_a_model_of_ones_own_runs_a_night(
     dump = tmp_path / "night.jsonl"
     sample_dump.write(sample_dump.SampleDump(night, 40, seed=len(name)), dump)
     asked = {"dump": str(dump), "night": night.isoformat(), "model": name, "source": name}
-    run_id = nightly.run(asked, lambda _: None).run_id
+    run_id = nights.run(asked, lambda _: None).run_id
     with transaction("reader") as c:
         found = c.execute(sa.text(SUMS), {"run_id": run_id}).one()
     assert found.scored > 30

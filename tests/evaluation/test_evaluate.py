@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 from scipy.stats import binomtest
 from sentiment import cli, database, settings
-from sentiment.embedded import evaluations
 from sentiment.errors import DataError, InfrastructureError
 from sentiment.evaluation.outcome import DATASET
+from sentiment.local import evaluations
 from sentiment.orchestration.evaluating import Request
 from sentiment.workspace import Workspace
 from sklearn.metrics import classification_report

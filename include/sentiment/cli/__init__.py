@@ -22,7 +22,7 @@ from sentiment.evaluation.labelled_set import LabelSource
 from sentiment.quality.batch import BatchRule
 
 if TYPE_CHECKING:
-    from sentiment.embedded.nightly import Outcome
+    from sentiment.local.nights import Outcome
     from sentiment.store.quarantine import Which
 
 OUT, ERR = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
@@ -104,7 +104,7 @@ def nightly(
 
     Examples: `sentiment nightly`, `sentiment nightly --dump reviews.jsonl.gz --date 2026-11-22`
     """
-    from sentiment.embedded import nightly as one_night
+    from sentiment.local import nights as one_night
 
     began = time.monotonic()
     given = {"dump": dump, "night": _day(night), "model": model, "source": source}
@@ -280,7 +280,7 @@ def evaluate(
     Examples: `sentiment evaluate test.jsonl`, `sentiment evaluate reviews.csv --labels rating --no-store`,
     `sentiment evaluate test.jsonl --model cinema-fr --against mine --digits 4`
     """
-    from sentiment.embedded import evaluations
+    from sentiment.local import evaluations
     from sentiment.orchestration import evaluating
 
     chosen = model or settings.load().model
@@ -341,7 +341,7 @@ def sample_dump(
 
     Example: `sentiment sample-dump /tmp/night.jsonl.gz --date 2026-11-22 --reviews 5000`
     """
-    from sentiment.embedded import nightly as one_night
+    from sentiment.local import nights as one_night
     from sentiment.samples import sample_dump as samples
 
     day = _day(night)
@@ -573,7 +573,7 @@ def quarantine_requeue(
 
     Example: `sentiment quarantine requeue 20261122-1a2b3c4d --reason 'longer texts are let in' --replace`
     """
-    from sentiment.embedded import nightly as one_night
+    from sentiment.local import nights as one_night
     from sentiment.orchestration import requeueing
 
     asked = requeueing.Requeue(run_id, reason, profile, encoding, tuple(map(str, allow or ())))

@@ -1,1 +1,1 @@
-"""What one machine needs: Postgres, Java, jars, sample dumps, Airflow's home."""
+"""What only one machine needs: its Postgres server, secrets, Airflow home, and the doctor."""

@@ -1,1 +1,1 @@
-"""spark-submit entries: read arguments, compose the rooms, stop."""
+"""What cluster and laptop both need to start Spark: Java, the jars, the session, a standalone cluster."""
