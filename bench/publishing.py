@@ -16,6 +16,7 @@ from sentiment.jobs import publish
 from sentiment.runs import attempts, opening
 from sentiment.runs.model import DumpFile, Run
 from sentiment.runtime import spark
+from sentiment.schemas import QUARANTINED
 from sentiment.store import publishing
 from sentiment.workspace import Part, Workspace, run_key
 
@@ -120,19 +121,13 @@ def _scored(session: SparkSession, night: date, rows: int, known_share: float, s
     run = opening.open_run(night, source, dump_id, "cinema-fr")
     key = run_key(night, run.run_id)
     with attempts.attempt(run.run_id, "validate") as validated:
-        _keep(workspace, session.createDataFrame([], QUARANTINE), "quarantined", key, validated.token)
+        _keep(workspace, session.createDataFrame([], QUARANTINED.spark_ddl), "quarantined", key, validated.token)
     with attempts.attempt(run.run_id, "score") as scored:
         reviews = _reviews(session, rows, known_share, source)
         part = _keep(workspace, reviews, "scored", key, scored.token)
         _keep(workspace, profile.count(reviews.where("novelty <> 'known'")), "profile", key, scored.token)
         scored.detail = {"scored": asdict(part), "baseline": publishing.newest_publication(source)}
     return run
-
-
-QUARANTINE = (
-    "file_no int, record_no bigint, reasons array<string>, details string, raw binary, raw_bytes bigint, "
-    "raw_sha256 string, byte_offset bigint"
-)
 
 
 def _keep(workspace: Workspace, frame: DataFrame, dataset: str, key: str, token: int) -> Part:

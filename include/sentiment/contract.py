@@ -17,11 +17,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
-CONTENT = ("item_id", "item_type", "item_title", "author", "rating", "review_date", "title", "text", "polarity")
-"""What a later dump may change about a review."""
-
-REVIEW = ("source", "file_no", "record_no", "review_id", *CONTENT, "text_hash", "content_hash")
-"""The accepted review, in the order it is written."""
+from sentiment.schemas import CONTENT
 
 UNIT_SEPARATOR = "\x1f"
 ID_HEX_CHARS = 32

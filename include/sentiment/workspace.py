@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from pyarrow import fs
 
-from sentiment import settings
+from sentiment import schemas, settings
 from sentiment.errors import InfrastructureError
 
 if TYPE_CHECKING:
@@ -82,7 +82,11 @@ class Workspace:
     def write(
         self, frame: DataFrame, dataset: str, key: str, token: int, rows: int, checksum: str, chunk: int = 0
     ) -> Part:
-        """Write a frame's Parquet; call `commit` when it counts."""
+        """Write a frame as Parquet; `commit` makes the part exist. `rows` and `checksum` are only carried along.
+
+        Raises PartSchemaError where the frame's columns are not those that `schemas` declares.
+        """
+        schemas.of_part(dataset, key).check(frame)
         folder = self.folder(dataset, key, token, chunk)
         frame.write.mode("errorifexists").parquet(self.address(folder))
         return Part(self.list_files(folder), rows, checksum)

@@ -23,8 +23,9 @@ from sentiment.database import engine, transaction
 from sentiment.runs import attempts, opening
 from sentiment.runs.model import DumpFile, Run
 from sentiment.samples import sample_dump
+from sentiment.schemas import STAGED
 from sentiment.store import publishing
-from sentiment.store.staging import COLUMNS, Staging
+from sentiment.store.staging import Staging
 from sentiment.workspace import Part, Workspace
 
 from tests.kit import oracle
@@ -163,7 +164,7 @@ def _refused(number: int, raw: bytes) -> dict[str, Any]:
 
 
 def _insert(staging: Staging, kind: str, rows: list[dict[str, Any]]) -> None:
-    names = [column.split()[0] for column in COLUMNS[kind].split(", ")]
+    names = STAGED[kind].staged
     connection = engine("writer").raw_connection()
     try:
         values = [[row.get(name) for name in names] for row in rows]

@@ -6,28 +6,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sentiment.drift.watched import COUNTED, EDGES_ID, FILM_SLICES, KEY, REST, SLICES, Watched
-
-PROFILE = (
-    *KEY,
-    "data_type",
-    "n",
-    "n_null",
-    "avg",
-    "stddev",
-    "min",
-    "max",
-    "avg_length",
-    "edges_id",
-    "bin_counts",
-    "n_items",
-    "sum_item_sq",
-    "sum_item_cross",
-    "sum_item_n_sq",
-)
+from sentiment.schemas import PROFILE
 
 
 def count(fresh: DataFrame) -> DataFrame:
-    """Profile rows (`PROFILE`) of a night's new and changed reviews with their scores."""
+    """Profile rows (`schemas.PROFILE`) of a night's new and changed reviews with their scores."""
     pairs = [_value("all", "'all'", w) for w in COUNTED]
     pairs += [_value(key, sql, w) for key, sql in SLICES.items() for w in COUNTED if w.in_slices]
     long = (
@@ -36,7 +19,7 @@ def count(fresh: DataFrame) -> DataFrame:
         .select("item_id", "watched.*")
         .select("*", F.expr(BIN).alias("bin"), F.expr("size(edges) + 2").alias("n_bins"))
     )
-    return _moments(long).join(_bins(long), list(KEY)).select(*PROFILE)
+    return _moments(long).join(_bins(long), list(KEY)).select(*PROFILE.names)
 
 
 def _with_film(fresh: DataFrame) -> DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sentiment.contract import LOGIT_SQL
+from sentiment.schemas import PROFILE_KEY
 
 EDGES_ID = "edges-2"
 """Raise it with any change of a column's value or edges: counts on other edges are not compared."""
@@ -94,7 +95,7 @@ COLUMNS = (
 COUNTED = tuple(w for w in COLUMNS if w.value)
 BY_NAME = {w.name: w for w in COLUMNS}
 
-KEY = ("slice_key", "slice_value", "column_name")
+KEY = PROFILE_KEY
 """Columns that name a series."""
 WHOLE = ("all", "all", "positive")
 """The series that has half the false-alarm budget to itself."""

@@ -14,12 +14,13 @@ from sentiment.dump.encoding import named
 from sentiment.dump.profiles import COLUMNS, Profile
 from sentiment.dump.receive import JSON_FORMATS, Layout
 from sentiment.dump.records import OF_ENCODING
+from sentiment.schemas import CONTENT
 
 CORRUPT = "_corrupt"
 PLACE = (
     "source", "file_no", "record_no", "byte_offset", "raw", "raw_bytes", "raw_sha256", "problem", "problem_detail"
 )  # fmt: skip
-TYPED = ("own_id", *contract.CONTENT, "rating_text", "date_text", "polarity_text")
+TYPED = ("own_id", *CONTENT, "rating_text", "date_text", "polarity_text")
 
 
 def to_rows(

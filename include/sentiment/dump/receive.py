@@ -25,21 +25,11 @@ from sentiment.dump.records import MAX_COLUMNS, OF_ENCODING, Record
 from sentiment.dump.stream import DumpStream
 from sentiment.errors import DumpRefusedError, DumpUnreadableError
 from sentiment.runs.model import DumpFile
+from sentiment.schemas import RECEIVED
 from sentiment.settings import Settings
 from sentiment.workspace import Part, Workspace
 
-SCHEMA = pa.schema(
-    [
-        ("file_no", pa.int32()),
-        ("record_no", pa.int64()),
-        ("byte_offset", pa.int64()),
-        ("raw", pa.binary()),
-        ("raw_bytes", pa.int64()),
-        ("raw_sha256", pa.string()),
-        ("problem", pa.string()),
-        ("problem_detail", pa.string()),
-    ]
-)
+SCHEMA = RECEIVED.arrow()
 CUTTING_VERSION = 2
 """Raise it when the same bytes would be cut into other records: what was received before is then received again."""
 BATCH_BYTES = 8 << 20

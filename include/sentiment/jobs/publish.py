@@ -10,8 +10,9 @@ from pyspark.sql import functions as F
 from sentiment.jobs.entry import main
 from sentiment.runs import attempts
 from sentiment.runs.model import Run
+from sentiment.schemas import STAGED
 from sentiment.store import publishing
-from sentiment.store.staging import COLUMNS, Staging
+from sentiment.store.staging import Staging
 from sentiment.workspace import Part, Workspace, run_key
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def staged(run: Run, step: attempts.Attempt) -> Staging:
 
 def fill(staging: Staging, kind: str, rows: DataFrame) -> None:
     """Append the columns that the kind of staging table has."""
-    staging.fill(kind, rows.select(*(column.split()[0] for column in COLUMNS[kind].split(", "))))
+    staging.fill(kind, rows.select(*STAGED[kind].staged))
 
 
 def work(spark: SparkSession, run: Run, step: attempts.Attempt, workspace: Workspace) -> None:

@@ -19,6 +19,7 @@ from sentiment.orchestration.rescoring import Night, Request
 from sentiment.runs import attempts, opening
 from sentiment.runs.model import Run
 from sentiment.runtime import spark
+from sentiment.schemas import REVIEW
 from sentiment.scoring import network, registry
 from sentiment.store import forgetting, publishing
 from sentiment.workspace import Workspace, run_key
@@ -94,7 +95,7 @@ def _accepted(session: SparkSession, run: Run, step: attempts.Attempt, workspace
     rows = query.option("fetchsize", 10_000).load().withColumn("source", F.lit(run.source))
     rows = _without_forgotten(rows, forgetting.tombstones())
     key = run_key(run.night, run.run_id)
-    columns = (*contract.REVIEW, "novelty", "is_shown")
+    columns = (*REVIEW, "novelty", "is_shown")
     part = workspace.write(rows.select(*columns), "accepted", key, step.token, 0, "")
     there = workspace.read(session, [part])
     kept = there.where("text IS NOT NULL")

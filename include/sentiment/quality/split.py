@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 
 from sentiment import contract
 from sentiment.quality.rules import Rule
+from sentiment.schemas import POSITION, QUARANTINED, REVIEW
 
-PLACE = ("file_no", "record_no")
-QUARANTINE = ("file_no", "record_no", "reasons", "details", "raw", "raw_bytes", "raw_sha256", "byte_offset")
+PLACE = POSITION
 
 
 def verdicts(judged: DataFrame, rules: tuple[Rule, ...]) -> DataFrame:
@@ -37,7 +37,7 @@ def verdicts(judged: DataFrame, rules: tuple[Rule, ...]) -> DataFrame:
 
 def quarantined(verdicts: DataFrame) -> DataFrame:
     """The records that failed a rule, with every reason and the first 64 KiB as they came."""
-    return verdicts.where("refused").select(*QUARANTINE)
+    return verdicts.where("refused").select(*QUARANTINED.names)
 
 
 def duplicates(verdicts: DataFrame) -> DataFrame:
@@ -52,7 +52,7 @@ def accepted(rows: DataFrame, *others: DataFrame) -> DataFrame:
     """One row a review: all rows but those at the places of `others`, the quarantined and the duplicate."""
     for other in others:
         rows = rows.join(other.select(*PLACE), list(PLACE), "left_anti")
-    return rows.select(*contract.REVIEW)
+    return rows.select(*REVIEW)
 
 
 def summary(verdicts: DataFrame, rules: tuple[Rule, ...]) -> dict[str, Any]:

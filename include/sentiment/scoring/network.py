@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
 from sentiment.contract import forget_archives, quoted
+from sentiment.schemas import TEXT_SCORES
 from sentiment.scoring import chunks, graph, saved
 from sentiment.scoring.balance import balanced
 from sentiment.scoring.preparation import CHUNK_END, fed_form, prepared, shield_text
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 PIECES = "n_wordpieces int, n_unknown int, fed string, lengths array<int>"
 COUNTS = ("n_wordpieces", "n_unknown", "lengths")
-SCORED = ("text_hash", "label", "score", "p_positive", "probabilities", "n_wordpieces", "n_unknown", "n_chunks")
+SCORED = TEXT_SCORES
 """Columns of a scored text; `probabilities` is a JSON object, label -> probability."""
 
 

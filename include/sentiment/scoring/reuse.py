@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from sentiment.runs import phases
 from sentiment.runs.attempts import Attempt
+from sentiment.schemas import SCORE_CACHE
 from sentiment.scoring.network import SCORED
 from sentiment.scoring.registry import Model
 from sentiment.workspace import Part, Workspace
@@ -44,7 +45,7 @@ def cached(workspace: Workspace, model: Model, wanted: DataFrame) -> DataFrame:
     parts = workspace.committed(DATASET, cache_key(model.fingerprint))
     spark = wanted.sparkSession
     if not parts:
-        return spark.createDataFrame([], _schema())
+        return spark.createDataFrame([], SCORE_CACHE.spark_ddl)
     mine = workspace.read(spark, parts).join(wanted.select("text_hash"), "text_hash", "left_semi")
     return mine.dropDuplicates(["text_hash"])
 
@@ -52,13 +53,6 @@ def cached(workspace: Workspace, model: Model, wanted: DataFrame) -> DataFrame:
 def cache_key(fingerprint: str) -> str:
     """The folder of one network's scores inside the dataset."""
     return f"fingerprint={fingerprint}"
-
-
-def _schema() -> str:
-    return (
-        "text_hash string, label string, score double, p_positive double, probabilities string, "
-        "n_wordpieces int, n_unknown int, n_chunks smallint, scored_at timestamp, scored_in string"
-    )
 
 
 def fill(accepted: DataFrame, workspace: Workspace, model: Model, step: Attempt, score: Score) -> None:

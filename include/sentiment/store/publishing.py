@@ -17,6 +17,7 @@ from sentiment.database import transaction
 from sentiment.errors import DataError, InfrastructureError
 from sentiment.runs import attempts, opening, phases
 from sentiment.runs.model import Run
+from sentiment.schemas import PROFILE, VERSION
 from sentiment.store.staging import Staging
 from sentiment.workspace import Part
 
@@ -24,7 +25,6 @@ log = logging.getLogger(__name__)
 
 LOCK_KEY = 7_301_844_150_923_002
 WORK_MEMORY = "128MB"
-VERSION = (*contract.CONTENT, "text_hash", "content_hash")
 VERSION_COLUMNS = ", ".join(VERSION)
 
 
@@ -510,10 +510,7 @@ WHERE NOT ({{newest}} AND s.novelty = 'new') AND (NOT {_SHOWN} OR EXISTS (
 """
 """Reviews, new ones of the newest night aside, that have their score, or that a newer night has overtaken."""
 
-PROFILE_COLUMNS = (
-    "slice_key, slice_value, column_name, data_type, n, n_null, avg, stddev, min, max, avg_length, edges_id, "
-    "bin_counts, n_items, sum_item_sq, sum_item_cross, sum_item_n_sq"
-)
+PROFILE_COLUMNS = ", ".join(PROFILE.staged)
 
 INSERT_PROFILE = f"""
 INSERT INTO drift.profile_metrics (night, source, model_id, {PROFILE_COLUMNS}, run_id)
