@@ -35,7 +35,7 @@ def test_there_are_four_statements() -> None:
 @pytest.fixture
 def evaluation(ready: machine.Machine) -> Iterator[None]:
     """Some model on some labelled set."""
-    stored.keep(models.MADE)
+    stored.insert(models.MADE)
     yield
     models.forget_evaluations()
 

@@ -87,7 +87,7 @@ VERSIONS = {"preparation_version": preparation.PREPARATION_VERSION, "chunk_rule"
 
 def prepared(spark: SparkSession, texts: list[str], vocabulary: list[str]) -> list[dict[str, Any]]:
     """What the code makes of each text today: `prepared`, `sentences` (begin, end), `chunks` (begin, end, pieces)."""
-    tokenizer = network.reference({piece: i for i, piece in enumerate(vocabulary)})
+    tokenizer = network.reference_tokenizer({piece: i for i, piece in enumerate(vocabulary)})
     rows = spark.createDataFrame([(i, preparation.fed_form(t)) for i, t in enumerate(texts)], "i int, text string")
     said = rows.select("i", preparation.prepared(F.col("text")).alias("prepared")).collect()
     fed = {row["i"]: row["prepared"] for row in said}

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sentiment import settings
 from sentiment.database import transaction
 from sentiment.evaluation.labelled_set import LabelSource
-from sentiment.evaluation.outcome import Evaluation, Mistake
+from sentiment.evaluation.model import Evaluation, Mistake
 from sentiment.evaluation.report import Cell
 from sentiment.scoring import registry
 

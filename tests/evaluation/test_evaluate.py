@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from scipy.stats import binomtest
 from sentiment import cli, database, settings
 from sentiment.errors import DataError, InfrastructureError
-from sentiment.evaluation.outcome import DATASET
+from sentiment.evaluation.model import DATASET
 from sentiment.local import evaluations
 from sentiment.orchestration.evaluating import Request
 from sentiment.workspace import Workspace
@@ -107,7 +107,7 @@ def test_what_a_job_finds_wrong_comes_back_as_it_was_said(tmp_path: Path) -> Non
     with pytest.raises(DataError) as refused:
         evaluations.run(Request(str(path), "cinema-fr"), 10, lambda _: None)
     assert refused.value.message == (
-        f"{path}, record 2 has the label 'peut-être'; cinema-fr says one of neg, pos, or 0 for neg and 1 for pos."
+        f"{path}, record 2 has the label 'peut-être'; cinema-fr predicts one of neg, pos, or 0 for neg and 1 for pos."
     )
     assert f"sentiment evaluate {path}" in refused.value.try_next
 

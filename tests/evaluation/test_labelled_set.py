@@ -17,7 +17,7 @@ from sentiment import contract, settings
 from sentiment.database import transaction
 from sentiment.errors import DataError, DumpNotFoundError, ParameterError
 from sentiment.evaluation.labelled_set import LabelledSet, LabelSource
-from sentiment.evaluation.outcome import DATASET, Evaluation, work_key
+from sentiment.evaluation.model import DATASET, Evaluation, work_key
 from sentiment.evaluation.paired import Pairs
 from sentiment.jobs import evaluate
 from sentiment.jobs.evaluate import Asked
@@ -187,7 +187,7 @@ def test_a_model_of_other_labels(evaluated: Evaluate, written: Written) -> None:
 
 @pytest.mark.parametrize("said", [STARS], indirect=True)
 def test_a_model_without_polarity_is_refused_what_it_cannot_say(evaluated: Evaluate, written: Written) -> None:
-    with pytest.raises(DataError, match="record 1 has the label '1'; made-up says 1 star, 2 stars, 3 stars") as refused:
+    with pytest.raises(DataError, match="record 1 has the label '1'; made-up predicts 1 star, 2 stars, 3 stars") as refused:
         evaluated(written([{"review": "1_star 0.8 a", "polarity": 1}]))
     assert "neither a negative nor a positive label" in refused.value.message
     with pytest.raises(ParameterError, match=r"Ratings of .* can't be labels of made-up") as refused_rating:
@@ -202,7 +202,7 @@ def test_a_label_that_is_none_of_the_models_is_named_with_its_record(evaluated: 
         evaluated(path)
     assert refused.value.message == (
         f"{path}, record 2, the first of 2 such records, has the label 'mixed'; "
-        "made-up says one of neg, pos, or 0 for neg and 1 for pos."
+        "made-up predicts one of neg, pos, or 0 for neg and 1 for pos."
     )
     assert "mend the label or leave it empty" in refused.value.try_next
 

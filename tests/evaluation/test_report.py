@@ -33,7 +33,7 @@ def counted(answers: list[Answer]) -> list[Cell]:
 
 
 def sure(answers: list[tuple[str, str]]) -> Report:
-    return report.of(counted([(label, predicted, 0.9) for label, predicted in answers]), 2)
+    return report.from_cells(counted([(label, predicted, 0.9) for label, predicted in answers]), 2)
 
 
 def by_scikit_learn(answers: list[tuple[str, str]], digits: int) -> str:
@@ -118,7 +118,7 @@ def test_the_calibration_error_by_hand() -> None:
     answers = [("pos", "pos", 0.95), ("pos", "pos", 0.97), ("neg", "pos", 0.94), ("neg", "neg", 0.55)]
     # three in the last bin, of which two are right; one right in the bin from 8/15 to 9/15
     expected = (abs(2 - 2.86) + abs(1 - 0.55)) / 4
-    assert report.of(counted(answers), 2).ece == pytest.approx(expected)
+    assert report.from_cells(counted(answers), 2).ece == pytest.approx(expected)
 
 
 def test_the_brier_score_is_scikit_learns() -> None:
@@ -126,8 +126,10 @@ def test_the_brier_score_is_scikit_learns() -> None:
     said = [(chance.choice(["neg", "pos"]), chance.random()) for _ in range(500)]
     answers = [(label, "pos" if p >= 0.5 else "neg", max(p, 1 - p)) for label, p in said]
     expected = brier_score_loss([label == "pos" for label, _ in said], [p for _, p in said])
-    assert report.of(counted(answers), 2).brier == pytest.approx(expected)
-    assert report.of(counted(answers), 3).brier == pytest.approx(2 * expected), "of more labels it is the whole sum"
+    assert report.from_cells(counted(answers), 2).brier == pytest.approx(expected)
+    assert report.from_cells(counted(answers), 3).brier == pytest.approx(2 * expected), (
+        "of more labels it is the whole sum"
+    )
 
 
 @pytest.mark.parametrize("pairs", [Pairs(21, 1, 7), Pairs(161, 6, 16), Pairs(9, 0, 0), Pairs(5, 5, 0), Pairs(9, 4, 4)])

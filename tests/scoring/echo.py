@@ -88,7 +88,7 @@ class Echo:
         (folder / "echo.onnx").write_bytes(onnx(len(vocabulary)))
         annotator = network.configured(self._annotator(folder)).setActivation("sigmoid")
         self.pipeline = PipelineModel(stages=[*pipeline.stages[:-1], annotator])
-        self.reference = network.reference({piece: i for i, piece in enumerate(vocabulary)})
+        self.reference = network.reference_tokenizer({piece: i for i, piece in enumerate(vocabulary)})
 
     def _annotator(self, folder: Path) -> DistilBertForSequenceClassification:
         """By the classes below `loadSavedModel`, which knows but one file name, and that one is taken."""

@@ -31,7 +31,7 @@ def model(home: Path) -> Model:
 
 @pytest.fixture(scope="module")
 def tokenizer(model: Model) -> BertWordPieceTokenizer:
-    return network.reference({piece: i for i, piece in enumerate(model.vocabulary())})
+    return network.reference_tokenizer({piece: i for i, piece in enumerate(model.vocabulary())})
 
 
 WORDS = [*GOOD.split(" "), *BAD.split(" "), "a.b", "!" * 30, "x" * 120, "\n\n", "M. Dupont", "é\u200b…"]
@@ -92,7 +92,7 @@ def test_long_reviews_are_scored_by_length_weighted_logits(spark: SparkSession, 
 
 def expected(model: Model, text: str) -> tuple[float, int, int]:
     """P(pos) by the mean of the chunks' logits, weighted by their wordpieces; chunks; wordpieces of the whole."""
-    tokenizer = network.reference({piece: i for i, piece in enumerate(model.vocabulary())})
+    tokenizer = network.reference_tokenizer({piece: i for i, piece in enumerate(model.vocabulary())})
     session = ort.InferenceSession(str(model.folder / "model.onnx"), providers=["CPUExecutionProvider"])
     whole = tokenizer.encode(text)
     cuts = chunks.cut(text, whole) if len(whole.ids) > chunks.MAX_WORDPIECES else [(0, len(text), 1)]

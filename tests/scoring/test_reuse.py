@@ -173,12 +173,12 @@ def test_chunks_take_as_long_as_they_should() -> None:
     now = [0.0]
     pace = reuse.Pace(5_000, clock=lambda: now[0])
     assert pace.next_texts() == reuse.FIRST_CHUNK_TEXTS
-    assert pace.next_place(0) == reuse.PLACES // 10
-    assert (pace.told(), pace.words()) == ({}, "5,000 texts to score")
+    assert pace.chunk_end(0) == reuse.HASH_RANGE // 10
+    assert (pace.rates(), pace.message()) == ({}, "5,000 texts to score")
     now[0] = 100.0
     pace.add(1_000)
     assert pace.next_texts() == 10 * reuse.CHUNK_S
-    assert pace.told() == {"rows_per_s": 10.0, "left_s": 400}
-    assert pace.words() == "scored 1,000 of 5,000 texts, 10.0 a second, 7 min left"
+    assert pace.rates() == {"rows_per_s": 10.0, "left_s": 400}
+    assert pace.message() == "scored 1,000 of 5,000 texts, 10.0 a second, 7 min left"
     pace.done = 4_200
-    assert (pace.next_texts(), pace.next_place(5)) == (800, reuse.PLACES)
+    assert (pace.next_texts(), pace.chunk_end(5)) == (800, reuse.HASH_RANGE)

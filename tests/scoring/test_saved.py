@@ -59,7 +59,7 @@ def test_made_exact_it_says_what_the_reference_says(spark: SparkSession, added: 
     texts = lines(SHARED / "data" / "allocine-train.jsonl")
     reviews = lines(GOLDEN / "saved-by-spark-nlp-3.4.4-exact-allocine-train.jsonl")
     whole = [g | {"text": texts[g["row"]]["review"]} for g in reviews if g["n_wordpieces"] < 512]
-    tokenizer = network.reference({piece: i for i, piece in enumerate(added.vocabulary())})
+    tokenizer = network.reference_tokenizer({piece: i for i, piece in enumerate(added.vocabulary())})
     composed = [row | {"n_wordpieces": len(tokenizer.encode(fed_form(row["text"])).ids)} for row in whole]
     assert [row["row"] for row in whole if row not in composed] == [543], "as it came, decomposed"
     asked = [*composed, *lines(GOLDEN / "saved-by-spark-nlp-3.4.4-exact-close-calls.jsonl")]

@@ -98,7 +98,7 @@ def test_sentences_of_reviews_and_what_is_told_of_them(spark: SparkSession) -> N
         assert row["text_hash"] == contract.nfc_sha256(row["text"])
     scores = said.select("text_hash", F.lit("neg").alias("label"), F.lit(0.75).alias("score")).distinct()
     scores = scores.where(F.col("text_hash") != found["a", 2]["text_hash"])
-    told = {r["review_id"]: json.loads(r["sentences"]) for r in sentence_rows.told(said, scores).collect()}
+    told = {r["review_id"]: json.loads(r["sentences"]) for r in sentence_rows.to_json(said, scores).collect()}
     assert [one["sentence_no"] for one in told["a"]] == [1, 3]
     assert told["b"] == [{"sentence_no": 1, "begin_char": 0, "end_char": 4, "label": "neg", "score": 0.75}]
 

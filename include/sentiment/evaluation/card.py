@@ -1,4 +1,4 @@
-"""A report as text: the card's table to the character that scikit-learn prints, and what belongs beside it."""
+"""Print an evaluation report as text: the card's table to the character that scikit-learn prints, and more figures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ CONFIDENCE = "95 % interval"
 
 
 def table(report: Report, digits: int) -> list[str]:
-    """The lines of scikit-learn's `classification_report(digits=digits)`, blank ones between its blocks too."""
+    """Return the lines of scikit-learn's `classification_report(digits=digits)`, empty lines included."""
+    # scikit-learn's own rule for the first column: `digits`, a count, competes with the lengths of the names.
     width = max(len(AVERAGES[-1]), digits, *(len(row.label) for row in report.labels))
     average = dict(zip(AVERAGES, (report.macro, report.weighted), strict=True))
     labels = [
@@ -30,7 +31,7 @@ def _row(name: str, figures: Average, support: int, width: int, digits: int) -> 
 
 
 def intervals(report: Report, digits: int) -> list[str]:
-    """A line for each label and for the accuracy: the ends of the table's figures."""
+    """Return a header and a line for each label and for the accuracy: the 95 % intervals of the table's figures."""
     width = max(len(AVERAGES[-1]), len(CONFIDENCE), *(len(row.label) for row in report.labels))
     figures = [(row.label, (row.precision, row.recall, row.f1_score)) for row in report.labels]
     column = max(9, 2 * digits + 8)
@@ -48,7 +49,7 @@ def _ends(figure: Figure, digits: int) -> str:
 
 
 def confusion(report: Report) -> list[str]:
-    """Labels down, predictions across."""
+    """Return the lines of the confusion matrix: labels down, predictions across."""
     names = [row.label for row in report.labels]
     corner = "labelled as, predicted as"
     width, column = max(len(corner), *map(len, names)), max(9, *map(len, names))
@@ -58,18 +59,18 @@ def confusion(report: Report) -> list[str]:
 
 
 def calibration(report: Report) -> str:
-    """How far the probabilities can be believed."""
+    """Return the calibration error and the Brier score in one line."""
     return (
         f"Calibration: ECE {report.ece:.4f} ({BINS} equal-width bins of the predicted label's probability), "
         f"Brier score {report.brier:.4f}"
     )
 
 
-def comparison(models: Sequence[str], pairs: Pairs, found: Comparison) -> str:
-    """Which of two models is right more often, in a sentence; `models` are the first and the second."""
+def comparison(models: Sequence[str], pairs: Pairs, result: Comparison) -> str:
+    """Return a sentence on which of two models is right more often; `models` names both, in the order of `pairs`."""
     first, second = models
     return (
         f"On the same {pairs.n:,} records {first} alone is right in {pairs.only_first_right:,}, {second} alone in "
-        f"{pairs.only_second_right:,}: accuracy differs by {found.difference:+.4f} ({CONFIDENCE} {found.low:+.4f} to "
-        f"{found.high:+.4f}), p = {found.p_value:.2g} (McNemar, exact)."
+        f"{pairs.only_second_right:,}: accuracy differs by {result.difference:+.4f} ({CONFIDENCE} {result.low:+.4f} to "
+        f"{result.high:+.4f}), p = {result.p_value:.2g} (McNemar, exact)."
     )

@@ -7,86 +7,97 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from sentiment.contract import WEAK_NEGATIVE_TO, WEAK_POSITIVE_FROM
 from sentiment.errors import DataError, ParameterError
 
 
 class LabelSource(StrEnum):
-    """The column that labels come from."""
+    """The contract column that labels come from."""
 
     polarity = "polarity"
     rating = "rating"
 
 
-WORDS = {
+DESCRIPTIONS = {
     LabelSource.polarity: "labels of its own",
-    LabelSource.rating: "weak labels from its ratings: up to 2 negative, from 4 positive",
+    LabelSource.rating: (
+        f"weak labels from its ratings: up to {WEAK_NEGATIVE_TO:g} negative, from {WEAK_POSITIVE_FROM:g} positive"
+    ),
 }
-WEAK_NEGATIVE_TO, WEAK_POSITIVE_FROM = 2.0, 4.0
-"""Stars out of five, as the official data set was labelled; what lies between is neither."""
+"""Each label source as it is shown behind a set's number of records."""
 
 
 @dataclass(frozen=True)
 class LabelledSet:
-    """A received file: its identity, where its labels come from, and how the lake's records of it are read."""
+    """A received file: its identity, where its labels come from, and how its records in the workspace are read."""
 
     uri: str
+    """Path or address as it was typed."""
     name: str
+    """The name under which evaluations show the set."""
     sha256: str
-    """Of the file; of several the hash that names them as a dump."""
+    """SHA-256 of the file; of several files the hash that names them as a dump."""
     label_source: LabelSource
     received: str
-    """The key of its records in the lake's `received`."""
+    """Key of the set's records in the workspace's data set `received`."""
     layouts: list[dict[str, Any]]
+    """Each file's columns, as `dump.receive` describes them."""
     profile: dict[str, Any]
+    """Fields of the source profile by which the columns were mapped."""
 
     @property
-    def again(self) -> str:
-        """The command that evaluates it once more."""
+    def command(self) -> str:
+        """The command that evaluates the set again."""
         return f"sentiment evaluate {self.uri}"
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a model can say: its labels, and those that polarity 0 and 1 mean, where it has such."""
+    """The labels that a model predicts, and which of them polarity 0 and 1 mean."""
 
     model_id: str
     labels: tuple[str, ...]
+    """In the order of the model's outputs."""
     negative: str | None
+    """The label of polarity 0; None where the model has none."""
     positive: str | None
+    """The label of polarity 1; None where the model has none."""
 
     @property
     def has_polarity(self) -> bool:
-        """Whether a negative and a positive review can be told apart by its labels."""
+        """Whether the model has both a negative and a positive label."""
         return self.negative is not None and self.positive is not None
 
     @property
     def expected(self) -> str:
-        """What a label may be, in words."""
+        """What a label in the file may be, for messages."""
         names = ", ".join(self.labels)
         return f"one of {names}, or 0 for {self.negative} and 1 for {self.positive}" if self.has_polarity else names
 
 
-def label_source(mapped: dict[str, str], asked: LabelSource | None, uri: str, found: Collection[str]) -> LabelSource:
-    """Where labels come from: the column asked for, else polarity, else rating.
+def label_source(
+    mapped: dict[str, str], requested: LabelSource | None, uri: str, columns: Collection[str]
+) -> LabelSource:
+    """Return where labels come from: the requested column, else polarity, else rating.
 
-    `mapped` is contract column -> the file's column, `found` all columns of the file. Raises DataError, naming
-    them, where the column is not there.
+    `mapped` is contract column -> the file's column, `columns` all columns of the file. Raises DataError, naming
+    them, where the file has no such column.
     """
-    wanted = [asked] if asked else list(LabelSource)
-    there = next((source for source in wanted if source in mapped), None)
-    if there is None:
+    wanted = [requested] if requested else list(LabelSource)
+    source = next((source for source in wanted if source in mapped), None)
+    if source is None:
         raise DataError(
-            f"{uri} has no column of {' or '.join(wanted)}: found {', '.join(found)}; expected a text and its label.",
+            f"{uri} has no column of {' or '.join(wanted)}: found {', '.join(columns)}; expected a text and its label.",
             f"sentiment source look {uri}",
         )
-    return there
+    return source
 
 
 def check_target(target: Target, source: LabelSource, uri: str) -> None:
-    """Raise ParameterError where ratings are to be labels of a model that has neither negative nor positive."""
+    """Raise ParameterError where labels come from ratings and the model lacks a negative or a positive label."""
     if source is LabelSource.rating and not target.has_polarity:
         raise ParameterError(
-            f"Ratings of {uri} can't be labels of {target.model_id}: it says {', '.join(target.labels)}, "
+            f"Ratings of {uri} can't be labels of {target.model_id}: it predicts {', '.join(target.labels)}, "
             "of which none is negative and none positive.",
             f"sentiment evaluate {uri} --model … (one that `sentiment model list` shows with both)",
         )

@@ -1,4 +1,4 @@
-"""Two models on the same records: is one right more often than the other?"""
+"""Compare two models on the same records: is one right more often than the other?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sentiment.evaluation import intervals
 
 @dataclass(frozen=True)
 class Pairs:
-    """Records that both have answered, and those of them that only one has right."""
+    """Counts of records that two models have both predicted."""
 
     n: int
     only_first_right: int
@@ -18,17 +18,24 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Accuracy of the first less that of the second with its 95 % interval, and McNemar's exact p-value."""
+    """The difference of two models' accuracies on the same records."""
 
     difference: float
+    """Accuracy of the first model less that of the second, from -1 to 1."""
     low: float
+    """Lower end of the difference's 95 % interval."""
     high: float
+    """Upper end of the difference's 95 % interval."""
     p_value: float
+    """McNemar's exact test, two-sided."""
 
 
 def compare(pairs: Pairs) -> Comparison:
-    """McNemar's test (1947), exact and two-sided: were both as good, each would be right in half of the records that
-    one alone has right."""
+    """Return the difference and the p-value of McNemar's exact test (1947); `pairs.n` must not be 0.
+
+    Under the null hypothesis each model is right in half of the records that only one of them has right. Where there
+    are no such records the p-value is 1.
+    """
     from scipy.stats import binomtest
 
     first, second = pairs.only_first_right, pairs.only_second_right

@@ -1,4 +1,4 @@
-"""The card's figures from counts: what a label's precision, recall, f1-score and support are, and how sure they are."""
+"""Compute the figures of a model card from counts, with 95 % intervals and calibration."""
 
 from __future__ import annotations
 
@@ -13,43 +13,48 @@ from sentiment.evaluation import intervals
 from sentiment.evaluation.intervals import Interval
 
 BINS = 15
-"""Equal-width bins of the predicted label's probability, each with its upper end in it (Guo et al. 2017)."""
+"""Equal-width bins of the predicted label's probability; a bin holds its upper end (Guo et al. 2017)."""
 
 
 class Cell(NamedTuple):
-    """Records with one label, one prediction and one confidence bin, and sums over them."""
+    """Number of records with one label, one prediction and one confidence bin, and sums over these records."""
 
     label: str
+    """The label that the set has."""
     predicted: str
+    """The label that the model predicts."""
     confidence_bin: int
     """0 to `BINS` - 1."""
     n: int
     sum_confidence: float
-    """Of the predicted label's probabilities."""
+    """Sum of the predicted label's probabilities."""
     sum_squared_error: float
-    """Of the sums over labels of (probability - 1 where it is the label)^2."""
+    """Sum of each record's sum over labels of (probability - 1 where it is the record's label)^2."""
 
 
 class Figure(NamedTuple):
-    """A proportion with its 95 % interval; None of nothing, where the figure is 0 as scikit-learn has it."""
+    """A proportion with its 95 % interval."""
 
     value: float
+    """0 where there are no records to divide by, as scikit-learn has it."""
     interval: Interval | None
+    """None where there are no records to divide by."""
 
 
 @dataclass(frozen=True)
 class LabelFigures:
-    """A label's row of the card."""
+    """The row of one label on the card."""
 
     label: str
     precision: Figure
     recall: Figure
     f1_score: Figure
     support: int
+    """Records that have the label."""
 
 
 class Average(NamedTuple):
-    """A row of the card that averages over labels."""
+    """A row of the card that averages the labels' figures."""
 
     precision: float
     recall: float
@@ -58,24 +63,30 @@ class Average(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """All that the card says of a model on a set, and more."""
+    """The figures of one model on one labelled set."""
 
     labels: tuple[LabelFigures, ...]
+    """In the order of the labels' characters."""
     accuracy: Figure
     macro: Average
+    """Mean over labels, each counted once."""
     weighted: Average
+    """Mean over labels, weighted by support."""
     confusion: dict[tuple[str, str], int]
-    """(label, predicted) -> records, every pair of the labels there are."""
+    """(label, predicted) -> records, 0 included, for every pair of `labels`."""
     n: int
+    """Records evaluated."""
     ece: float
+    """Expected calibration error, 0 to 1: see `calibration_error`."""
     brier: float
+    """See `brier_score`."""
 
 
-def of(cells: Collection[Cell], n_labels: int) -> Report:
-    """The report of all records; `n_labels` is how many the model has. At least one record is needed.
+def from_cells(cells: Collection[Cell], n_labels: int) -> Report:
+    """Return the report of all records in `cells`, at least one; `n_labels` is how many labels the model has.
 
-    Labels are those that are said or predicted, in the order of their characters, as scikit-learn's
-    `classification_report` takes them.
+    The report's labels are those that occur in the set or are predicted, in the order of their characters, as in
+    scikit-learn's `classification_report`.
     """
     confusion = _confusion(cells)
     names = sorted({name for pair in confusion for name in pair})
@@ -117,13 +128,13 @@ def _label_figures(name: str, names: Sequence[str], confusion: dict[tuple[str, s
 
 
 def _average(rows: Sequence[LabelFigures], weights: Sequence[int] | None) -> Average:
-    """By numpy, as scikit-learn does it, so that sums round alike."""
+    # By numpy, as scikit-learn does it: other ways to sum round differently in the last printed digit.
     columns = ([getattr(row, name).value for row in rows] for name in Average._fields)
     return Average(*(float(np.average(column, weights=weights)) for column in columns))
 
 
 def calibration_error(cells: Collection[Cell]) -> float:
-    """ECE (Naeini et al. 2015): mean over records of |accuracy - mean confidence| of their bin."""
+    """Return the ECE (Naeini et al. 2015): the mean over records of |accuracy - mean confidence| of their bin."""
     gaps: defaultdict[int, float] = defaultdict(float)
     for cell in cells:
         gaps[cell.confidence_bin] += cell.sum_confidence - cell.n * (cell.label == cell.predicted)
@@ -131,7 +142,10 @@ def calibration_error(cells: Collection[Cell]) -> float:
 
 
 def brier_score(cells: Collection[Cell], n_labels: int) -> float:
-    """Mean squared error of the probabilities (Brier 1950), summed over labels; of two labels half of it, which is
-    the positive label's alone: as scikit-learn's `brier_score_loss` has it."""
+    """Return the mean over records of the squared error of the probabilities, summed over labels (Brier 1950).
+
+    For a model of two labels half of that, which is the positive label's part alone, as in scikit-learn's
+    `brier_score_loss`.
+    """
     total = sum(cell.sum_squared_error for cell in cells) / sum(cell.n for cell in cells)
     return total / 2 if n_labels == 2 else total

@@ -1,4 +1,4 @@
-"""Evaluations in Postgres: figures and counts, never a text."""
+"""Store evaluations in Postgres: figures and counts, never a text."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import sqlalchemy as sa
 
 from sentiment.database import transaction
 from sentiment.evaluation import paired
-from sentiment.evaluation.outcome import Against, Evaluation
+from sentiment.evaluation.model import Against, Evaluation
 from sentiment.evaluation.report import Figure, Report
 from sentiment.runs import opening
 
 
-def keep(evaluation: Evaluation) -> None:
-    """Write an evaluation down, and its comparison with another one that is kept, in one transaction."""
+def insert(evaluation: Evaluation) -> None:
+    """Insert an evaluation, and its comparison with another stored one where it has one, in one transaction."""
     report, key = evaluation.report, {"evaluation_id": evaluation.evaluation_id}
     with transaction() as c:
-        _insert(c, "evaluation", [_whole(evaluation, report)])
-        _insert(c, "evaluation_class", [key | row for row in _classes(report)])
-        _insert(c, "evaluation_confusion", [key | row for row in _confusion(report)])
+        _insert_rows(c, "evaluation", [_summary(evaluation, report)])
+        _insert_rows(c, "evaluation_class", [key | row for row in _classes(report)])
+        _insert_rows(c, "evaluation_confusion", [key | row for row in _confusion(report)])
         if evaluation.against:
-            _insert(c, "evaluation_comparison", [_comparison(evaluation.evaluation_id, evaluation.against)])
+            _insert_rows(c, "evaluation_comparison", [_comparison(evaluation.evaluation_id, evaluation.against)])
 
 
-def _insert(c: sa.Connection, table: str, rows: list[dict[str, Any]]) -> None:
+def _insert_rows(c: sa.Connection, table: str, rows: list[dict[str, Any]]) -> None:
     names = list(rows[0])
     values = ", ".join(f":{name}" for name in names)
     c.execute(sa.text(f"INSERT INTO sentiment.{table} ({', '.join(names)}) VALUES ({values})"), rows)
 
 
-def _whole(evaluation: Evaluation, report: Report) -> dict[str, Any]:
+def _summary(evaluation: Evaluation, report: Report) -> dict[str, Any]:
     averages = {"macro": report.macro, "weighted": report.weighted}
     return {
         "evaluation_id": evaluation.evaluation_id,

@@ -19,9 +19,9 @@ from sentiment.dump.ingest import to_rows
 from sentiment.dump.profiles import Profile
 from sentiment.dump.receive import layouts_of
 from sentiment.errors import InfrastructureError, SentimentError
-from sentiment.evaluation import counting, sifting, stored
+from sentiment.evaluation import counting, selection, stored
 from sentiment.evaluation.labelled_set import LabelledSet
-from sentiment.evaluation.outcome import DATASET, Against, Evaluation, work_key
+from sentiment.evaluation.model import DATASET, Against, Evaluation, work_key
 from sentiment.jobs.entry import ended
 from sentiment.orchestration import evaluating
 from sentiment.runtime import spark
@@ -52,26 +52,26 @@ def work(session: SparkSession, asked: Asked, workspace: Workspace) -> Evaluatio
     Raises DataError for a set that can't be evaluated, before the network is loaded.
     """
     model, of = registry.find(asked.model, settings.load()), asked.labelled_set
-    rows = sifting.labelled(_rows(session, of, workspace), evaluating.target(model), of.label_source).persist()
-    n, left_out = sifting.sifted(rows, of, evaluating.target(model))
-    log.info("%s: %d records to evaluate, left out: %s", of.name, n, sifting.in_words(left_out))
+    rows = selection.with_gold(_rows(session, of, workspace), evaluating.target(model), of.label_source).persist()
+    n, left_out = selection.count_usable(rows, of, evaluating.target(model))
+    log.info("%s: %d records to evaluate, left out: %s", of.name, n, selection.summary(left_out))
     usable, evaluation_id = rows.where("left_out IS NULL"), f"{datetime.now(UTC):%Y%m%d}-{uuid4().hex[:8]}"
     told = _verdicts(usable, model, workspace, evaluation_id)
     cells = counting.cells(told)
     if (counted := sum(cell.n for cell in cells)) != n:
-        raise InfrastructureError(f"Rows were lost or doubled: {n:,} to evaluate, {counted:,} evaluated.", of.again)
+        raise InfrastructureError(f"Rows were lost or doubled: {n:,} to evaluate, {counted:,} evaluated.", of.command)
     done = Evaluation(
         evaluation_id, model.model_id, model.fingerprint, model.labels, of.name, of.sha256, of.label_source,
         cells, left_out, counting.worst(told, usable, asked.mistakes), _against(session, asked, told, workspace),
     )  # fmt: skip
     rows.unpersist()
     if asked.store:
-        stored.keep(done)
+        stored.insert(done)
     return done
 
 
 def _rows(session: SparkSession, of: LabelledSet, workspace: Workspace) -> DataFrame:
-    """The set's records as a night would read them, with what `sifting` asks of the network's side."""
+    """The set's records as a night would read them, with what `selection` asks of the network's side."""
     records = workspace.read(session, workspace.committed("received", of.received))
     layouts, profile = layouts_of({"layouts": of.layouts}), Profile(**of.profile)
     rows = to_rows(records, settings.load().source, layouts, profile, forgetting.tombstones())
@@ -89,11 +89,11 @@ def _verdicts(usable: DataFrame, model: registry.Model, workspace: Workspace, ev
         parts.append(workspace.write(said, DATASET, f"{key}/scores", 0, 0, "", number))
         return workspace.read(session, parts[-1:]).count()
 
-    texts = reuse.each_once(usable).persist()
+    texts = reuse.distinct_texts(usable).persist()
     for pace in reuse.in_chunks(texts, keep):
-        log.info("%s: %s", model.model_id, pace.words())
+        log.info("%s: %s", model.model_id, pace.message())
     texts.unpersist()
-    told = counting.verdicts(usable, workspace.read(session, parts))
+    told = counting.predictions(usable, workspace.read(session, parts))
     return workspace.read(session, [workspace.write(told, DATASET, f"{key}/verdicts", 0, 0, "")])
 
 

@@ -53,7 +53,7 @@ def scored(
     told = accepted.join(scores, "text_hash")
     if split is None:
         return told.withColumn("sentences", F.lit(None).cast("string"))
-    return told.join(sentence_rows.told(split, scores), "review_id", "left")
+    return told.join(sentence_rows.to_json(split, scores), "review_id", "left")
 
 
 def keep(whole: DataFrame, run: Run, step: attempts.Attempt, workspace: Workspace) -> Part:

@@ -14,7 +14,7 @@ from sentiment import settings
 from sentiment.embedded import airflow
 from sentiment.errors import InfrastructureError
 from sentiment.evaluation.labelled_set import LabelledSet
-from sentiment.evaluation.outcome import Evaluation
+from sentiment.evaluation.model import Evaluation
 from sentiment.orchestration import evaluating
 from sentiment.orchestration.evaluating import Request
 

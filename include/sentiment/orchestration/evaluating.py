@@ -15,10 +15,10 @@ from sentiment import settings
 from sentiment.database import transaction
 from sentiment.errors import ParameterError, SentimentError, from_record
 from sentiment.evaluation import card, labelled_set, paired
-from sentiment.evaluation.labelled_set import WORDS, LabelledSet, LabelSource, Target
-from sentiment.evaluation.outcome import DATASET, Evaluation, Mistake, work_key
+from sentiment.evaluation.labelled_set import DESCRIPTIONS, LabelledSet, LabelSource, Target
+from sentiment.evaluation.model import DATASET, Evaluation, Mistake, work_key
 from sentiment.evaluation.paired import Comparison, Pairs
-from sentiment.evaluation.sifting import in_words
+from sentiment.evaluation.selection import summary
 from sentiment.orchestration import steps
 from sentiment.scoring import registry
 from sentiment.store import quarantine
@@ -141,8 +141,8 @@ def told(evaluation: Evaluation, digits: int = 2) -> list[str]:
     """All that an evaluation says, in lines."""
     report = evaluation.report
     return [
-        f"{evaluation.model_id} on {evaluation.set_name}: {report.n:,} records, {WORDS[evaluation.label_source]}; "
-        f"left out: {in_words(evaluation.left_out)}",
+        f"{evaluation.model_id} on {evaluation.set_name}: {report.n:,} records, "
+        f"{DESCRIPTIONS[evaluation.label_source]}; left out: {summary(evaluation.left_out)}",
         "",
         *card.table(report, digits),
         "",

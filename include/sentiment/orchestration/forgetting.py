@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sentiment import contract, settings
 from sentiment.database import transaction
 from sentiment.errors import InfrastructureError
-from sentiment.evaluation import outcome
+from sentiment.evaluation import model as evaluation_model
 from sentiment.orchestration.maintenance import RUN_DATASETS
 from sentiment.runs.attempts import LIVE_MINUTES
 from sentiment.scoring import reuse, sentences
@@ -27,7 +27,7 @@ from sentiment.store import forgetting
 from sentiment.store.forgetting import Target
 from sentiment.workspace import Workspace
 
-ORDER = ("received", outcome.DATASET, reuse.DATASET, *reversed(RUN_DATASETS))
+ORDER = ("received", evaluation_model.DATASET, reuse.DATASET, *reversed(RUN_DATASETS))
 """`ingested` goes last: it alone leads from the review to its run, and so to its dump."""
 
 BATCH_ROWS = 1000

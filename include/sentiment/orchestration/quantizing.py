@@ -92,7 +92,7 @@ def quantize(parent: Model, texts: list[str], config: Settings, anyway: bool, te
 
 def compare(parent: Model, folder: Path, texts: list[str], tell: Tell) -> Compared:
     """Both networks over the same texts, as the pipeline would feed them, one thread, in turn."""
-    tokenizer = network.reference({piece: i for i, piece in enumerate(parent.vocabulary())})
+    tokenizer = network.reference_tokenizer({piece: i for i, piece in enumerate(parent.vocabulary())})
     tokenizer.enable_truncation(MAX_WORDPIECES)
     fed = [each.ids for each in tokenizer.encode_batch([fed_form(text) for text in texts])]
     paths = parent.folder / "model.onnx", folder / "model.onnx"

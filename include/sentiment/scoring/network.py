@@ -129,7 +129,7 @@ def score(texts: DataFrame, pipeline: PipelineModel, model: Model, rows: int = 0
     )
 
 
-def reference(vocabulary: dict[str, int]) -> BertWordPieceTokenizer:
+def reference_tokenizer(vocabulary: dict[str, int]) -> BertWordPieceTokenizer:
     """The cased tokenizer whose ids the network is fed; a text that spells a special piece is only text to it."""
     from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
@@ -173,7 +173,7 @@ def _tokenizer(fingerprint: str, vocabulary: Callable[[], list[str]]) -> tuple[B
     if fingerprint not in _TOKENIZERS:
         os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the task has one core
         ids = {piece: i for i, piece in enumerate(vocabulary())}
-        _TOKENIZERS[fingerprint] = reference(ids), ids["[UNK]"]
+        _TOKENIZERS[fingerprint] = reference_tokenizer(ids), ids["[UNK]"]
     return _TOKENIZERS[fingerprint]
 
 

@@ -34,7 +34,7 @@ FIRST_CHUNK_TEXTS = 500
 LEAST_CHUNK_TEXTS = 100
 CHUNK_S = 60.0
 """How long a chunk should take: what a killed job can lose, in seconds."""
-PLACES = 1 << 32
+HASH_RANGE = 1 << 32
 
 
 def cached(workspace: Workspace, model: Model, wanted: DataFrame) -> DataFrame:
@@ -63,22 +63,22 @@ def fill(accepted: DataFrame, workspace: Workspace, model: Model, step: Attempt,
         return _keep_chunk(score(chunk, rows), workspace, model, step, number)
 
     for pace in in_chunks(missing, keep):
-        step.detail |= pace.told()
+        step.detail |= pace.rates()
         step.progress(pace.done, pace.total)
-        log.info("%s", pace.words())
+        log.info("%s", pace.message())
     missing.unpersist()
 
 
 def in_chunks(texts: DataFrame, keep: Callable[[DataFrame, int, int], int]) -> Iterator[Pace]:
-    """Hand `each_once` texts to `keep`, chunk by chunk of about a minute, and yield the pace before and after each.
+    """Hand `distinct_texts` to `keep`, chunk by chunk of about a minute, and yield the pace before and after each.
 
     `keep` gets a chunk (text_hash, text), about how many rows it has, and its number, and returns its rows once they
     are scored.
     """
     pace, number, begin = Pace(texts.count()), 0, 0
     yield pace
-    while pace.done < pace.total and begin < PLACES:
-        end = pace.next_place(begin)
+    while pace.done < pace.total and begin < HASH_RANGE:
+        end = pace.chunk_end(begin)
         chunk = texts.where(F.col("place").between(begin, end - 1)).select("text_hash", "text")
         pace.add(keep(chunk, pace.next_texts(), number))
         yield pace
@@ -88,10 +88,10 @@ def in_chunks(texts: DataFrame, keep: Callable[[DataFrame, int, int], int]) -> I
 def _missing(accepted: DataFrame, workspace: Workspace, model: Model) -> DataFrame:
     hashes = accepted.select("text_hash").distinct()
     unknown = hashes.join(cached(workspace, model, hashes).select("text_hash"), "text_hash", "left_anti")
-    return each_once(accepted.select("text_hash", "text").join(unknown, "text_hash", "left_semi"))
+    return distinct_texts(accepted.select("text_hash", "text").join(unknown, "text_hash", "left_semi"))
 
 
-def each_once(texts: DataFrame) -> DataFrame:
+def distinct_texts(texts: DataFrame) -> DataFrame:
     """Each text of (text_hash, text) once, in the order of its `place`, which is random but fixed: 0 to 2^32 - 1."""
     once = texts.groupBy("text_hash").agg(F.min("text").alias("text"))
     return once.withColumn("place", F.crc32("text_hash")).sortWithinPartitions("place")
@@ -134,26 +134,26 @@ class Pace:
         left, most = self.total - self.done, int(min(CHUNK_TEXTS, wished))
         return left if left < 1.5 * most else most
 
-    def next_place(self, begin: int) -> int:
+    def chunk_end(self, begin: int) -> int:
         """Where the chunk that begins at this place ends."""
         left, texts = self.total - self.done, self.next_texts()
-        return PLACES if texts >= left else begin + max(1, (PLACES - begin) * texts // left)
+        return HASH_RANGE if texts >= left else begin + max(1, (HASH_RANGE - begin) * texts // left)
 
-    def told(self) -> dict[str, float]:
+    def rates(self) -> dict[str, float]:
         """Rows a second over all of the step, and seconds left; nothing before something is done."""
         if not self.done:
             return {}
         per_s = self.done / max(self.clock() - self._since, 1e-9)
         return {"rows_per_s": round(per_s, 1), "left_s": round((self.total - self.done) / max(per_s, 1e-9))}
 
-    def words(self) -> str:
+    def message(self) -> str:
         """Like `scored 4,000 of 20,000 texts, 13.2 a second, 20 min left`."""
-        told = self.told()
-        if not told:
+        rates = self.rates()
+        if not rates:
             return f"{self.total:,} texts to score"
         return (
-            f"scored {self.done:,} of {self.total:,} texts, {told['rows_per_s']:,.1f} a second, "
-            f"{_duration(told['left_s'])} left"
+            f"scored {self.done:,} of {self.total:,} texts, {rates['rows_per_s']:,.1f} a second, "
+            f"{_duration(rates['left_s'])} left"
         )
 
 

@@ -36,7 +36,7 @@ def of_reviews(reviews: DataFrame) -> DataFrame:
     return parted.withColumn("text_hash", contract.text_hash())
 
 
-def told(said: DataFrame, scores: DataFrame) -> DataFrame:
+def to_json(said: DataFrame, scores: DataFrame) -> DataFrame:
     """`review_id` and `sentences`, JSON of (sentence_no, begin_char, end_char, label, score) in order, from
     `of_reviews` and the scores of its texts; a sentence of which nothing reaches the network is left out.
     """
