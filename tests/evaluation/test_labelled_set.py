@@ -187,7 +187,7 @@ def test_a_model_of_other_labels(evaluated: Evaluate, written: Written) -> None:
 
 @pytest.mark.parametrize("said", [STARS], indirect=True)
 def test_a_model_without_polarity_is_refused_what_it_cannot_say(evaluated: Evaluate, written: Written) -> None:
-    with pytest.raises(DataError, match="record 1 has the label '1'; made-up predicts 1 star, 2 stars, 3 stars") as refused:
+    with pytest.raises(DataError, match=r"record 1 .* 1 star, 2 stars, 3 stars") as refused:
         evaluated(written([{"review": "1_star 0.8 a", "polarity": 1}]))
     assert "neither a negative nor a positive label" in refused.value.message
     with pytest.raises(ParameterError, match=r"Ratings of .* can't be labels of made-up") as refused_rating:
