@@ -62,7 +62,7 @@ def requeue_quarantine() -> None:
         from sentiment.orchestration import requeueing
 
         use_connections()
-        return requeueing.find_or_tell(get_current_context())
+        return requeueing.find_or_preview(get_current_context())
 
     after_find_dump(find_dump())
 

@@ -99,7 +99,7 @@ def test_a_faulty_folder_is_refused_and_leaves_nothing(
         raise AssertionError("refused before Spark starts")
 
     with pytest.raises(ParameterError, match=reason) as refused:
-        adding.add(adding.Asked(str(tmp_path / "mine")), config, no_session, lambda _: None)
+        adding.add(adding.Request(str(tmp_path / "mine")), config, no_session, lambda _: None)
     assert refused.value.try_next
     assert list((tmp_path / "models").iterdir()) == []
 
@@ -115,7 +115,7 @@ def test_a_place_without_a_model_is_refused(
     (tmp_path / "text.zip").write_text("no zip", "utf-8")
     config = settings.load().model_copy(update={"models": tmp_path / "models"})
     with pytest.raises(ParameterError, match=reason):
-        adding.add(adding.Asked(place), config, lambda: pytest.fail("no session"), lambda _: None)
+        adding.add(adding.Request(place), config, lambda: pytest.fail("no session"), lambda _: None)
 
 
 def test_a_zip_that_leads_out_of_its_folder_is_refused(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_zip_that_leads_out_of_its_folder_is_refused(tmp_path: Path) -> None:
         archive.writestr("../outside.txt", "here")
     config = settings.load().model_copy(update={"models": tmp_path / "models"})
     with pytest.raises(ParameterError, match="leads out"):
-        adding.add(adding.Asked(str(tmp_path / "sly.zip")), config, lambda: pytest.fail("no session"), lambda _: None)
+        adding.add(adding.Request(str(tmp_path / "sly.zip")), config, lambda: pytest.fail("no session"), lambda _: None)
     assert not (tmp_path / "outside.txt").exists()
 
 
@@ -139,10 +139,10 @@ def test_a_zip_that_leads_out_of_its_folder_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_model_is_called(place: str, name: str | None, model_id: str) -> None:
-    assert adding.Asked(place, name).model_id == model_id
+    assert adding.Request(place, name).model_id == model_id
 
 
 def test_a_name_must_be_one() -> None:
-    asked = adding.Asked("some/my model")
+    asked = adding.Request("some/my model")
     with pytest.raises(ParameterError, match="no name for a model"):
         str(asked.model_id)

@@ -34,7 +34,7 @@ def added(spark: SparkSession, ready: object, request: pytest.FixtureRequest, tm
     """The old classifier, brought as `sentiment model add` brings it."""
     config = settings.load().model_copy(update={"models": tmp_path})
     name = f"old-{request.node.callspec.id}" if hasattr(request.node, "callspec") else "old"
-    return adding.add(adding.Asked(str(OLD), name), config, lambda: spark, lambda _: None)
+    return adding.add(adding.Request(str(OLD), name), config, lambda: spark, lambda _: None)
 
 
 @needs_shared
@@ -72,7 +72,7 @@ def test_a_zip_of_the_published_shape_is_the_same_model(
 ) -> None:
     archive = shutil.make_archive(str(tmp_path / adding.PUBLISHED_ZIP.removesuffix(".zip")), "zip", OLD)
     config = settings.load().model_copy(update={"models": tmp_path / "models"})
-    model = adding.add(adding.Asked(archive), config, lambda: spark, lambda _: None)
+    model = adding.add(adding.Request(archive), config, lambda: spark, lambda _: None)
     assert model.model_id == adding.PUBLISHED
     assert (model.fingerprint, model.labels, model.engine) == (added.fingerprint, ("neg", "pos"), "tensorflow")
 
@@ -83,7 +83,7 @@ def test_what_todays_spark_nlp_saves_can_be_brought(spark: SparkSession, ready: 
     classifier: Any = pipeline.stages[-1]
     classifier.write().save((tmp_path / "today").as_uri())
     config = settings.load().model_copy(update={"models": tmp_path / "models"})
-    model = adding.add(adding.Asked(str(tmp_path / "today"), labels=("non", "oui")), config, lambda: spark, print)
+    model = adding.add(adding.Request(str(tmp_path / "today"), labels=("non", "oui")), config, lambda: spark, print)
     assert (model.engine, model.labels, model.positive_label) == ("onnx", ("non", "oui"), None)
     told = network.score(
         spark.createDataFrame([("1", "Un désastre.")], "text_hash string, text string"),

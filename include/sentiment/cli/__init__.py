@@ -580,7 +580,7 @@ def quarantine_requeue(
     again = f"{asked.try_next} --reason 'what was mended' --replace"
     if not replace:
         planned = requeueing.plan(asked)
-        OUT.print(escape(planned.words))
+        OUT.print(escape(planned.summary()))
         OUT.print(f"Next: {f'sentiment run show {planned.requeued_in}' if planned.requeued_in else again}")
     elif not (reason or "").strip():
         raise _wrong("--reason", reason, "what was mended, in words", again)
@@ -617,9 +617,9 @@ def model_add(
     from sentiment.runtime import spark
 
     given = tuple(label.strip() for label in (labels or "").split(",") if label.strip())
-    asked, config = adding.Asked(place, name, given), settings.load()
+    request, config = adding.Request(place, name, given), settings.load()
     with ERR.status("bringing the model") as status:
-        model = adding.add(asked, config, lambda: spark.session("sentiment model add"), status.update)
+        model = adding.add(request, config, lambda: spark.session("sentiment model add"), status.update)
     OUT.print(f"{model.model_id} can score: labels {', '.join(model.labels)}, {model.engine}, in {model.folder}.")
     OUT.print(f"Next: sentiment predict 'Un film magnifique !' --model {model.model_id}")
 
@@ -643,8 +643,8 @@ def model_quantize(
     texts = quantizing.sample(sample)
     with ERR.status("quantising") as status:
         parent = registry.find(model_id, config)
-        twin, compared = quantizing.quantize(parent, texts, config, anyway, status.update)
-    OUT.print(f"{twin.model_id}: {compared.words()}.")
+        twin, comparison = quantizing.quantize(parent, texts, config, anyway, status.update)
+    OUT.print(f"{twin.model_id}: {comparison.summary()}.")
     OUT.print(f"Next: sentiment predict 'Un film magnifique !' --model {twin.model_id}")
 
 
@@ -660,7 +660,7 @@ def model_use(
     from sentiment.orchestration import rescoring
 
     lost = rescoring.use(model_id, anyway)
-    OUT.print(f"The views show {model_id}, without {lost.words()} they showed.")
+    OUT.print(f"The views show {model_id}, without {lost.summary()} they showed.")
     scheduled = settings.load().model
     if scheduled != model_id:
         OUT.print(f"Scheduled nights are still scored by {scheduled}. Next: set SENTIMENT_MODEL={model_id}")

@@ -91,7 +91,7 @@ def _one_night(
 def _accepted(session: SparkSession, run: Run, step: attempts.Attempt, workspace: Workspace) -> DataFrame:
     """What that night said, from the tables into the lake, as `validate` would have left it."""
     options = database.jdbc_options(database.url("writer"))
-    query = session.read.format("jdbc").options(**options).option("query", rescoring.stored(run))
+    query = session.read.format("jdbc").options(**options).option("query", rescoring.stored_night_query(run))
     rows = query.option("fetchsize", 10_000).load().withColumn("source", F.lit(run.source))
     rows = _without_forgotten(rows, forgetting.tombstones())
     key = run_key(run.night, run.run_id)

@@ -66,7 +66,7 @@ def requeue(asked: Requeue, tell: Tell) -> Outcome:
 
     ready = machine.prepare(settings.load(), tell)
     planned = requeueing.plan(asked)
-    tell(planned.words)
+    tell(planned.summary())
     conf = {**asdict(asked), "allow": list(asked.allow), "dry_run": False}
     del conf["airflow_run_id"]
     began, log = datetime.now(UTC), _through_airflow(REQUEUE_DAG, f"Requeue of {asked.run_id}", conf, ready, tell)

@@ -1,6 +1,6 @@
-"""Requeue a published run's refused records: its night again from its very dump, by today's rules, whole.
+"""Requeue a published run's refused records: run its night again as a whole, from the same dump, by today's rules.
 
-Records are taken from the lake while they are there, else from the dump's files, which must be as they were.
+Records come from the run workspace while it has them, else from the dump's files, which must be unchanged.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from sentiment.orchestration.steps import Found
 from sentiment.quality import batch
 from sentiment.runs import attempts, opening
 from sentiment.runs.model import DumpFile, Run
+from sentiment.sql import statement
 from sentiment.store import quarantine
 from sentiment.workspace import Workspace
 
@@ -35,45 +36,47 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Requeue:
-    """What is asked for: which run, why, and what is to be otherwise than its night was asked for.
-
-    `allow` adds to what that night was allowed.
-    """
+    """A request to requeue a run, and what to change against the request for its night."""
 
     run_id: str
+    """The published run whose refused records are requeued."""
     reason: str | None = None
     profile: str | None = None
+    """A source profile instead of the one that night was read by."""
     encoding: str | None = None
     allow: tuple[str, ...] = ()
+    """Batch checks to allow, beside those that night was allowed."""
     airflow_run_id: str | None = None
 
     @property
     def try_next(self) -> str:
-        """What a person types."""
-        given = {"profile": self.profile, "encoding": self.encoding}
-        options = "".join(f" --{name} {value}" for name, value in given.items() if value)
+        """Return the command that makes the same request; it is a dry run."""
+        changes = {"profile": self.profile, "encoding": self.encoding}
+        options = "".join(f" --{name} {value}" for name, value in changes.items() if value)
         return f"sentiment quarantine requeue {self.run_id}{options}"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a requeue would take up again, and how its dump would be read."""
+    """What a requeue would reprocess, and how its dump would be read."""
 
     run: Run
+    """The published run whose refused records are requeued."""
     refused: int
+    """Records refused; those of forgotten reviews are not counted."""
     by_rule: dict[str, int]
+    """Rule -> records that broke it; a record may break several."""
     reading: Reading = field(default_factory=Reading)
     allow: Collection[str] = ()
     dump: Dump | None = None
-    """The dump as the lake has it; None where its files must be read again."""
+    """The dump as the run workspace holds it; None where its files must be read again."""
     requeued_in: str | None = None
-    """The run that has taken it up already."""
+    """The run that has reprocessed it already."""
     sentences: bool = False
     """Whether that night's sentences were scored."""
 
-    @property
-    def words(self) -> str:
-        """In a sentence or two."""
+    def summary(self) -> str:
+        """Return the plan in a sentence or two."""
         run = self.run
         if self.requeued_in:
             return f"Nothing new: run {self.requeued_in} has requeued run {run.run_id} before."
@@ -86,99 +89,103 @@ class Plan:
         )
 
 
-def plan(asked: Requeue) -> Plan:
-    """What would be done; ParameterError, DumpNotFoundError or DumpRefusedError where it can't be.
+def plan(request: Requeue) -> Plan:
+    """Return what a requeue would do; nothing is changed.
 
-    That is a run which its night does not show, one that refused nothing, or whose records are no more to be had.
+    Raises ParameterError for a run that its night does not show, or that refused nothing; DumpNotFoundError or
+    DumpRefusedError where neither the run workspace nor the dump's files have its records any more.
     """
-    run = opening.get_run(asked.run_id)
-    refused, by_rule = quarantine.requeueable(asked.run_id)
-    taken_up = opening.find_requeue(run)
-    if taken_up and taken_up.status == "published":
-        return Plan(run, refused, by_rule, requeued_in=taken_up.run_id)
+    run = opening.get_run(request.run_id)
+    refused, by_rule = quarantine.requeueable(request.run_id)
+    earlier = opening.find_requeue(run)
+    if earlier and earlier.status == "published":
+        return Plan(run, refused, by_rule, requeued_in=earlier.run_id)
     opening.check_shown(run)
     if not refused:
         raise ParameterError(f"Run {run.run_id} has refused no record that could pass.", "sentiment quarantine list")
     detail = attempts.finished(run.run_id, "find_dump").detail
-    reading = _reading(asked, run, detail)
-    dump = _in_lake(run, reading, detail)
+    reading = _reading(request, run, detail)
+    dump = _in_workspace(run, reading, detail)
     if not dump:
-        _check_files(asked, run)
-    allow, sentences = {*detail.get("allow", ()), *asked.allow}, detail.get("sentences", False)
+        _check_files(request, run)
+    allow, sentences = {*detail.get("allow", ()), *request.allow}, detail.get("sentences", False)
     return Plan(run, refused, by_rule, reading, allow, dump, sentences=sentences)
 
 
-def _reading(asked: Requeue, run: Run, detail: dict[str, Any]) -> Reading:
-    """As that night was asked to be read, but for what is asked for now."""
+def _reading(request: Requeue, run: Run, detail: dict[str, Any]) -> Reading:
+    """Return how that night's request wanted its dump read, with the changes of this one."""
     then = Reading(**detail.get("asked", {}))
-    return Reading(run.source, asked.profile or then.profile, asked.encoding or then.encoding)
+    return Reading(run.source, request.profile or then.profile, request.encoding or then.encoding)
 
 
-def _in_lake(run: Run, reading: Reading, detail: dict[str, Any]) -> Dump | None:
+def _in_workspace(run: Run, reading: Reading, detail: dict[str, Any]) -> Dump | None:
+    """Return the dump as the run workspace holds it; None where it must be read again."""
     if "received" not in detail:
-        return None  # that night's edition cut records otherwise
+        return None  # that night's version of the code cut records in another way
     config = settings.load()
-    dump = received_before(run.dump_id, *_recorded(run), detail, config, reading)
-    there = dump.key == detail["received"] and Workspace(config.lake).committed("received", dump.key)
-    return dump if there else None
+    dump = received_before(run.dump_id, *_recorded_files(run), detail, config, reading)
+    # Another encoding may cut records elsewhere; it is part of the key.
+    is_same = dump.key == detail["received"] and Workspace(config.lake).committed("received", dump.key)
+    return dump if is_same else None
 
 
-def find_or_tell(context: Context) -> dict[str, Any] | None:
-    """find_dump of the DAG: the run that the tasks after it go by; None after a dry run has told what would be."""
+def find_or_preview(context: Context) -> dict[str, Any] | None:
+    """Open the run for the task find_dump of the DAG; None after a dry run, which only logs the plan."""
     params = context["params"]
-    given = {name: params[name] for name in ("run_id", "reason", "profile", "encoding")}
-    asked = Requeue(**given, allow=tuple(params["allow"]), airflow_run_id=context["dag_run"].run_id)
+    fields = {name: params[name] for name in ("run_id", "reason", "profile", "encoding")}
+    request = Requeue(**fields, allow=tuple(params["allow"]), airflow_run_id=context["dag_run"].run_id)
     if params["dry_run"]:
-        log.info("%s", plan(asked).words)
+        log.info("%s", plan(request).summary())
         return None
-    return asdict(find(asked))
+    return asdict(find(request))
 
 
-def find(asked: Requeue) -> Found:
-    """Have the records of the run's dump, and open the run that takes them up again.
+def find(request: Requeue) -> Found:
+    """Make the dump's records available in the run workspace, and open the run that reprocesses them.
 
     Raises what `plan` raises, and ParameterError where there is no reason.
     """
     from sentiment.scoring import registry
 
-    if not (asked.reason or "").strip():
-        raise ParameterError("a requeue needs a reason, in words.", f"{asked.try_next} --reason 'why' --replace")
-    batch.check_allowed(asked.allow, asked.reason)
+    if not (request.reason or "").strip():
+        raise ParameterError("a requeue needs a reason, in words.", f"{request.try_next} --reason 'why' --replace")
+    batch.check_allowed(request.allow, request.reason)
     steps.check_schema()
-    planned = plan(asked)
+    planned = plan(request)
     if planned.requeued_in:
-        log.info("%s", planned.words)
+        log.info("%s", planned.summary())
         return Found(planned.requeued_in, nothing_new=True)
     registry.register(registry.find(planned.run.model_id, settings.load()))
-    dump = _received(asked, planned)
-    run = opening.open_requeue(asked.run_id, str(asked.reason), asked.airflow_run_id)
+    dump = _received(request, planned)
+    run = opening.open_requeue(request.run_id, str(request.reason), request.airflow_run_id)
     if run.status == "published":
         return Found(run.run_id, nothing_new=True)
     return steps.begin(run, dump, planned.reading, planned.allow, planned.sentences)
 
 
-def _received(asked: Requeue, planned: Plan) -> Dump:
-    """The dump, whose records are in the lake now."""
-    if planned.dump and not _longer_records_may_pass(asked, planned.run, planned.dump):
+def _received(request: Requeue, planned: Plan) -> Dump:
+    """Return the dump, its files read again where the run workspace has not all of its records."""
+    if planned.dump and not _longer_records_may_pass(request, planned.run, planned.dump):
         return planned.dump
     config = settings.load()
-    uri, files = _recorded(planned.run)
-    alone = len(files) == 1 and "://" not in uri
-    dump = receive(files[0].uri if alone else uri, config, Workspace(config.lake), planned.reading)
+    uri, files = _recorded_files(planned.run)
+    # A folder or glob is listed again: what came to it since would change the dump, and is refused below.
+    is_single = len(files) == 1 and "://" not in uri
+    dump = receive(files[0].uri if is_single else uri, config, Workspace(config.lake), planned.reading)
     if [f.sha256 for f in dump.files] != [f.sha256 for f in files]:
         more = sorted({f.uri for f in dump.files} - {f.uri for f in files})
         raise DumpRefusedError(
-            f"{uri} is not what run {asked.run_id} read: {len(files)} files then, {len(dump.files)} now; new are: "
+            f"{uri} is not what run {request.run_id} read: {len(files)} files then, {len(dump.files)} now; new are: "
             f"{', '.join(more) or 'none'}.",
-            f"bring back just those files, then: {asked.try_next}",
+            f"bring back just those files, then: {request.try_next}",
         )
     return dump
 
 
-def _longer_records_may_pass(asked: Requeue, run: Run, dump: Dump) -> bool:
-    """Whether the lake holds heads of records that today's bound would let in whole, and the files still have them.
+def _longer_records_may_pass(request: Requeue, run: Run, dump: Dump) -> bool:
+    """Whether records that were cut off as too long are within today's bound, and the files still have their rest.
 
-    Then what the lake holds is removed, unless a run of that dump works on it.
+    Then the dump's part of the run workspace is removed, unless a run of that dump works on it.
     """
     config = settings.load()
     workspace = Workspace(config.lake)
@@ -187,53 +194,50 @@ def _longer_records_may_pass(asked: Requeue, run: Run, dump: Dump) -> bool:
     if not ds.dataset(files, filesystem=workspace.filesystem).count_rows(filter=cut):
         return False
     try:
-        _check_files(asked, run)
+        _check_files(request, run)
     except (DumpNotFoundError, DumpRefusedError) as error:
         log.warning("Records that were too long stay refused: %s", error)
         return False
-    _remove_received(asked, dump, workspace)
+    _remove_received(request, dump, workspace)
     return True
 
 
-def _remove_received(asked: Requeue, dump: Dump, workspace: Workspace) -> None:
-    query = (
-        "SELECT run_id FROM sentiment.run JOIN sentiment.run_step USING (run_id) "
-        f"WHERE dump_id = :dump_id AND {attempts.LIVE} LIMIT 1"
-    )
+def _remove_received(request: Requeue, dump: Dump, workspace: Workspace) -> None:
+    """Remove a dump's records from the run workspace; InfrastructureError while a run works on them."""
+    values = {"dump_id": dump.dump_id, "live_minutes": attempts.LIVE_MINUTES}
     with transaction() as c:
+        # Until this transaction ends no run of the dump is opened, and no step of one starts.
         c.exec_driver_sql(opening.LOCK_OPENING)
         c.execute(sa.text("SELECT 1 FROM sentiment.run WHERE dump_id = :dump_id FOR UPDATE"), {"dump_id": dump.dump_id})
-        live = c.execute(sa.text(query), {"dump_id": dump.dump_id}).scalar()
+        live = c.execute(statement("orchestration/requeueing/live_run_of_dump"), values).scalar()
         if live:
-            raise InfrastructureError(f"Run {live} works on the same dump.", f"when it is over: {asked.try_next}")
+            raise InfrastructureError(f"Run {live} works on the same dump.", f"when it is over: {request.try_next}")
         workspace.remove("received", dump.key)
 
 
-def _recorded(run: Run) -> tuple[str, list[DumpFile]]:
-    """The dump as it was asked for, and its files in their order."""
-    columns = "file_no, f.uri, sha256, format, compression, f.n_bytes, f.n_records"
-    query = f"SELECT d.uri AS asked, {columns} FROM sentiment.dump d JOIN sentiment.dump_file f USING (dump_id)"
+def _recorded_files(run: Run) -> tuple[str, list[DumpFile]]:
+    """Return the address under which the run's dump was named, and its files in their order."""
     with transaction() as c:
-        rows = c.execute(sa.text(f"{query} WHERE dump_id = :d ORDER BY file_no"), {"d": run.dump_id}).all()
-    return rows[0].asked, [DumpFile(*row[1:]) for row in rows]
+        rows = c.execute(statement("orchestration/requeueing/recorded_files"), {"dump_id": run.dump_id}).all()
+    return rows[0].dump_uri, [DumpFile(*row[1:]) for row in rows]
 
 
-def _check_files(asked: Requeue, run: Run) -> None:
-    """Raise DumpNotFoundError or DumpRefusedError, naming the file, where one is not as it was."""
-    for file in _recorded(run)[1]:
+def _check_files(request: Requeue, run: Run) -> None:
+    """Raise DumpNotFoundError or DumpRefusedError, naming the file, where one is gone or was changed."""
+    for file in _recorded_files(run)[1]:
         path = Path(file.uri)
         if "://" in file.uri:
-            continue  # told apart by what is received
+            continue  # too slow to hash beforehand; `_received` compares the hashes once it has read them
         where = f"File {file.file_no} of run {run.run_id}'s dump, {file.uri},"
         if not path.is_file():
             raise DumpNotFoundError(
                 f"{where} is gone, and its records would be read from it again.",
-                f"bring back the file (SHA-256 {file.sha256}), then: {asked.try_next}",
+                f"bring back the file (SHA-256 {file.sha256}), then: {request.try_next}",
             )
         with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-        if found != file.sha256:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        if sha256 != file.sha256:
             raise DumpRefusedError(
-                f"{where} is another by now: its SHA-256 is {found}, then it was {file.sha256}.",
-                f"make nightly DUMP={file.uri} DATE={run.night} SUPERSEDE='why', to publish what it says now",
+                f"{where} has changed: its SHA-256 is {sha256}, then it was {file.sha256}.",
+                f"make nightly DUMP={file.uri} DATE={run.night} SUPERSEDE='why', to publish what it holds now",
             )
