@@ -20,8 +20,8 @@ def test_an_unknown_statement_is_named_with_its_file() -> None:
 
 
 def test_a_statement_is_read_once_and_knows_its_parameters() -> None:
-    statement = sql.statement("store/publish/quarantine")
-    assert sql.statement("store/publish/quarantine") is statement
+    statement = sql.statement("store/publish/insert_quarantine")
+    assert sql.statement("store/publish/insert_quarantine") is statement
     assert "run_id" in statement.compile().params
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 import sqlalchemy as sa
+from psycopg2.extensions import connection as PsycopgConnection
+from psycopg2.sql import Composable
+from sqlalchemy.dialects import postgresql
 
 PACKAGE = Path(__file__).parent
 
 
 def path(name: str) -> Path:
-    """Return the file of a statement; "store/publish/insert_review" is store/sql/publish/insert_review.sql."""
+    """Return the file of a statement; "store/publish/insert_night" is store/sql/publish/insert_night.sql."""
     package, _, rest = name.partition("/")
     return PACKAGE / package / "sql" / f"{rest}.sql"
 
@@ -29,3 +34,18 @@ def text(name: str) -> str:
 def statement(name: str) -> sa.TextClause:
     """Return a statement with its parameters `:name` to be bound; raise LookupError where there is none."""
     return sa.text(text(name))
+
+
+def with_literals(name: str, params: Mapping[str, Any]) -> str:
+    """Return a statement with its parameters quoted in place, for Spark's JDBC reader, which can't bind any."""
+    # Only psycopg2's own style doubles percent signs; another style leaves the statement as the server reads it.
+    dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    bound = statement(name).bindparams(**params)
+    return str(bound.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+
+
+def execute(connection: sa.Connection, composed: Composable) -> sa.CursorResult[Any]:
+    """Execute a statement whose identifiers and values psycopg2.sql quotes; for names that only the catalogue knows."""
+    driver = cast("PsycopgConnection", connection.connection.driver_connection)
+    quoted = composed.as_string(driver)
+    return connection.exec_driver_sql(quoted, execution_options={"no_parameters": True})

@@ -17,7 +17,7 @@ from sentiment.runs import attempts, opening
 from sentiment.runs.attempts import Attempt
 from sentiment.runs.model import DumpFile, Run
 from sentiment.scoring import registry
-from sentiment.store import publishing
+from sentiment.store import merging, publishing
 from sentiment.store.publishing import Expected
 from sentiment.store.staging import Staging
 from sentiment.workspace import Part
@@ -128,7 +128,7 @@ def test_staging_that_is_not_what_score_left_is_refused(lie: str) -> None:
     with pytest.raises(InfrastructureError, match="the manifest says"), attempts.attempt(run.run_id, "publish") as step:
         told = stage(run, step, {1: "a", 2: "b"})
         part = Part([], told.scored.rows + (lie == "rows"), "7" if lie == "checksum" else told.scored.checksum)
-        publishing.merge(run, step, Expected(part, int(lie == "quarantined"), told.baseline))
+        publishing.merge(run, step, Expected(part, int(lie == "quarantined"), told.novelty_base_run))
     assert state() == {"reviews": [], "nights": []}
     assert opening.get_run(run.run_id).status == "failed"
 
@@ -231,7 +231,7 @@ def test_a_reader_sees_the_whole_night_or_none_of_it() -> None:
     seen = []
     with attempts.attempt(run.run_id, "publish") as step:
         expected = stage(run, step, {n: str(n) for n in range(1, 50)})
-        original = publishing._merge
+        original = merging.merge
 
         def watched(c: sa.Connection, *rest: Any) -> int:
             merged = original(c, *rest)
@@ -239,7 +239,7 @@ def test_a_reader_sees_the_whole_night_or_none_of_it() -> None:
             return merged
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(publishing, "_merge", watched)
+            patch.setattr(merging, "merge", watched)
             publishing.merge(run, step, expected)
     assert seen == [{"reviews": [], "nights": []}]
     assert state()["nights"] == [(NIGHT, 49)]

@@ -52,7 +52,7 @@ def work(spark: SparkSession, run: Run, step: attempts.Attempt, workspace: Works
     expected = publishing.Expected(
         scored=Part(**score.detail["scored"]),
         quarantined=sum(part.rows for part in quarantined),
-        baseline=score.detail["baseline"],
+        novelty_base_run=score.detail["baseline"],
     )
     publishing.merge(run, step, expected)
 

@@ -1,0 +1,94 @@
+"""Merge a night that is staged and audited into the tables, inside the publishing transaction.
+
+Two sets of statements do it. In the newest night of a source, what is new is in no table yet, so that nothing needs
+to be looked up. Any other night, and one that replaces another, may find its reviews there, in newer versions too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from sentiment.runs.model import Run
+from sentiment.sql import statement
+from sentiment.store import settling
+
+Params = Mapping[str, Any]
+
+
+def is_newest_night(c: sa.Connection, night: date, source: str) -> bool:
+    """Return whether no night from `night` on is published, so that `review` holds what came before `night`."""
+    query = "SELECT 1 FROM sentiment.run WHERE source = :source AND night >= :night AND status = 'published'"
+    return c.execute(sa.text(query), {"source": source, "night": night}).first() is None
+
+
+def merge(c: sa.Connection, run: Run, replaced: list[str]) -> int:
+    """Merge the view `staged` into every table; return how many of its reviews are visible with their score, or
+    overtaken by a newer night. `replaced` are the runs whose night this run takes the place of.
+    """
+    params = {
+        "night": run.night,
+        "source": run.source,
+        "model_id": run.model_id,
+        "run_id": run.run_id,
+        "replaced": replaced,
+    }
+    c.execute(sa.text("SELECT sentiment.ensure_month(:night)"), params)
+    newest = not replaced and is_newest_night(c, run.night, run.source)
+    n_reviews = _merge_newest(c, params) if newest else _merge_other(c, run, params)
+    _execute(c, "store/publish/insert_quarantine", params)
+    if run.requeue_of:
+        _execute(c, "store/publish/link_requeued", params)
+    _execute(c, "store/publish/insert_profile", params)
+    return n_reviews
+
+
+def _execute(c: sa.Connection, name: str, params: Params) -> sa.CursorResult[Any]:
+    return c.execute(statement(name), params)
+
+
+def _merge_newest(c: sa.Connection, params: Params) -> int:
+    _execute(c, "store/publish/keep_changed_versions", params)
+    _execute(c, "store/publish/insert_new_reviews", params)
+    _execute(c, "store/publish/insert_night", params)
+    settling.settle(c, params)
+    n_new = _execute(c, "store/publish/insert_new_scores", params).rowcount
+    _execute(c, "store/publish/delete_other_sentences", params)
+    _execute(c, "store/publish/upsert_scores", params)
+    _execute(c, "store/publish/insert_sentences", params)
+    _execute(c, "store/publish/insert_film_night", params)
+    _execute(c, "store/publish/upsert_titles", params)
+    n_others: int = _execute(c, "store/publish/count_published_not_new", params).scalar_one()
+    return n_new + n_others
+
+
+def _merge_other(c: sa.Connection, run: Run, params: Params) -> int:
+    _execute(c, "store/publish/keep_differing_versions", params)
+    _execute(c, "store/publish/insert_missing_reviews", params)
+    _execute(c, "store/publish/insert_missing_night", params)
+    settling.settle(c, params)
+    if params["replaced"]:
+        settling.restate(c, params)
+    _execute(c, "store/publish/delete_other_sentences", params)
+    _execute(c, "store/publish/upsert_shown_scores", params)
+    _execute(c, "store/publish/set_first_night", params)
+    _execute(c, "store/publish/insert_sentences", params)
+    _execute(c, "store/publish/insert_film_night", params)
+    _write_titles(c, run, params)
+    n_reviews: int = _execute(c, "store/publish/count_published", params).scalar_one()
+    return n_reviews
+
+
+def _write_titles(c: sa.Connection, run: Run, params: Params) -> None:
+    """Leave each film with the title of the newest night that names it."""
+    if not params["replaced"]:
+        _execute(c, "store/publish/insert_missing_titles", params)
+        return
+    c.execute(sa.text("DELETE FROM sentiment.item WHERE source = :source AND run_id = ANY(:replaced)"), params)
+    order = ["store/publish/insert_missing_titles", "store/publish/restore_titles"]
+    is_last = is_newest_night(c, run.night + timedelta(days=1), run.source)
+    for name in order if is_last else reversed(order):
+        _execute(c, name, params)
