@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "include" / "sentiment"
 
-GROUND = {"settings", "errors"}
+GROUND = {"settings", "errors", "labels"}
 BASE = {"contract", "schemas", "sql", "workspace", "runs", "database", "runtime", "samples"}
 MIDDLE = {"dump", "quality", "scoring", "store", "drift", "evaluation"}
 SHARED = GROUND | BASE | MIDDLE

@@ -112,11 +112,6 @@ def key_checksum(key: str = "review_id") -> Column:
 KEY_CHECKSUM_SQL = "coalesce(sum(('x' || left(review_id, 15))::bit(60)::bigint), 0)::numeric::text"
 """`key_checksum` as Postgres computes it."""
 
-WEAK_NEGATIVE_TO, WEAK_POSITIVE_FROM = 2.0, 4.0
-"""A rating (0.5 to 5 stars) up to the first is a weak negative label, one from the second on a weak positive label.
-
-As the official AlloCiné data set was labelled; a rating between the two is no label."""
-
 MAX_LOGIT = 12.0
 _CLIPPED = f"least(greatest(p_positive, {1 / (1 + math.exp(MAX_LOGIT))!r}), {1 / (1 + math.exp(-MAX_LOGIT))!r})"
 LOGIT_SQL = f"CASE WHEN p_positive IS NOT NULL THEN ln({_CLIPPED} / (1 - {_CLIPPED})) END"

@@ -13,6 +13,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sentiment.labels import UNCERTAIN_HIGH, UNCERTAIN_LOW
+
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_HOME = PROJECT_ROOT / ".local"
 EMBEDDED_ENV = "embedded.env"
@@ -74,8 +76,8 @@ class Settings(BaseSettings):
         0.9, ge=0, le=1, description="the same of records, where a source profile's dumps list everything again"
     )
     max_night_share: float = Field(5.0, ge=1, description="the same: above it a night stops")
-    uncertain_low: float = Field(0.35, ge=0, le=1, description="p_positive from here is uncertain")
-    uncertain_high: float = Field(0.65, ge=0, le=1, description="p_positive up to here is uncertain")
+    uncertain_low: float = Field(UNCERTAIN_LOW, ge=0, le=1, description="p_positive from here is uncertain")
+    uncertain_high: float = Field(UNCERTAIN_HIGH, ge=0, le=1, description="p_positive up to here is uncertain")
     statement_timeout_s: int = Field(
         1800, gt=0, description="longest statement while publishing, in seconds; at most the task's timeout"
     )

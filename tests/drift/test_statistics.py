@@ -14,14 +14,16 @@ from sentiment.drift import (
     distances,
     null_model,
     performance,
-    rivals,
     sentences,
     simulate,
     thresholds,
 )
 from sentiment.drift.channels import Night, Thresholds
-from sentiment.drift.sentences import Cause, Told
-from sentiment.drift.simulate import LOGIT_EDGES, Audience
+from sentiment.drift.sentences import Cause, Change
+from sentiment.drift.simulate import Audience
+from sentiment.drift.watched import LOGIT_EDGES
+
+from bench import drift_rivals
 
 ONE = np.array([1.0])
 
@@ -150,8 +152,8 @@ def test_run_length_of_cusum_is_that_of_the_tables() -> None:
 def test_thresholds_of_normal_nights_are_the_normal_ones() -> None:
     z = np.random.default_rng(7).standard_normal((3000, 1))
     z = (z - z.mean()) / z.std()
-    limits = thresholds.choose(z, np.zeros(1), np.array([thresholds.WHOLE]), budget=8.0)
-    rate = thresholds.HEADROOM[thresholds.WHOLE] * 8 / 4
+    limits = thresholds.choose(z, np.zeros(1), np.array([thresholds.MAIN]), budget=8.0)
+    rate = thresholds.HEADROOM[thresholds.MAIN] * 8 / 4
     assert limits.shewhart[0] == pytest.approx(stats.norm.isf(rate / 365 / 2), abs=0.12)
     # ARL = 365 / 1.5: h is a little above 4 (168 at 4, 465 at 5)
     assert 4.0 < limits.cusum[0] < 4.9
@@ -159,7 +161,7 @@ def test_thresholds_of_normal_nights_are_the_normal_ones() -> None:
 
 def test_more_series_and_smaller_budgets_ask_for_more() -> None:
     z = np.random.default_rng(8).standard_normal((180, 20))
-    rest = np.full(20, thresholds.REST)
+    rest = np.full(20, thresholds.OTHER)
     few = thresholds.choose(z[:, :2], np.zeros(2), rest[:2], 1.0)
     many = thresholds.choose(z, np.zeros(20), rest, 1.0)
     stricter = thresholds.choose(z, np.zeros(20), rest, 0.25)
@@ -249,13 +251,13 @@ def test_distances_are_scipys() -> None:
     assert found.wasserstein_distance == pytest.approx(stats.wasserstein_distance(middles, middles, h, r))
     rows = np.repeat(middles, h.astype(int)), np.repeat(middles, r.astype(int))
     assert found.ks_statistic == pytest.approx(stats.ks_2samp(*rows).statistic)
-    assert rivals.psi(both[0][None], both[1])[0] == pytest.approx(found.population_stability_index)
-    assert rivals.ks(both[0][None], both[1])[0] == pytest.approx(found.ks_statistic)
-    assert rivals.wasserstein(both[0][None], both[1])[0] == pytest.approx(found.wasserstein_distance)
+    assert drift_rivals.psi(both[0][None], both[1])[0] == pytest.approx(found.population_stability_index)
+    assert drift_rivals.ks(both[0][None], both[1])[0] == pytest.approx(found.ks_statistic)
+    assert drift_rivals.wasserstein(both[0][None], both[1])[0] == pytest.approx(found.wasserstein_distance)
 
 
-def told(column: str, before: float, after: float, last: date = date(2026, 3, 7), **where: str) -> Told:
-    return Told(
+def told(column: str, before: float, after: float, last: date = date(2026, 3, 7), **where: str) -> Change:
+    return Change(
         column,
         where.get("slice_key", "all"),
         where.get("slice_value", "all"),

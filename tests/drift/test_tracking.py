@@ -15,7 +15,7 @@ from sentiment.database import transaction
 from sentiment.drift import alarms, history, reference, replays, simulate, tracking
 from sentiment.drift.history import Stream
 from sentiment.drift.simulate import Nights, Shift
-from sentiment.drift.watched import WHOLE
+from sentiment.drift.watched import MAIN_SERIES
 from sentiment.errors import DataError, ParameterError
 
 from tests.kit import stored_nights
@@ -296,6 +296,6 @@ def test_the_first_series_is_the_whole_night(stream: Stream) -> None:
     with transaction() as c:
         counted = history.load(c, stream, dates, ["film-01"])
     series = history.series_in(list(counted.values()))
-    assert series[0] == WHOLE
+    assert series[0] == MAIN_SERIES
     assert ("film", "(rest)", "positive") in series
     assert ("all", "all", "log_volume") in series

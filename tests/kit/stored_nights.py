@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sentiment.database import transaction
 from sentiment.drift import simulate, tracking
 from sentiment.drift.history import Stream
-from sentiment.drift.simulate import LOGIT_EDGES, Audience, Nights, Shift
-from sentiment.drift.watched import BY_NAME, EDGES_ID
+from sentiment.drift.simulate import Audience, Nights, Shift
+from sentiment.drift.watched import BY_NAME, EDGES_ID, LOGIT_EDGES
 
 PROFILE = """
 INSERT INTO drift.profile_metrics (night, source, model_id, slice_key, slice_value, column_name, data_type, n, n_null,

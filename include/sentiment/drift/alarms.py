@@ -15,8 +15,8 @@ from sentiment.database import transaction
 from sentiment.drift import attribution, history, sentences
 from sentiment.drift.history import Key
 from sentiment.drift.reference import Reference
-from sentiment.drift.sentences import Cause, Told
-from sentiment.drift.watched import REST, WHOLE
+from sentiment.drift.sentences import Cause, Change
+from sentiment.drift.watched import MAIN_SERIES, REST
 from sentiment.errors import ParameterError
 
 
@@ -163,8 +163,10 @@ def sentence(c: sa.Connection, reference: Reference, alarm: Alarm, lasted: Laste
     name = slice_value
     if slice_key == "film" and slice_value != REST:
         name = history.title(c, reference.stream.source, slice_value)
-    told = Told(column, slice_key, name, alarm.began, lasted.last_night, before, before + lasted.effect)
-    return sentences.sentence(told, _cause(c, reference, alarm, lasted.last_night) if alarm.key == WHOLE else None)
+    told = Change(column, slice_key, name, alarm.began, lasted.last_night, before, before + lasted.effect)
+    return sentences.sentence(
+        told, _cause(c, reference, alarm, lasted.last_night) if alarm.key == MAIN_SERIES else None
+    )
 
 
 def _cause(c: sa.Connection, reference: Reference, alarm: Alarm, last_night: date) -> Cause | None:

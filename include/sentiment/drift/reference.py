@@ -19,7 +19,7 @@ from sentiment.drift.counts import Array, Sums
 from sentiment.drift.history import Key, Stream
 from sentiment.drift.null_model import MIN_NIGHT_REVIEWS, MIN_SERIES_NIGHTS, NullModel
 from sentiment.drift.performance import Calibrator
-from sentiment.drift.watched import BY_NAME, EDGES_ID, FILM_SLICES, LOGIT_EDGES, WHOLE
+from sentiment.drift.watched import BY_NAME, EDGES_ID, FILM_SLICES, LOGIT_EDGES, MAIN_SERIES
 from sentiment.errors import DataError, ParameterError
 
 MIN_NIGHTS = 56
@@ -93,7 +93,7 @@ def _nights_in_alarm(c: sa.Connection, stream: Stream, first: date, last: date) 
 
 
 def _fresh(night: history.Night) -> float:
-    return night.get(WHOLE, history.EMPTY).n_values
+    return night.get(MAIN_SERIES, history.EMPTY).n_values
 
 
 def _check_enough(stream: Stream, first: date, last: date, there: int, alarmed: int) -> None:
@@ -146,7 +146,7 @@ def _frozen(
 def _family(key: Key, may_alarm: bool) -> int:
     if not may_alarm:
         return thresholds.NONE
-    return thresholds.WHOLE if key == WHOLE else thresholds.REST
+    return thresholds.MAIN if key == MAIN_SERIES else thresholds.OTHER
 
 
 def _calibrator(counted: Sequence[history.Night]) -> Calibrator | None:

@@ -23,7 +23,7 @@ FRACTIONS = (
 
 
 @dataclass(frozen=True)
-class Told:
+class Change:
     """What a sentence is made of: the series, since when, the column's mean before and now."""
 
     column: str
@@ -71,7 +71,7 @@ NUMBERS = {
 }
 
 
-def sentence(told: Told, cause: Cause | None = None) -> str:
+def sentence(told: Change, cause: Cause | None = None) -> str:
     """Since when, what, from what to what, and what makes it; e.g. `Since Thursday positive reviews fell from …`."""
     if told.column in SHARES:
         what, meaning = SHARES[told.column]
@@ -95,7 +95,7 @@ def _percent(before: float, after: float) -> tuple[str, str]:
     return said[0], said[1]
 
 
-def _since(told: Told) -> str:
+def _since(told: Change) -> str:
     if told.since == told.last_night:
         return f"On {WEEKDAY_NAMES[told.since.weekday()]}"
     if (told.last_night - told.since).days < RECENT_DAYS:
@@ -103,7 +103,7 @@ def _since(told: Told) -> str:
     return f"Since {told.since.day} {told.since:%B}"
 
 
-def _where(told: Told) -> str:
+def _where(told: Change) -> str:
     if told.slice_key == "all":
         return ""
     if told.slice_key == "film":

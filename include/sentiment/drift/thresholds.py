@@ -19,12 +19,12 @@ REPLICATES = 400
 MATTERS_SHEWHART, MATTERS_CUSUM = 2.5, 3.0
 """Smaller values are no candidates for a threshold."""
 SEED = 20_260_301
-WHOLE, REST, NONE = 0, 1, 2
+MAIN, OTHER, NONE = 0, 1, 2
 """The two halves of the budget: the positive share of the whole night; every slice and other column. `NONE`: never
 alarms, but is watched by the thresholds of the rest."""
 
 
-HEADROOM = {WHOLE: 0.75, REST: 0.4}
+HEADROOM = {MAIN: 0.75, OTHER: 0.4}
 """Share of each half that is aimed at. What thresholds from one finite reference let through in truth is more than
 its own nights show, most where many series are watched: `python -m bench --only drift` prints what is achieved."""
 
@@ -124,19 +124,19 @@ def _fitting_errors(z: Array, shrinkage: Array, replicates: int, rng: np.random.
 def choose(z: Array, shrinkage: Array, family: NDArray[np.int64], budget: float, seed: int = SEED) -> Thresholds:
     """Each series' thresholds, so that at most `budget` alarms a year are expected when nothing changes.
 
-    Half the budget goes to each family (`WHOLE`, `REST`), half of that to each channel, and `HEADROOM` of it is
+    Half the budget goes to each family (`MAIN`, `OTHER`), half of that to each channel, and `HEADROOM` of it is
     aimed at: the threshold is where the resampled years, all series of the family together, pass it as often as
     that. Of the rough and the smooth resampling the stricter threshold holds.
     """
     both = [years(z, shrinkage, smooth, seed=seed) for smooth in (False, True)]
     shewhart, cusum = np.full(len(family), np.inf), np.full(len(family), np.inf)
-    for member in (WHOLE, REST):
+    for member in (MAIN, OTHER):
         mine = family == member
         rate = HEADROOM[member] * budget / 4
         shewhart[mine] = max(_passed(e.shewhart[mine[e.shewhart_series]], e.years, rate) for e in both)
         cusum[mine] = max(_passed(e.cusum[mine[e.cusum_series]], e.years, rate) for e in both)
     for limits in (shewhart, cusum):
-        limits[family == NONE] = limits[family == REST].min(initial=np.inf)
+        limits[family == NONE] = limits[family == OTHER].min(initial=np.inf)
     return Thresholds(shewhart, cusum)
 
 

@@ -24,7 +24,7 @@ from sentiment.drift.history import EMPTY, Cell, Key, Stream
 from sentiment.drift.null_model import MIN_NIGHT_REVIEWS
 from sentiment.drift.performance import Calibrator
 from sentiment.drift.reference import Reference
-from sentiment.drift.watched import BY_NAME, KEY, LOGIT_EDGES, WHOLE
+from sentiment.drift.watched import BY_NAME, KEY, LOGIT_EDGES, MAIN_SERIES
 from sentiment.errors import ParameterError
 from sentiment.runs import opening
 
@@ -119,7 +119,7 @@ class _Teller:
         pinned = self.pinned
         assert pinned is not None
         sums = history.sums_of([cells], pinned.series)
-        if cells.get(WHOLE, EMPTY).n_values < MIN_NIGHT_REVIEWS:
+        if cells.get(MAIN_SERIES, EMPTY).n_values < MIN_NIGHT_REVIEWS:
             sums = sums.masked(np.zeros_like(sums.n, dtype=bool))
         days = np.array([night.weekday()])
         z, effect = pinned.model.z(sums, days)[0], pinned.model.effect(sums, days)[0]
@@ -397,10 +397,10 @@ def _write_performance(
 
 def _design_effect(pinned: Reference | None, cells: history.Night) -> float:
     """Variance of the night's positive share over that of as many independent reviews, by the null model."""
-    cell = cells.get(WHOLE, EMPTY)
-    if pinned is None or WHOLE not in pinned.series or cell.n_values <= 1:
+    cell = cells.get(MAIN_SERIES, EMPTY)
+    if pinned is None or MAIN_SERIES not in pinned.series or cell.n_values <= 1:
         return 1.0
-    i = pinned.series.index(WHOLE)
+    i = pinned.series.index(MAIN_SERIES)
     partners = max(cell.item_n_sq / cell.n_values - 1, 0.0)
     return float(max((1 + pinned.model.icc[i] * partners) * pinned.model.dispersion[i], 1.0))
 

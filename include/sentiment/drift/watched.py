@@ -1,82 +1,106 @@
-"""The watched columns and slices, declared once."""
+"""The watched columns and slices, each declared once: docs/how-to says how to add one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from sentiment.contract import LOGIT_SQL
+from sentiment.labels import UNCERTAIN_HIGH, UNCERTAIN_LOW, WEAK_NEGATIVE_TO, WEAK_POSITIVE_FROM
 from sentiment.schemas import PROFILE_KEY
+
+Key = tuple[str, str, str]
+"""A series: slice key, slice value, column name."""
+KEY = PROFILE_KEY
+"""Columns that name a series in the tables."""
+ALL = "all"
+"""Slice key and slice value of the whole night."""
+MAIN_SERIES: Key = (ALL, ALL, "positive")
+"""The whole night's positive share, which has half the false-alarm budget to itself."""
 
 EDGES_ID = "edges-2"
 """Raise it with any change of a column's value or edges: counts on other edges are not compared."""
 FILM_SLICES = 20
-"""Films with a slice of their own, by reviews; the rest together are one more."""
+"""Films with a slice of their own, by reviews; the other films together are one more."""
 REST = "(rest)"
+"""Slice value of the films that have no slice of their own."""
 REASON = "quarantine_reason"
-"""Slice key of `refused`, the share of records that a rule refuses, for each rule; the ledger counts it."""
+"""Slice key of the column `refused`: a slice for each rule, counted from the ledger."""
 
 
 @dataclass(frozen=True)
 class Watched:
-    """A watched column: its Spark SQL value, its bin edges (ascending), and the effect that matters.
+    """A watched column: how Spark computes its value, into which bins it is counted, and which effect matters.
 
-    Bins are: null, below the first edge, between edges (lower end included), from the last edge on. A value of ""
-    is not counted by Spark: it comes from the ledger.
+    Bins are: null, below the first edge, between edges (lower end included), from the last edge on.
     """
 
     name: str
     value: str
+    """Spark SQL over a scored review; empty where the value comes from the ledger, not from Spark."""
     edges: tuple[float, ...]
+    """Bin edges, ascending, in the unit of the value."""
     effect_floor: float
+    """Smallest effect that may alarm, in the unit of the value."""
     data_type: str = "numeric"
+    """`categorical` for a yes or no (1 or 0), whose mean is a share; else `numeric`."""
     in_slices: bool = False
     """Whether slices are watched for it too; the whole night always is."""
     may_alarm: bool = True
-    """False: told, at most watched; a small or missing night is `audit`'s business."""
+    """False: shown, at most as a warning; a small or missing night is the business of `audit`."""
     judged: bool = True
     """False: counted for calibration only."""
 
     @property
     def n_bins(self) -> int:
-        """Length of `bin_counts`."""
+        """Length of `bin_counts`, the null bin included."""
         return len(self.edges) + 2
 
     @property
     def is_share(self) -> bool:
-        """Whether its values are yes or no."""
+        """Whether its values are yes or no, so that its mean is a share."""
         return self.data_type == "categorical"
 
 
-N_WORDS = "greatest(size(split(trim(text), '\\\\s+')), 1)"
-LABEL = "coalesce(polarity, CASE WHEN rating <= 2 THEN 0 WHEN rating >= 4 THEN 1 END)"
-"""The dump's own label, else a weak one from the rating."""
-COMMON_WORDS = (
+WORD_COUNT = "greatest(size(split(trim(text), '\\\\s+')), 1)"
+LABEL = (
+    f"coalesce(polarity, CASE WHEN rating <= {WEAK_NEGATIVE_TO:g} THEN 0 "
+    f"WHEN rating >= {WEAK_POSITIVE_FROM:g} THEN 1 END)"
+)
+"""The dump's own label, else a weak one from the rating; null for neither."""
+COMMON_FRENCH = (
     "le la les l de des du d un une et en est à a que qui ce c se s il elle on ne n pas pour dans sur avec par au aux "
     "plus je j mais film très bien tout son sa ses cette ou si y sont fait"
 )
-FEW_WORDS, FRENCH_SHARE = 6, 0.1
-WORDS = "split(trim(regexp_replace(lower(text), '[^\\\\p{L}]+', ' ')), ' ')"
-_LISTED = ", ".join(f"'{w}'" for w in COMMON_WORDS.split())
+MIN_TOKENS, FRENCH_SHARE = 6, 0.1
+TOKENS = "split(trim(regexp_replace(lower(text), '[^\\\\p{L}]+', ' ')), ' ')"
+_COMMON_LIST = ", ".join(f"'{token}'" for token in COMMON_FRENCH.split())
 NOT_FRENCH = (
-    f"CASE WHEN size({WORDS}) >= {FEW_WORDS} THEN cast(size(filter({WORDS}, w -> w IN ({_LISTED}))) "
-    f"< {FRENCH_SHARE} * size({WORDS}) AS double) END"
+    f"CASE WHEN size({TOKENS}) >= {MIN_TOKENS} THEN cast(size(filter({TOKENS}, w -> w IN ({_COMMON_LIST}))) "
+    f"< {FRENCH_SHARE} * size({TOKENS}) AS double) END"
 )
-"""Too few of the commonest French words; null where the text is too short to tell."""
+"""Whether too few of a text's words are among the commonest French ones; null where it has fewer than `MIN_TOKENS`."""
 
 SHARE_EDGES = (0.5,)
-LOGIT_EDGES = tuple(float(e) for e in range(-8, 9))
-"""Equally spaced, since scores pile up at 0 and 1; an edge at 0, the decision threshold."""
+# Equally spaced, since scores pile up at 0 and 1; one edge lies at 0, the decision threshold, so that accuracy can be
+# estimated from the bins.
+LOGIT_EDGES = tuple(float(edge) for edge in range(-8, 9))
+# Values are capped, since one outlier row must not move a night's mean.
 MAX_CHARS, MAX_PIECES = 2000, 5
-"""Values are capped there: one outlier row must not move a night's mean."""
 
 COLUMNS = (
     Watched("positive", "cast(p_positive >= score AS double)", SHARE_EDGES, 0.02, "categorical", in_slices=True),
     Watched("logit", LOGIT_SQL, LOGIT_EDGES, 0.2),
-    Watched("uncertain", "cast(p_positive BETWEEN 0.35 AND 0.65 AS double)", SHARE_EDGES, 0.02, "categorical"),
+    Watched(
+        "uncertain",
+        f"cast(p_positive BETWEEN {UNCERTAIN_LOW} AND {UNCERTAIN_HIGH} AS double)",
+        SHARE_EDGES,
+        0.02,
+        "categorical",
+    ),
     Watched("text_chars", f"least(length(text), {MAX_CHARS})", (50, 100, 200, 400, 800, 1600), 50),
     Watched(
         "pieces_per_word",
-        f"least(n_wordpieces / {N_WORDS}, {MAX_PIECES})",
+        f"least(n_wordpieces / {WORD_COUNT}, {MAX_PIECES})",
         (1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0),
         0.1,
     ),
@@ -93,20 +117,17 @@ COLUMNS = (
     Watched("log_volume", "", SHARE_EDGES, 0.3, may_alarm=False),
 )
 COUNTED = tuple(w for w in COLUMNS if w.value)
+"""Columns that Spark counts."""
 BY_NAME = {w.name: w for w in COLUMNS}
 
-KEY = PROFILE_KEY
-"""Columns that name a series."""
-WHOLE = ("all", "all", "positive")
-"""The series that has half the false-alarm budget to itself."""
-
+# Alarms judge films by `sentiment.film_night` and the reference's own list of films, so that the list may change
+# without counting anything anew. A source has references of its own, so it needs no slice.
 SLICES = {
     "item_type": "coalesce(item_type, '')",
-    "rating_band": "CASE WHEN rating <= 2 THEN 'low' WHEN rating >= 4 THEN 'high' "
-    "WHEN rating IS NULL THEN 'none' ELSE 'middle' END",
+    "rating_band": (
+        f"CASE WHEN rating <= {WEAK_NEGATIVE_TO:g} THEN 'low' WHEN rating >= {WEAK_POSITIVE_FROM:g} THEN 'high' "
+        "WHEN rating IS NULL THEN 'none' ELSE 'middle' END"
+    ),
     "film": "film",
 }
-"""Slice key -> Spark SQL of the slice's value; `film` is the night's film, or `REST`, as `profile.count` sets it.
-
-Alarms judge films by `sentiment.film_night` and the reference's own list of films, so that the list may change
-without counting anything anew. A source has references of its own, so it needs no slice."""
+"""Slice key -> Spark SQL of the slice's value, never null; `film` is an item id or `REST`, set by `profile.count`."""

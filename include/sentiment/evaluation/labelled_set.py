@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sentiment.contract import WEAK_NEGATIVE_TO, WEAK_POSITIVE_FROM
 from sentiment.errors import DataError, ParameterError
+from sentiment.labels import WEAK_NEGATIVE_TO, WEAK_POSITIVE_FROM
 
 
 class LabelSource(StrEnum):

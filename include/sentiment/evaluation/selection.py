@@ -7,9 +7,10 @@ from typing import NamedTuple
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from sentiment.contract import FORGOTTEN, WEAK_NEGATIVE_TO, WEAK_POSITIVE_FROM
+from sentiment.contract import FORGOTTEN
 from sentiment.errors import DataError
 from sentiment.evaluation.labelled_set import LabelledSet, LabelSource, Target
+from sentiment.labels import WEAK_NEGATIVE_TO, WEAK_POSITIVE_FROM
 
 UNKNOWN_LABEL = "unknown_label"
 REASONS = {
