@@ -19,7 +19,7 @@ from rich.table import Table
 from sentiment import database, settings
 from sentiment.errors import SentimentError
 from sentiment.evaluation.labelled_set import LabelSource
-from sentiment.quality.batch import BatchRule
+from sentiment.quality.batch import BatchCheck
 
 if TYPE_CHECKING:
     from sentiment.local.nights import Outcome
@@ -95,7 +95,7 @@ def nightly(
     profile: Annotated[str | None, typer.Option(help="a name of `sentiment source list`")] = None,
     encoding: Annotated[str | None, typer.Option(help="the dump's encoding, where it is not UTF-8")] = None,
     supersede: Annotated[str | None, typer.Option(help="replace a published night; the reason, in words")] = None,
-    allow: Annotated[list[BatchRule] | None, typer.Option(help="let it break this rule for batches")] = None,
+    allow: Annotated[list[BatchCheck] | None, typer.Option(help="let it fail this batch check")] = None,
     reason: Annotated[str | None, typer.Option(help="why that is allowed, in words")] = None,
     sentences: Annotated[bool, typer.Option("--sentences", help="score each sentence as well")] = False,
     dry_run: Annotated[bool, typer.Option(help="do everything but publish")] = False,
@@ -566,7 +566,7 @@ def quarantine_requeue(
     reason: Annotated[str | None, typer.Option(help="what was mended, in words; it is kept")] = None,
     profile: Annotated[str | None, typer.Option(help="another source profile than its night was read by")] = None,
     encoding: Annotated[str | None, typer.Option(help="another encoding than its night was read in")] = None,
-    allow: Annotated[list[BatchRule] | None, typer.Option(help="let it break this rule for batches too")] = None,
+    allow: Annotated[list[BatchCheck] | None, typer.Option(help="let it fail this batch check too")] = None,
     replace: Annotated[bool, typer.Option(help="run it and replace the night; without this it is only told")] = False,
 ) -> None:
     """Tell what a run refused; with --replace, run its night again from the same dump by today's rules, whole.

@@ -63,20 +63,20 @@ def _keep(workspace: Workspace, dataset: str, key: str, step: attempts.Attempt, 
 
 
 def _limits(arrival: dict[str, Any], config: settings.Settings) -> expectations.Limits:
-    low, high = (None, None) if batch.BatchRule.row_count in arrival["allow"] else arrival["bounds"]
+    low, high = (None, None) if batch.BatchCheck.row_count in arrival["allow"] else arrival["bounds"]
     return expectations.Limits(config.max_quarantine_share, low, high)
 
 
 def refuse_bad_batch(
     run: Run, step: attempts.Attempt, config: settings.Settings, verdict: expectations.Verdict, allow: list[str]
 ) -> None:
-    """Stop before anything is scored, by the rules for the batch; forgotten records are no fault of it."""
+    """Stop before anything is scored, by the batch checks; forgotten records are no data error."""
     reasons = {name: n for name, n in step.detail["reasons"].items() if name != contract.FORGOTTEN}
     forgotten = step.detail["reasons"].get(contract.FORGOTTEN, 0)
     counts = step.counts | {"quarantined": step.counts["quarantined"] - forgotten}
-    broken = dict(batch.once_judged(run, counts, reasons, config))
+    broken = dict(batch.check_judged(run, counts, reasons, config))
     if not verdict.success and not any(broken.values()):
-        broken[batch.BatchRule.quarantine_share] = f"Great Expectations refuses it: {', '.join(verdict.failed)}"
+        broken[batch.BatchCheck.quarantine_share] = f"Great Expectations refuses it: {', '.join(verdict.failed)}"
     if counts["accepted"] == 0:
         told = "; ".join(words for words in broken.values() if words)
         raise DumpRefusedError(f"No review is left to score: {told}.", f"sentiment run show {run.run_id}")

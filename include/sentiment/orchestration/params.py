@@ -6,7 +6,7 @@ from airflow.sdk import Param
 
 from sentiment import settings
 from sentiment.dump.profiles import NAME_PATTERN
-from sentiment.quality.batch import BatchRule
+from sentiment.quality.batch import BatchCheck
 
 
 def source() -> Param:
@@ -33,6 +33,6 @@ def encoding(description: str) -> Param:
 
 def allow(description: str) -> Param:
     """Some of the rules for the whole batch."""
-    rules = [*BatchRule]
+    rules = [*BatchCheck]
     items = {"type": "string", "enum": rules}
     return Param([], type="array", items=items, examples=rules, uniqueItems=True, description=description)

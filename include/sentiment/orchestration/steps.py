@@ -102,7 +102,7 @@ def begin(run: Run, dump: Dump, reading: Reading, allow: Collection[str], senten
         mapping = ", ".join(f"{theirs} as {ours}" for ours, theirs in dump.mapped.items())
         log.info("read by the source profile %s: %s", dump.profile.name, mapping)
         step.counts["read"] = dump.n_records
-        broken, kept = batch.on_arrival(run, _arrival(dump), settings.load())
+        broken, kept = batch.check_arrival(run, _arrival(dump), settings.load())
         step.detail |= kept
         step.detail["allowed"] = batch.stop_unless_allowed(run, broken, allow)
         step.progress(step.counts["read"], step.counts["read"])
@@ -201,7 +201,7 @@ def summary(run_id: str, nothing_new: bool = False, dry_run: bool = False) -> st
         f"{n['quarantined']:,} quarantined, {n['duplicate']:,} duplicate; {n['scored']:,} scored, "
         f"{n['reused']:,} reused"
     )
-    words += "".join(f". {told}" for told in batch.told(run_id))
+    words += "".join(f". {told}" for told in batch.notices(run_id))
     if dry_run:
         return f"{words}. Dry run: nothing was published."
     words += f", {n['published']:,} published ({novelty_words(run_id)}), {share_words(run_id)}."

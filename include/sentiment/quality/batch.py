@@ -1,8 +1,8 @@
-"""Rules for the batch as a whole: each stops the night before anything is scored, unless it is allowed by name.
+"""Batch checks: each looks at a night's dump as one batch and stops the night before anything is scored.
 
-Those that can be told from the files alone are told by `find_dump` (`on_arrival`), the others by `validate`
-(`once_judged`). Who runs the night may allow what a rule would stop, with a reason, which is kept with the run.
-A dump without a column for the text is refused earlier, and nobody can allow that.
+`find_dump` makes those that need the files alone (`check_arrival`), `validate` those that need every record judged
+(`check_judged`). Whoever runs the night may allow a failed check by name, with a reason that is stored with the run.
+A dump without a column for the text is refused earlier (`dump.receive`), and nothing allows it.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from itertools import chain
 from pathlib import PurePath
 from typing import Any
 
-import sqlalchemy as sa
-
 from sentiment.database import transaction
 from sentiment.errors import DumpRefusedError, ParameterError
 from sentiment.runs import opening
 from sentiment.runs.model import Run
 from sentiment.settings import Settings
+from sentiment.sql import statement
 
 RECENT_NIGHTS = 14
+"""Published nights whose median is the usual number of rows."""
 MIN_RECENT_NIGHTS = 3
 MIN_USUAL_ROWS = 50
-"""Where nights are smaller than this, a few reviews more or less say nothing."""
+"""Smallest median that bounds are derived from: of a smaller one chance alone makes multiples."""
 
 
-class BatchRule(StrEnum):
-    """A rule that can be allowed."""
+class BatchCheck(StrEnum):
+    """A check that can be allowed, by the name that commands take and the ledger stores."""
 
     dump_date = "dump_date"
     same_dump = "same_dump"
@@ -41,44 +41,86 @@ class BatchRule(StrEnum):
     quarantine_share = "quarantine_share"
 
 
-Broken = Mapping[BatchRule, str]
-"""Rule that would stop the night -> what is wrong, in words."""
+Findings = Mapping[BatchCheck, str]
+"""Check -> what is wrong, as part of a sentence; empty where the batch passed."""
 
 
 @dataclass(frozen=True)
 class Schema:
-    """What columns a dump has, and which of them each column of the contract is read from."""
+    """A dump's columns, and `mapped`: column of the contract -> the dump's column that it is read from."""
 
     columns: tuple[str, ...]
     mapped: Mapping[str, str]
 
 
 @dataclass(frozen=True)
+class SchemaChange:
+    """The columns of a dump compared with those of the night before."""
+
+    before: Schema
+    now: Schema
+
+    @property
+    def new(self) -> list[str]:
+        """Return the dump's columns that the night before didn't have."""
+        return [column for column in self.now.columns if column not in self.before.columns]
+
+    @property
+    def gone(self) -> list[str]:
+        """Return the columns that only the night before had."""
+        return [column for column in self.before.columns if column not in self.now.columns]
+
+    @property
+    def moved(self) -> list[str]:
+        """Return the contract's columns that are read from another column than before."""
+        before, now = self.before.mapped, self.now.mapped
+        return [name for name in now if before.get(name, now[name]) != now[name]]
+
+    @property
+    def unmapped(self) -> list[str]:
+        """Return the contract's columns that were read from the dump before and are read from no column now."""
+        return [name for name in self.before.mapped if name not in self.now.mapped]
+
+    def sentences(self) -> list[str]:
+        """Return each change as part of a sentence, with the contract's column that it is about."""
+        before, now = self.before.mapped, self.now.mapped
+        uses = {column: name for name, column in chain(before.items(), now.items())}
+        use = {column: f" ({uses[column]})" if column in uses else " (not used)" for column in self.new + self.gone}
+        return [
+            *(f"column {column} is new{use[column]}" for column in self.new),
+            *(f"column {column} is gone{use[column]}" for column in self.gone),
+            *(f"{name} is read from {now[name]}, before from {before[name]}" for name in self.moved),
+        ]
+
+
+@dataclass(frozen=True)
 class Arrival:
-    """A dump as it came, before any of its records has been looked at."""
+    """A dump before any of its records is judged."""
 
     names: tuple[str, ...]
+    """Address of the dump as requested, and of its files."""
     n_records: int
     schema: Schema
     manifest_date: date | None = None
+    """The night in the dump's `manifest.json`; None where there is none."""
     is_full: bool = False
-    """Whether it lists every review there is, so that it hardly ever shrinks."""
+    """Whether the dump lists every review there is, so that a later one is hardly ever smaller."""
 
     def dates(self) -> dict[str, date]:
-        """What its names and its manifest date it, by where they do."""
-        found = {PurePath(name).name: date_in(PurePath(name).name) for name in self.names} | {
+        """Return the dates in the dump's names and in its manifest, by where they stand."""
+        dates = {PurePath(name).name: date_in(PurePath(name).name) for name in self.names} | {
             "its manifest": self.manifest_date
         }
-        return {where: day for where, day in found.items() if day}
+        return {where: day for where, day in dates.items() if day}
 
 
 def check_allowed(allow: Collection[str], reason: str | None) -> None:
-    """Raise ParameterError for a rule there is not, and where no reason is given for allowing one."""
-    unknown = sorted(set(allow) - set(BatchRule))
+    """Raise ParameterError for an unknown check, and where a check is allowed without a reason."""
+    unknown = sorted(set(allow) - set(BatchCheck))
     if unknown:
         raise ParameterError(
-            f"allow is {', '.join(unknown)}; expected some of {', '.join(BatchRule)}.",
-            f"make nightly DUMP=… DATE=… ALLOW={BatchRule.row_count} REASON='why'",
+            f"allow is {', '.join(unknown)}; expected some of {', '.join(BatchCheck)}.",
+            f"make nightly DUMP=… DATE=… ALLOW={BatchCheck.row_count} REASON='why'",
         )
     if allow and not (reason or "").strip():
         raise ParameterError(
@@ -87,59 +129,67 @@ def check_allowed(allow: Collection[str], reason: str | None) -> None:
         )
 
 
-def on_arrival(run: Run, arrival: Arrival, config: Settings) -> tuple[Broken, dict[str, Any]]:
-    """Judge what the files alone tell: what is broken, and what the step's detail keeps for later nights."""
-    before = _schema_of_the_night_before(run)
-    told, gone = schema_change(before, arrival.schema) if before else ([], [])
-    low, high = bounds(_recent(run, "rows_read"), config, arrival.is_full)
-    broken = {
-        BatchRule.dump_date: dated_otherwise(arrival.dates(), run.night),
-        BatchRule.same_dump: _published_before(run),
-        BatchRule.schema_change: f"columns the night before had are gone: {', '.join(gone)}" if gone else "",
-        BatchRule.row_count: row_count("records", arrival.n_records, low, high),
+def check_arrival(run: Run, arrival: Arrival, config: Settings) -> tuple[Findings, dict[str, Any]]:
+    """Check what needs the files alone: date, repetition, columns and number of records.
+
+    Returns the findings, and what the step stores: `schema` (the next night is compared with it), `told` (changes of
+    columns, as sentences) and `bounds` ([least, most] records, null where there are too few nights).
+    """
+    before = _previous_schema(run)
+    change = SchemaChange(before or arrival.schema, arrival.schema)
+    low, high = bounds(_recent_rows("quality/recent_rows_read", run), config, arrival.is_full)
+    findings = {
+        BatchCheck.dump_date: dated_otherwise(arrival.dates(), run.night),
+        BatchCheck.same_dump: _published_before(run),
+        BatchCheck.schema_change: unmapped_columns(change),
+        BatchCheck.row_count: row_count("records", arrival.n_records, low, high),
     }
     schema = {"columns": list(arrival.schema.columns), "mapped": dict(arrival.schema.mapped)}
-    return broken, {"schema": schema, "told": told, "bounds": [low, high]}
+    return findings, {"schema": schema, "told": change.sentences(), "bounds": [low, high]}
 
 
-def once_judged(run: Run, counts: Mapping[str, int], reasons: Mapping[str, int], config: Settings) -> Broken:
-    """Judge how many reviews are left, and how many were refused, before they are scored.
+def check_judged(run: Run, counts: Mapping[str, int], reasons: Mapping[str, int], config: Settings) -> Findings:
+    """Check how many reviews were accepted and which share was refused, before any is scored.
 
-    `counts` are `accepted`, `quarantined` and `duplicate`; `reasons` those of refused rows that are a fault of the
-    dump.
+    `counts` has the records `accepted`, `quarantined` and `duplicate`; `reasons` has rule -> records that failed it.
+    Neither counts records that a person asked to have removed: these are no data error.
     """
-    low, high = bounds(_recent(run, "rows_accepted"), config)
+    low, high = bounds(_recent_rows("quality/recent_rows_accepted", run), config)
     return {
-        BatchRule.quarantine_share: quarantine_share(counts, reasons, config.max_quarantine_share),
-        BatchRule.row_count: row_count("accepted reviews", counts["accepted"], low, high),
+        BatchCheck.quarantine_share: quarantine_share(counts, reasons, config.max_quarantine_share),
+        BatchCheck.row_count: row_count("accepted reviews", counts["accepted"], low, high),
     }
 
 
-def stop_unless_allowed(run: Run, broken: Broken, allow: Collection[str]) -> list[str]:
-    """What was broken but allowed, in words; DumpRefusedError, naming all that was not allowed."""
-    found = {rule: words for rule, words in broken.items() if words}
-    stopping = [rule for rule in found if rule not in allow]
+def stop_unless_allowed(run: Run, findings: Findings, allow: Collection[str]) -> list[str]:
+    """Return the findings that are allowed, as `check: what is wrong`.
+
+    Raises DumpRefusedError with all findings that are not allowed, so that one rerun can allow them together.
+    """
+    failed = {check: message for check, message in findings.items() if message}
+    stopping = [check for check in failed if check not in allow]
     if stopping:
         raise DumpRefusedError(
-            "; ".join(f"{rule}: {found[rule]}" for rule in stopping) + ".",
+            "; ".join(f"{check}: {failed[check]}" for check in stopping) + ".",
             opening.rerun_command(run, allow=[*allow, *stopping]),
         )
-    return [f"{rule}: {words}" for rule, words in found.items()]
+    return [f"{check}: {message}" for check, message in failed.items()]
 
 
-# The rules themselves, each in words where it is broken, else empty.
+# The checks themselves: what is wrong as part of a sentence, empty where the batch passes.
 
 _DATES = (
     r"(?<!\d)(?P<year>\d{4})(?P<sep>[-_.]?)(?P<month>\d{2})(?P=sep)(?P<day>\d{2})(?!\d)",
     r"(?<!\d)(?P<day>\d{2})(?P<sep>[-_.])(?P<month>\d{2})(?P=sep)(?P<year>\d{4})(?!\d)",
 )
+# Digits in names are often no date: 18001231 is a number, 2026-0520 has one separator only.
 _YEARS = range(1990, 2100)
 
 
 def date_in(name: str) -> date | None:
-    """The one date that a file's name holds, like 2026-11-22, 20261122 or 22-11-2026; None for none or several."""
-    found = {day for pattern in _DATES for match in re.finditer(pattern, name) if (day := _date(match))}
-    return found.pop() if len(found) == 1 else None
+    """Return the date in a file's name, like 2026-11-22, 20261122 or 22-11-2026; None for no date or several."""
+    days = {day for pattern in _DATES for match in re.finditer(pattern, name) if (day := _date(match))}
+    return days.pop() if len(days) == 1 else None
 
 
 def _date(match: re.Match[str]) -> date | None:
@@ -151,35 +201,23 @@ def _date(match: re.Match[str]) -> date | None:
 
 
 def dated_otherwise(dates: Mapping[str, date], night: date) -> str:
-    """A dump that its name or its manifest dates, but not for the night."""
-    other = [f"{where} says {day}" for where, day in dates.items() if day != night]
-    more = f", and {len(other) - 1} more say otherwise too" if len(other) > 1 else ""
+    """Check that every date in the dump's names and manifest is the night's; a dump without dates passes."""
+    other = [f"{where} is dated {day}" for where, day in dates.items() if day != night]
+    more = f", and {len(other) - 1} more differ too" if len(other) > 1 else ""
     return f"{other[0]}, the night is {night}{more}" if other else ""
 
 
-def schema_change(before: Schema, now: Schema) -> tuple[list[str], list[str]]:
-    """What changed, column by column in words, and the columns whose going stops the night.
-
-    A column of the contract that is read from another column than before is told; one that is read from none is
-    what stops it.
-    """
-    gone = [ours for ours in before.mapped if ours not in now.mapped]
-    moved = {ours: theirs for ours, theirs in now.mapped.items() if before.mapped.get(ours, theirs) != theirs}
-    used = {theirs: ours for ours, theirs in chain(before.mapped.items(), now.mapped.items())}
-    told = [
-        *(f"column {name} is new{_use(name, used)}" for name in now.columns if name not in before.columns),
-        *(f"column {name} is gone{_use(name, used)}" for name in before.columns if name not in now.columns),
-        *(f"{ours} is read from {theirs}, before from {before.mapped[ours]}" for ours, theirs in moved.items()),
-    ]
-    return told, [f"{before.mapped[ours]} ({ours})" for ours in gone]
-
-
-def _use(name: str, used: Mapping[str, str]) -> str:
-    return f" ({used[name]})" if name in used else " (not used)"
+def unmapped_columns(change: SchemaChange) -> str:
+    """Check that every column of the contract that was read the night before is read from some column now."""
+    columns = [f"{change.before.mapped[name]} ({name})" for name in change.unmapped]
+    return f"columns the night before had are gone: {', '.join(columns)}" if columns else ""
 
 
 def bounds(recent: Sequence[int], config: Settings, is_full: bool = False) -> tuple[int | None, int | None]:
-    """Least and most rows of a night by the median of recent ones; none where those, or their rows, are too few."""
+    """Return the least and most rows that a night should have, by the median of recent nights' rows.
+
+    (None, None) where there are fewer than three nights, or their median is below 50.
+    """
     usual = statistics.median(recent) if len(recent) >= MIN_RECENT_NIGHTS else 0
     if usual < MIN_USUAL_ROWS:
         return None, None
@@ -188,66 +226,54 @@ def bounds(recent: Sequence[int], config: Settings, is_full: bool = False) -> tu
 
 
 def row_count(what: str, n: int, low: int | None, high: int | None) -> str:
-    """Far fewer or far more rows than recent nights had."""
+    """Check that `n` rows are within bounds; `what` names them in the message."""
     if low is None or high is None or low <= n <= high:
         return ""
     return f"{n:,} {what}, where by the median of recent nights {low:,} to {high:,} are expected"
 
 
 def quarantine_share(counts: Mapping[str, int], reasons: Mapping[str, int], most: float) -> str:
-    """Too many refused records."""
+    """Check that the share of quarantined among all records is at most `most`, from 0 to 1."""
     read = sum(counts.values())
     share = counts["quarantined"] / max(read, 1)
     if share <= most:
         return ""
-    told = ", ".join(f"{name} {n:,}" for name, n in sorted(reasons.items()))
-    return f"{counts['quarantined']:,} of {read:,} records ({share:.0%}) failed a rule, more than {most:.0%}: {told}"
+    by_rule = ", ".join(f"{name} {n:,}" for name, n in sorted(reasons.items()))
+    return f"{counts['quarantined']:,} of {read:,} records ({share:.0%}) failed a rule, more than {most:.0%}: {by_rule}"
 
 
-# What they ask the ledger.
+# What the checks read from the ledger.
 
 
-def _recent(run: Run, column: str) -> list[int]:
-    query = (
-        f"SELECT max({column}) FROM sentiment.run WHERE source = :source AND status = 'published' AND night <> :night "
-        f"AND {column} > 0 GROUP BY night ORDER BY night DESC LIMIT :n"
-    )
+def _recent_rows(query: str, run: Run) -> list[int]:
+    params = {"source": run.source, "night": run.night, "n": RECENT_NIGHTS}
     with transaction() as c:
-        values = {"source": run.source, "night": run.night, "n": RECENT_NIGHTS}
-        return list(c.execute(sa.text(query), values).scalars())
+        return list(c.execute(statement(query), params).scalars())
 
 
 def _published_before(run: Run) -> str:
-    query = (
-        "SELECT night, run_id FROM sentiment.run WHERE source = :source AND dump_id = :dump_id "
-        "AND status = 'published' AND night <> :night ORDER BY night DESC LIMIT 1"
-    )
+    params = {"source": run.source, "dump_id": run.dump_id, "night": run.night}
     with transaction() as c:
-        values = {"source": run.source, "dump_id": run.dump_id, "night": run.night}
-        row = c.execute(sa.text(query), values).first()
+        row = c.execute(statement("quality/published_before"), params).first()
     return f"night {row.night} was published from the very same dump (run {row.run_id})" if row else ""
 
 
-def _schema_of_the_night_before(run: Run) -> Schema | None:
-    query = (
-        "SELECT detail -> 'schema' FROM sentiment.run JOIN sentiment.run_step USING (run_id) WHERE source = :source "
-        "AND status = 'published' AND night < :night AND step = 'find_dump' AND state = 'done' "
-        "ORDER BY night DESC, token DESC LIMIT 1"
-    )
+def _previous_schema(run: Run) -> Schema | None:
     with transaction() as c:
-        found = c.execute(sa.text(query), {"source": run.source, "night": run.night}).scalar()
-    return Schema(tuple(found["columns"]), found["mapped"]) if found else None
+        params = {"source": run.source, "night": run.night}
+        schema = c.execute(statement("quality/previous_schema"), params).scalar()
+    # Nights of before the check was introduced have no schema in their detail.
+    return Schema(tuple(schema["columns"]), schema["mapped"]) if schema else None
 
 
-def told(run_id: str) -> list[str]:
-    """What a run's batch rules noticed but let pass, in sentences."""
-    query = (
-        "SELECT DISTINCT ON (step) detail FROM sentiment.run_step WHERE run_id = :run_id AND state = 'done' "
-        "AND step IN ('find_dump', 'validate') ORDER BY step, token DESC"
-    )
+def notices(run_id: str) -> list[str]:
+    """Return what a run's batch checks noticed without stopping it: changed columns, and what was allowed.
+
+    At most two sentences, without their full stop.
+    """
     with transaction() as c:
-        details = c.execute(sa.text(query), {"run_id": run_id}).scalars().all()
-    changes = [words for detail in details for words in detail.get("told", [])]
-    allowed = [words for detail in details for words in detail.get("allowed", [])]
+        details = c.execute(statement("quality/step_details"), {"run_id": run_id}).scalars().all()
+    changes = [change for detail in details for change in detail.get("told", [])]
+    allowed = [finding for detail in details for finding in detail.get("allowed", [])]
     sentences = {"Since the night before": changes, "Allowed": allowed}
-    return [f"{begin}: {'; '.join(words)}" for begin, words in sentences.items() if words]
+    return [f"{begin}: {'; '.join(parts)}" for begin, parts in sentences.items() if parts]
