@@ -1,4 +1,4 @@
-"""A dump through find_dump's reading, ingest and the rules, by the very code of the jobs, on the test's session."""
+"""Run a dump through receiving, ingest and the quality rules, by the jobs' own code, on the test's session."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ NIGHT = date(2026, 11, 22)
 
 
 class Outcome(NamedTuple):
-    """What became of a dump's records."""
+    """A dump's records by outcome: rows of the parts accepted, quarantined and duplicate, and how many were read."""
 
     accepted: list[Row]
     refused: list[Row]
-    again: list[Row]
+    repeated: list[Row]
     n_read: int
 
 
-def through(spark: SparkSession, dump_at: Path, config: Settings) -> Outcome:
-    """Every record of the dump, in exactly one of three lists."""
+def through(spark: SparkSession, path: Path, config: Settings) -> Outcome:
+    """Return every record of the dump in exactly one of three lists."""
     workspace = Workspace(config.lake)
-    dump = receive(str(dump_at), config, workspace, Reading("allocine"))
+    dump = receive(str(path), config, workspace, Reading("allocine"))
     table = rules.table(config, NIGHT)
     rows = to_rows(
         workspace.read(spark, workspace.committed("received", dump.key)), "allocine", dump.layouts, dump.profile
     )
     rows = rows.persist()
     verdicts = split.verdicts(rules.judged(with_facts(rows, config), table), table).persist()
-    refused, again = split.quarantined(verdicts), split.duplicates(verdicts)
-    found = split.accepted(rows, refused, again).collect(), refused.collect(), again.collect()
+    refused, repeated = split.quarantined(verdicts), split.duplicates(verdicts)
+    lists = split.accepted(rows, refused, repeated).collect(), refused.collect(), repeated.collect()
     verdicts.unpersist()
     rows.unpersist()
-    return Outcome(*found, sum(file.n_records for file in dump.files))
+    return Outcome(*lists, sum(file.n_records for file in dump.files))

@@ -1,4 +1,4 @@
-"""Whatever a dump holds: no record is lost, and each that is refused says why."""
+"""Whatever a dump holds, no record is lost, and each that is refused has its reasons."""
 
 from __future__ import annotations
 
@@ -19,8 +19,16 @@ if TYPE_CHECKING:
 SOUND = [{"id": f"sound-{n}", "review": f"Un film sobre et juste, vu {n} fois sans ennui."} for n in range(150)]
 TWICE = SOUND[7]
 HALF_PAIR = b'{"review": "Un film \\ud83d coup\u00e9"}'
-MET = {"readable", "text_present", "text_french", "text_not_markup", "no_nul", "no_lone_surrogate", "not_mojibake"}
-"""Rules that generated records must have met, or the test looks at less than it should."""
+EXPECTED_REASONS = {
+    "readable",
+    "text_present",
+    "text_french",
+    "text_not_markup",
+    "no_nul",
+    "no_lone_surrogate",
+    "not_mojibake",
+}
+"""Rules that some generated record must fail, or the test covers less than it should."""
 
 odd_text = st.text(
     st.one_of(
@@ -29,7 +37,7 @@ odd_text = st.text(
     ),
     max_size=60,
 )
-words = st.sampled_from(
+phrases = st.sampled_from(
     [
         "Un très beau film, émouvant et drôle, que je recommande à toute la famille.",
         "A wonderful picture from the first minute to the last: nobody should miss it this winter.",
@@ -40,10 +48,10 @@ words = st.sampled_from(
         "&#0;&#xD83D;&eacute;",
     ]
 )
-scalar = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), odd_text, words)
+scalar = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), odd_text, phrases)
 nested = st.recursive(scalar, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(odd_text, inner, max_size=2))
 record = st.fixed_dictionaries(
-    {"review": st.one_of(odd_text, words, scalar)},
+    {"review": st.one_of(odd_text, phrases, scalar)},
     optional={
         "id": st.one_of(st.sampled_from(["a", "b", "sound-1"]), odd_text),
         "film_id": st.one_of(odd_text, st.just("x" * 3000)),
@@ -76,38 +84,38 @@ line = st.builds(as_line, record, st.booleans(), st.integers(0, 40)).filter(lamb
 
 
 def generated(n: int) -> list[bytes]:
-    """Lines for one Spark job; the same ones every time."""
-    found = []
+    """Return about `n` lines for one Spark job, the same ones every time."""
+    lines = []
 
     @settings(max_examples=n, deadline=None, derandomize=True, phases=[Phase.generate], database=None)
     @given(line)
     def take(raw: bytes) -> None:
-        found.append(raw)
+        lines.append(raw)
 
     take()
-    return [raw for raw in found if raw.strip()]
+    return [raw for raw in lines if raw.strip()]
 
 
 def test_records_in_are_accepted_quarantined_or_duplicate(spark: SparkSession, tmp_path: Path) -> None:
-    whole = [*(json.dumps(r).encode() for r in (*SOUND, TWICE)), HALF_PAIR, *generated(1000)]
+    records = [*(json.dumps(r).encode() for r in (*SOUND, TWICE)), HALF_PAIR, *generated(1000)]
     dump = tmp_path / "dump.jsonl"
-    dump.write_bytes(b"\n".join(whole))
-    accepted, refused, again, n_read = through(spark, dump, Settings(home=tmp_path))
-    assert n_read == len(whole)
-    places = [row["record_no"] for row in (*accepted, *refused, *again)]
-    assert sorted(places) == list(range(1, len(whole) + 1))
-    assert {reason for row in refused for reason in row["reasons"]} >= MET
-    first = {row["record_no"]: row["duplicate_of"]["record_no"] for row in again}
+    dump.write_bytes(b"\n".join(records))
+    accepted, refused, repeated, n_read = through(spark, dump, Settings(home=tmp_path))
+    assert n_read == len(records)
+    positions = [row["record_no"] for row in (*accepted, *refused, *repeated)]
+    assert sorted(positions) == list(range(1, len(records) + 1))
+    assert {reason for row in refused for reason in row["reasons"]} >= EXPECTED_REASONS
+    first = {row["record_no"]: row["duplicate_of"]["record_no"] for row in repeated}
     assert first[len(SOUND) + 1] == SOUND.index(TWICE) + 1
     assert set(first.values()) <= {row["record_no"] for row in accepted}
     for row in refused:
-        told = row["details"].split("\n")
+        messages = row["details"].split("\n")
         assert row["reasons"]
-        assert [re.match(r"(\w+) \(\w+\): .", each)[1] for each in told] == row["reasons"]  # type: ignore[index]
+        assert [re.match(r"(\w+) \(\w+\): .", message)[1] for message in messages] == row["reasons"]  # type: ignore[index]
         assert "\x00" not in row["details"]
-        assert row["raw"] == whole[row["record_no"] - 1]
+        assert row["raw"] == records[row["record_no"] - 1]
     for row in accepted:
         assert "\x00" not in repr(row.asDict())
-        text = json.loads(whole[row["record_no"] - 1])["review"]
+        text = json.loads(records[row["record_no"] - 1])["review"]
         if isinstance(text, str) and "&" not in text:
             assert row["text"] == text, "nothing is changed on the way"

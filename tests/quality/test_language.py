@@ -1,4 +1,4 @@
-"""What reads as French passes, what is sure to be something else does not, and what can't be told is not guessed."""
+"""French is detected as such, another language only where lingua is sure, and short texts are undetermined."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ TEXTS = {
 
 
 @pytest.mark.parametrize(("text", "code"), TEXTS.items(), ids=[t[:20] for t in TEXTS])
-def test_each_text(text: str, code: str) -> None:
+def test_the_language_of_one_text(text: str, code: str) -> None:
     assert language_of(text) == code
 
 
-def test_every_language_is_told_by_spark_as_one_by_one_and_null_stays_null(spark: SparkSession) -> None:
+def test_spark_detects_as_one_by_one_and_null_stays_null(spark: SparkSession) -> None:
     texts = [None, None, *TEXTS]
     frame = spark.createDataFrame([(text,) for text in texts], "text string").repartition(3)
-    found = {row["text"]: row["language"] for row in frame.withColumn("language", language(F.col("text"))).collect()}
-    assert found.pop(None) is None
-    assert found == TEXTS
+    detected = {row["text"]: row["language"] for row in frame.withColumn("language", language(F.col("text"))).collect()}
+    assert detected.pop(None) is None
+    assert detected == TEXTS
     assert set(TEXTS.values()) == {*LANGUAGES, "undetermined"}
 
 
 def cut(text: str, n_letters: int) -> str:
-    """The first words that hold so many letters."""
+    """Return the beginning of a text up to the word with its `n_letters`th letter."""
     begun = ""
     for word in text.split():
         begun = f"{begun} {word}"
@@ -67,14 +67,14 @@ def cut(text: str, n_letters: int) -> str:
 @pytest.mark.skipif(not REAL.is_file(), reason="the founders' shared/ folder is not beside this checkout")
 def test_no_real_review_is_refused(n_letters: int) -> None:
     texts = [json.loads(line)["review"] for line in REAL.read_text("utf-8").splitlines()]
-    told = [language_of(cut(text, n_letters)) for text in texts]
-    assert len(told) == 1999
-    assert set(told) == {"fr", "undetermined"}
-    assert told.count("fr") > 0.95 * len(told)
+    detected = [language_of(cut(text, n_letters)) for text in texts]
+    assert len(detected) == 1999
+    assert set(detected) == {"fr", "undetermined"}
+    assert detected.count("fr") > 0.95 * len(detected)
 
 
-def test_no_made_up_review_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "made-up.jsonl"
+def test_no_sample_review_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sample.jsonl"
     sample_dump.write(sample_dump.SampleDump(date(2026, 11, 22), 2000, seed=3, defect_share=0), path)
-    told = {language_of(json.loads(line)["review"]) for line in path.read_text("utf-8").splitlines()}
-    assert told == {"fr", "undetermined"}
+    detected = {language_of(json.loads(line)["review"]) for line in path.read_text("utf-8").splitlines()}
+    assert detected == {"fr", "undetermined"}

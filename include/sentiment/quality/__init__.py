@@ -1,1 +1,1 @@
-"""What may pass: one rule table, quarantine, expectations and their Data Docs."""
+"""Data quality: the rule table, batch checks, quarantine, expectations and their Data Docs."""

@@ -1,6 +1,6 @@
-"""Great Expectations judges the whole batch by the rule table and writes a Data Docs page a run.
+"""Great Expectations: one expectation for each quality rule, judged over a night's records, one Data Docs page a run.
 
-It sees one Boolean column a rule and never a row's values, so none can reach its pages.
+It is handed one Boolean column a rule and never a value of a record, so that no value can reach its pages.
 """
 
 from __future__ import annotations
@@ -19,27 +19,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Limits:
-    """What the batch may show: the share of rows that may fail a rule, the fewest and the most rows."""
+    """Bounds of a batch; null: not checked."""
 
     max_share: float
+    """Largest share of rows, from 0 to 1, that may fail any one rule."""
     fewest: int | None = None
+    """Rows; null still asks for one."""
     most: int | None = None
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the batch passed, which rules failed it, and the page that shows it."""
+    """Great Expectations' result for a batch."""
 
     success: bool
     failed: list[str]
+    """Names of the rules that too many rows fail; of an expectation without a rule, its type."""
     page: Path
+    """Entry page of Data Docs."""
 
 
 def judge(verdicts: DataFrame, rules: tuple[Rule, ...], run_id: str, limits: Limits, folder: Path) -> Verdict:
-    """Validate the batch by the flags in `verdicts`; write a Data Docs page to `folder`.
+    """Validate the flag columns of `verdicts` (one row a record) and write a Data Docs page below `folder`.
 
-    Forgotten records are rows, but no fault of the batch.
+    Records that a person asked to have removed count as rows, but failing their rule is no data error.
     """
+    # Read when great_expectations is imported; without it the library reports its use to its makers.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
     from great_expectations.checkpoint.actions import UpdateDataDocsAction
@@ -48,8 +53,8 @@ def judge(verdicts: DataFrame, rules: tuple[Rule, ...], run_id: str, limits: Lim
     context = gx.get_context(mode="file", project_root_dir=folder)
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
     context.enable_analytics(enable=False)
-    judging = tuple(rule for rule in rules if rule.name != FORGOTTEN)
-    suite = context.suites.add_or_update(_suite(gx, judging, limits))
+    checked = tuple(rule for rule in rules if rule.name != FORGOTTEN)
+    suite = context.suites.add_or_update(_suite(gx, checked, limits))
     source = context.data_sources.add_or_update_spark("nights", persist=False)
     batch = source.add_dataframe_asset("judged").add_batch_definition_whole_dataframe("night")
     validation = context.validation_definitions.add_or_update(
@@ -63,13 +68,14 @@ def judge(verdicts: DataFrame, rules: tuple[Rule, ...], run_id: str, limits: Lim
             result_format="SUMMARY",
         )
     )
-    flags = verdicts.select(*(r.flag for r in judging))
+    flags = verdicts.select(*(rule.flag for rule in checked))
     result = checkpoint.run(batch_parameters={"dataframe": flags}, run_id=gx.RunIdentifier(run_name=run_id))
     return Verdict(bool(result.success), _failed(result), page(folder))
 
 
 def _suite(gx: Any, rules: tuple[Rule, ...], limits: Limits) -> Any:
     suite = gx.ExpectationSuite(name="review_rules")
+    # An empty batch passes every other expectation, so the least number of rows is 1.
     suite.add_expectation(
         gx.expectations.ExpectTableRowCountToBeBetween(min_value=max(limits.fewest or 1, 1), max_value=limits.most)
     )
@@ -89,13 +95,13 @@ def _suite(gx: Any, rules: tuple[Rule, ...], limits: Limits) -> Any:
 def _failed(result: Any) -> list[str]:
     failed = []
     for validation in result.run_results.values():
-        for each in validation.results:
-            if not each.success:
-                config = each.expectation_config
+        for expectation in validation.results:
+            if not expectation.success:
+                config = expectation.expectation_config
                 failed.append((config.meta or {}).get("rule") or config.type)
     return failed
 
 
 def page(folder: Path) -> Path:
-    """The entry page of Data Docs below `folder`."""
+    """Return the entry page of Data Docs below `folder`, whether it exists yet or not."""
     return folder / "gx" / "uncommitted" / "data_docs" / "local_site" / "index.html"

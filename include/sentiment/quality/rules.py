@@ -1,9 +1,9 @@
-"""The rule table. Each rule is one Spark SQL condition; Spark splits rows by it and Great Expectations
-judges the batch by the same condition, so the two can't disagree.
+"""The rule table. Each rule is one Spark SQL condition: Spark splits rows by it and Great Expectations judges the batch
+by the Boolean column it fills, so that the two can't disagree.
 
-A rule reads the contract's columns, what `ingest` leaves beside them (`problem`, `problem_detail`, `raw`,
-`rating_text`, ...), and two columns that whoever judges adds: `language` (`quality.language`, null where it is not
-told) and `prepared_blank`, whether the network would be given nothing.
+A condition reads the columns of the part `ingested` (`sentiment.schemas`), and two that `jobs.validate` adds:
+`language` (`quality.language`; null where it is not checked) and `prepared_blank`, whether the prepared text that the
+network would be fed is empty. How to add a rule: docs/how-to/add-a-quality-rule.md.
 """
 
 from __future__ import annotations
@@ -19,37 +19,41 @@ from sentiment.quality.language import FRENCH, UNDETERMINED
 from sentiment.settings import Settings
 
 MAX_FIELD_BYTES = 1000
-"""Longest id, name or title: what is longer is no such thing, and ids must fit Postgres's index pages (2,700)."""
+"""Longest id, name or title, in UTF-8 bytes. An entry of a Postgres index holds at most 2,704 bytes."""
 PROSE_SHARE = 0.5
-"""Of the visible characters, the share that must be neither markup nor address."""
+"""Share of a text's visible characters that must be neither markup nor address."""
 SHOWN_CHARS = 80
-"""A message names at most this much of a value."""
+"""Characters of a column's value that a message shows at most."""
 
+# Regular expressions are Spark SQL raw literals, r'...': backslashes stay as they are.
 UNSEEN = r"\s\p{Z}\p{Cc}\p{Cf}\x{FFFD}"
 VISIBLE = f"r'[^{UNSEEN}]'"
-"""Spark SQL raw literal: a character that is more than space or control."""
+"""A character that is neither space, control, format nor the replacement character."""
 MARKUP = r"r'</?[A-Za-z!][^<>]*>|&#?[A-Za-z0-9]+;|https?://\S+|www\.\S+|\[/?[A-Za-z][^\[\]]*\]'"
 """Tags, entities, addresses and forum tags."""
+# A search for plain signs first spares most texts the regular expression.
 _HAS_MARKUP = " OR ".join(f"contains(text, '{sign}')" for sign in ("<", "&", "://", "www.", "["))
 
 FIELDS = ("item_id", "item_type", "item_title", "author", "title")
 _TOO_LONG = [f"if(octet_length({name}) > {MAX_FIELD_BYTES}, '{name}', NULL)" for name in FIELDS]
-_WORDS = "concat_ws(' ', text, title, author, item_title)"
+_PROSE = "concat_ws(' ', text, title, author, item_title)"
 
 _CP1252 = "".join(bytes([byte]).decode("cp1252", "ignore") for byte in range(0x80, 0xA0))
 _TAIL = rf"[\x{{80}}-\x{{BF}}{_CP1252}]"
 _PIECES = (rf"Ã{_TAIL}", r"Â[\x{A0}-\x{BF}]", "Å[“’]", rf"â[€\x{{80}}]{_TAIL}", rf"ð[Ÿ\x{{9F}}]{_TAIL}")
+# Looking ahead for the first letter takes half the time of trying every alternative at every character.
 MOJIBAKE = f"r'(?=[ÃÂÅâð])(?:{'|'.join(_PIECES)})'"
-"""What French letters, quotes and emoji become when their UTF-8 is read as windows-1252 or Latin-1; looking ahead
-for the first letter takes half the time."""
+"""French letters, quotes and emoji whose UTF-8 was decoded as windows-1252 or Latin-1."""
 
 _LINE = "CAST(raw AS STRING)"
-_ESCAPES = rf"regexp_replace({_LINE}, r'\\\\', ' ')"  # of two backslashes neither begins an escape
+# Two backslashes are one character of text: neither begins an escape.
+_ESCAPES = rf"regexp_replace({_LINE}, r'\\\\', ' ')"
 _UNPAIRED = rf"regexp_replace({_ESCAPES}, r'\\u[dD][89abAB][0-9a-fA-F]{{2}}\\u[dD][c-fC-F][0-9a-fA-F]{{2}}', ' ')"
 HALF_PAIR = r"r'\\u[dD][89a-fA-F][0-9a-fA-F]{2}'"
-"""In JSON an escape of U+D800 to U+DFFF that is no half of a pair. Spark's from_json makes it `?`."""
+"""In JSON the escape of a lone surrogate, U+D800 to U+DFFF, once pairs are removed. Spark's from_json turns it into
+`?`, so that the parsed text can't show it."""
 
-_SAID = "coalesce(concat(' (', nullif(problem_detail, ''), ')'), '')"
+_DETAIL = "coalesce(concat(' (', nullif(problem_detail, ''), ')'), '')"
 PROBLEMS = {
     "not_utf8": "its bytes are not UTF-8; name the dump's encoding in the source profile or as the Param encoding",
     "not_in_encoding": "its bytes are not in the encoding given for the dump",
@@ -61,47 +65,49 @@ PROBLEMS = {
     "too_deep": "it is nested deeper than is read",
     "too_many_columns": "it has more columns than are read",
 }
-"""Problem of a record that can't be read -> the words for it; what `ingest` adds is `problem_detail`."""
+"""Problem of a record that can't be read -> its explanation; `problem_detail` has what is particular to the record."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A row passes where `passes` is true; null counts as passing.
-
-    `message` may name columns in braces, and `{found}`, the value of the Spark SQL `found`.
-    """
+    """One quality rule."""
 
     name: str
+    """Stored with refused records; stable, since people query by it."""
     column: str
+    """The column that messages name."""
     passes: str
+    """Spark SQL condition of a row that passes; null passes too, so that a missing value fails only where asked."""
     message: str
-    found: str = "NULL"
+    """Why a row is refused. `{column}` is filled with the row's value of that column, `{detail}` with `detail`'s."""
+    detail: str = "NULL"
+    """Spark SQL of what `{detail}` shows; null shows nothing."""
 
     @property
     def flag(self) -> str:
-        """Name of the Boolean column that holds the verdict."""
+        """Return the name of the Boolean column with the rule's verdict on each row."""
         return f"rule_{self.name}"
 
 
 def table(config: Settings, night: date) -> tuple[Rule, ...]:
-    """Every rule a row must pass on this night."""
+    """Return every rule that a row must pass on this night, in the order in which reasons are listed."""
     return (*_readable(), *_text(config), *_characters(), *_values(night))
 
 
 def _readable() -> tuple[Rule, ...]:
-    cases = " ".join(f"WHEN {quoted(problem)} THEN {quoted(f': {words}')}" for problem, words in PROBLEMS.items())
+    cases = " ".join(f"WHEN {quoted(problem)} THEN {quoted(f': {text}')}" for problem, text in PROBLEMS.items())
     return (
         Rule(
             "readable",
             "raw",
-            f"problem IS NULL OR problem = '{FORGOTTEN}'",
-            "the record can't be read, {problem}{found}",
-            f"concat(CASE problem {cases} ELSE '' END, {_SAID})",
+            f"problem IS NULL OR problem = {quoted(FORGOTTEN)}",
+            "the record can't be read, {problem}{detail}",
+            f"concat(CASE problem {cases} ELSE '' END, {_DETAIL})",
         ),
         Rule(
             FORGOTTEN,
             "review_id",
-            f"problem <> '{FORGOTTEN}'",
+            f"problem <> {quoted(FORGOTTEN)}",
             "a person asked to have this review removed",
         ),
     )
@@ -113,7 +119,7 @@ def _text(config: Settings) -> tuple[Rule, ...]:
     language = Rule(
         "text_french",
         "text",
-        f"language IN ('{FRENCH}', '{UNDETERMINED}')",
+        f"language IN ({quoted(FRENCH)}, {quoted(UNDETERMINED)})",
         "the text is not French but reads as '{language}'; SENTIMENT_CHECK_LANGUAGE=false lets every language pass",
     )
     return (
@@ -139,7 +145,7 @@ def _text(config: Settings) -> tuple[Rule, ...]:
             "text_not_markup",
             "text",
             f"NOT ({_HAS_MARKUP}) OR NOT text RLIKE {VISIBLE} OR {prose} >= {PROSE_SHARE} * {seen}",
-            "the text is mostly markup or an address: {found} of its visible characters are neither",
+            "the text is mostly markup or an address: {detail} of its visible characters are neither",
             f"concat(cast({prose} AS string), ' of ', cast({seen} AS string))",
         ),
         *([language] if config.check_language else []),
@@ -169,22 +175,22 @@ def _characters() -> tuple[Rule, ...]:
             "raw",
             rf"problem IS NOT NULL OR NOT (contains({_LINE}, r'\ud') OR contains({_LINE}, r'\uD')) "
             rf"OR NOT {_LINE} RLIKE r'^\s*\{{' OR NOT {_UNPAIRED} RLIKE {HALF_PAIR}",
-            "the record holds {found}, half of a surrogate pair and no character: its maker cut a text there",
+            "the record holds {detail}, half of a surrogate pair and no character: its maker cut a text there",
             f"regexp_extract({_UNPAIRED}, {HALF_PAIR}, 0)",
         ),
         Rule(
             "not_mojibake",
             "text",
-            f"NOT {_WORDS} RLIKE {MOJIBAKE}",
-            "'{found}' is UTF-8 that was read as windows-1252 or Latin-1 (as Ã© is for é). Look at the encoding given "
+            f"NOT {_PROSE} RLIKE {MOJIBAKE}",
+            "'{detail}' is UTF-8 that was read as windows-1252 or Latin-1 (as Ã© is for é). Look at the encoding given "
             "for the dump: utf-8 is right; where it is utf-8 already, the dump was damaged before it came",
-            f"regexp_extract({_WORDS}, {MOJIBAKE}, 0)",
+            f"regexp_extract({_PROSE}, {MOJIBAKE}, 0)",
         ),
         Rule(
             "fields_not_too_long",
             "item_id",
             " AND ".join(f"coalesce(octet_length({name}) <= {MAX_FIELD_BYTES}, true)" for name in FIELDS),
-            f"longer than {MAX_FIELD_BYTES} bytes: {{found}}",
+            f"longer than {MAX_FIELD_BYTES} bytes: {{detail}}",
             f"concat_ws(', ', {', '.join(_TOO_LONG)})",
         ),
     )
@@ -207,7 +213,7 @@ def _values(night: date) -> tuple[Rule, ...]:
         Rule(
             "date_not_future",
             "review_date",
-            f"review_date <= date'{night.isoformat()}' + interval 1 day",
+            f"review_date <= date{quoted(night.isoformat())} + interval 1 day",
             "the date {date_text} lies after the night",
         ),
         Rule(
@@ -220,7 +226,10 @@ def _values(night: date) -> tuple[Rule, ...]:
 
 
 def judged(rows: DataFrame, rules: tuple[Rule, ...]) -> DataFrame:
-    """Add a Boolean column a rule, `reasons` (names of the rules failed) and `details` (their messages)."""
+    """Add a Boolean column for each rule, `reasons` (names of the rules failed) and `details` (a message a line).
+
+    `reasons` is empty and `details` an empty text where a row passes all rules.
+    """
     rows = rows.select("*", *(F.coalesce(F.expr(r.passes), F.lit(True)).alias(r.flag) for r in rules))
     failed = F.array(*(F.when(~F.col(r.flag), F.lit(r.name)) for r in rules))
     messages = (F.when(~F.col(r.flag), _message(r)) for r in rules)
@@ -228,13 +237,15 @@ def judged(rows: DataFrame, rules: tuple[Rule, ...]) -> DataFrame:
 
 
 def _message(rule: Rule) -> Column:
-    """One line: rule, column, and the message with its values, of which control characters can't be kept."""
+    """Return one line: rule, column, and the message with its values filled in."""
+    # Splitting at both braces leaves literals at even and names at odd indexes.
     pieces = rule.message.replace("}", "{").split("{")
-    values = {name: F.substring(name, 1, SHOWN_CHARS) for name in pieces[1::2] if name != "found"}
-    values |= {"found": F.expr(rule.found)}
+    values = {name: F.substring(name, 1, SHOWN_CHARS) for name in pieces[1::2] if name != "detail"}
+    values |= {"detail": F.expr(rule.detail)}
     filled = (F.lit(p) if i % 2 == 0 else F.coalesce(_plain(values[p]), F.lit("")) for i, p in enumerate(pieces))
     return F.concat(F.lit(f"{rule.name} ({rule.column}): "), *filled)
 
 
 def _plain(value: Column) -> Column:
+    # Postgres refuses U+0000, and a line feed in a value would look like another rule's message.
     return F.regexp_replace(value.cast("string"), r"[\p{Cc}\p{Zl}\p{Zp}]", "\N{REPLACEMENT CHARACTER}")

@@ -1,8 +1,7 @@
-"""Accepted, quarantined, duplicate: every record goes to exactly one.
+"""Split a night's records: each is accepted, quarantined or a duplicate, exactly one of these.
 
-Rows are judged once, into a narrow frame that holds the verdict on each and of the refused ones what quarantine
-keeps. What is said of records that pass is read from there, and the wide rows are read a second time only to leave
-out, by their places, those few that are not accepted.
+Rows are judged once, into a narrow frame of row verdicts. Quarantined and duplicate are derived from it, and the wide
+rows are read a second time only to remove, by position, the few that are not accepted: texts are never shuffled.
 """
 
 from __future__ import annotations
@@ -16,13 +15,14 @@ from sentiment import contract
 from sentiment.quality.rules import Rule
 from sentiment.schemas import POSITION, QUARANTINED, REVIEW
 
-PLACE = POSITION
-
 
 def verdicts(judged: DataFrame, rules: tuple[Rule, ...]) -> DataFrame:
-    """One narrow row a record: place, identity, language, a flag a rule; of refused ones the first 64 KiB too."""
+    """Return one narrow row for each row of `judged`: position, review_id, language, `refused` and the rules' flags.
+
+    Refused rows have the columns of quarantine too, `raw` cut after 64 KiB; in other rows these are null.
+    """
     refused = F.size("reasons") > 0
-    kept = {
+    of_quarantine = {
         "raw": F.substring("raw", 1, contract.RAW_KEPT_BYTES),
         "raw_bytes": F.col("raw_bytes"),
         "raw_sha256": F.coalesce("raw_sha256", F.sha2("raw", 256)),
@@ -30,33 +30,37 @@ def verdicts(judged: DataFrame, rules: tuple[Rule, ...]) -> DataFrame:
         "reasons": F.col("reasons"),
         "details": F.col("details"),
     }
-    of_refused = (F.when(refused, value).alias(name) for name, value in kept.items())
+    of_refused = (F.when(refused, value).alias(name) for name, value in of_quarantine.items())
     flags = (rule.flag for rule in rules)
-    return judged.select(*PLACE, "review_id", "language", refused.alias("refused"), *flags, *of_refused)
+    return judged.select(*POSITION, "review_id", "language", refused.alias("refused"), *flags, *of_refused)
 
 
 def quarantined(verdicts: DataFrame) -> DataFrame:
-    """The records that failed a rule, with every reason and the first 64 KiB as they came."""
+    """Return the records that failed a rule, each with all its reasons and its first 64 KiB."""
     return verdicts.where("refused").select(*QUARANTINED.names)
 
 
 def duplicates(verdicts: DataFrame) -> DataFrame:
-    """The records that say a review again, each with `duplicate_of`, the place of the first that passed."""
-    passed = verdicts.where("NOT refused").select(*PLACE, "review_id", F.struct(*PLACE).alias("place"))
-    first = F.min("place").over(Window.partitionBy("review_id"))
-    again = passed.withColumn("duplicate_of", first).where("place <> duplicate_of")
-    return again.select(*PLACE, "review_id", "duplicate_of")
+    """Return the records that repeat a review, each with `duplicate_of`: the position of the first that passed."""
+    passed = verdicts.where("NOT refused").select(*POSITION, "review_id", F.struct(*POSITION).alias("position"))
+    first = F.min("position").over(Window.partitionBy("review_id"))
+    repeated = passed.withColumn("duplicate_of", first).where("position <> duplicate_of")
+    return repeated.select(*POSITION, "review_id", "duplicate_of")
 
 
 def accepted(rows: DataFrame, *others: DataFrame) -> DataFrame:
-    """One row a review: all rows but those at the places of `others`, the quarantined and the duplicate."""
+    """Return all rows but those at the positions of `others`, the quarantined and the duplicate: one row a review."""
     for other in others:
-        rows = rows.join(other.select(*PLACE), list(PLACE), "left_anti")
+        rows = rows.join(other.select(*POSITION), list(POSITION), "left_anti")
     return rows.select(*REVIEW)
 
 
 def summary(verdicts: DataFrame, rules: tuple[Rule, ...]) -> dict[str, Any]:
-    """The rules, how many records failed which, and how many texts there are in each language, by one pass."""
+    """Return `rules` (names), `reasons` (rule -> records that failed it) and `languages` (code -> texts).
+
+    Rules that no record failed are left out of `reasons`.
+    """
+    # Grouped by language, all counts come from one job.
     failed = (F.count(F.when(~F.col(rule.flag), True)).alias(rule.name) for rule in rules)
     groups = verdicts.groupBy("language").agg(F.count("*").alias("n"), *failed).collect()
     totals = {rule.name: sum(group[rule.name] for group in groups) for rule in rules}
