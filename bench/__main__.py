@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from sentiment.cli import OUT, _show, _table
+from sentiment.cli.render import OUT, show, table
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
@@ -41,19 +41,19 @@ def bench(
     from bench import intake, night, publishing, scoring
     from tests.kit import kill_matrix
 
-    asked = set(only or Bench)
+    parts = set(only or Bench)
     OUT.print(f"On {night.machine()}")
-    found = night.measure(rounds, cold, OUT.print) if Bench.night in asked else []
-    if Bench.intake in asked:
-        found += intake.measure(rounds, 2 * reviews, OUT.print)
-    if Bench.scoring in asked:
-        found += scoring.measure(rounds, OUT.print)
-    if Bench.publishing in asked:
-        found += publishing.measure(rounds, reviews, OUT.print)
-    if found:
-        _show(_table(["measured", "least", "median", "most", "budget"], [m.row() for m in found]))
-    missed = _bench_drift(replays) if Bench.drift in asked else 0
-    if Bench.matrix in asked and kill_matrix.measure(seeds, OUT.print):
+    figures = night.measure(rounds, cold, OUT.print) if Bench.night in parts else []
+    if Bench.intake in parts:
+        figures += intake.measure(rounds, 2 * reviews, OUT.print)
+    if Bench.scoring in parts:
+        figures += scoring.measure(rounds, OUT.print)
+    if Bench.publishing in parts:
+        figures += publishing.measure(rounds, reviews, OUT.print)
+    if figures:
+        show(table(["measured", "least", "median", "most", "budget"], [m.row() for m in figures]))
+    missed = _bench_drift(replays) if Bench.drift in parts else 0
+    if Bench.matrix in parts and kill_matrix.measure(seeds, OUT.print):
         missed += 1
     if missed:
         raise typer.Exit(1)
@@ -64,11 +64,11 @@ def _bench_drift(replays: int) -> int:
     from bench import drift
 
     tables = drift.measure(replays, OUT.print)
-    for table in tables:
+    for printed in tables:
         OUT.print()
-        OUT.print(f"[bold]{escape(table.title)}[/]")
-        _show(_table(table.columns, table.rows))
-    return sum(table.failed for table in tables)
+        OUT.print(f"[bold]{escape(printed.title)}[/]")
+        show(table(printed.columns, printed.rows))
+    return sum(printed.failed for printed in tables)
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def test_own_sentences_by_two_models_are_told_and_kept(second: str) -> None:
     assert (test.first_id, test.second_id, test.n) == (first.evaluation_id, other.evaluation_id, 271)
     assert (test.only_first_right, test.only_second_right) == (right, 271 - right)
     assert test.p_value == pytest.approx(binomtest(right, 271).pvalue)
-    assert f"Kept in sentiment.v_evaluation as {first.evaluation_id}, {other.evaluation_id}." in done.stdout
+    assert f"sentiment.v_evaluation as {first.evaluation_id}, {other.evaluation_id}." in done.stdout
     assert Workspace(settings.load().lake).size(DATASET) == (0, 0), "what the jobs left to each other is gone"
 
 
@@ -97,7 +97,7 @@ def test_real_reviews_give_scikit_learns_table(tmp_path: Path) -> None:
     )
     assert done.exit_code == 0, done.output
     assert expected in done.stdout
-    assert "Kept" not in done.stdout
+    assert "v_evaluation" not in done.stdout
     assert stored("SELECT count(*) FROM sentiment.evaluation") == before
 
 

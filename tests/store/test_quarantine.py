@@ -82,7 +82,7 @@ def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 
 def test_list_names_record_rules_and_the_first_reason(nights: list[Run]) -> None:
     said = typed("list", "--source", SOURCE).splitlines()
-    assert said[0].split() == ["run", "night", "file", "record", "rules", "first", "of", "them"]
+    assert said[0].split() == ["run", "night", "file", "record", "rules", "first", "reason"]
     newer, older = nights[1], nights[0]
     assert [line.split()[:4] for line in said[1:-1]] == [
         *([newer.run_id, str(newer.night), "0", str(n)] for n in (1, 2, 3, 4, 1000)),
@@ -214,7 +214,7 @@ def test_what_is_shown_is_text_and_nothing_else() -> None:
         (["list", "--run", "20310304-ffffffff"], "There is no run '20310304-ffffffff'"),
         (["show", "20310304-ffffffff", "0", "1"], "has no refused record 1 of file 0. Next: sentiment quarantine list"),
         (["requeue", "20310304-ffffffff"], "There is no run '20310304-ffffffff'"),
-        (["requeue", "20310304-ffffffff", "--replace"], "--reason is None; expected what was mended, in words"),
+        (["requeue", "20310304-ffffffff", "--replace"], "--reason is None"),
         (["requeue", "20310304-ffffffff", "--reason", "x", "--replace"], "There is no run '20310304-ffffffff'"),
     ],
 )

@@ -1,0 +1,154 @@
+"""Commands about dumps and stored data: source profiles, sample dumps, forgetting a review, retention."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from sentiment import settings
+from sentiment.cli.render import OUT, show, table
+from sentiment.cli.values import parse_date
+
+source_app = typer.Typer(
+    help="Source profiles: how the dumps of a source are read. Example: `sentiment source look /data/reviews.csv`",
+    no_args_is_help=True,
+)
+review_app = typer.Typer(
+    help="One review. Example: `sentiment review forget 0123456789abcdef0123456789abcdef`", no_args_is_help=True
+)
+MAX_PROBLEMS = 5
+
+
+@source_app.command("list")
+def source_list() -> None:
+    """List the source profiles, those of your own folder (SENTIMENT_SOURCES) included.
+
+    Example: `sentiment source list`
+    """
+    from sentiment.dump import profiles
+
+    known = profiles.known(settings.load().sources).values()
+    rows = [(p.name, p.encoding, p.listing, len(p.columns), p.about) for p in known]
+    show(table(["profile", "encoding", "listing", "columns", "about"], rows))
+
+
+@source_app.command("show")
+def source_show(name: Annotated[str, typer.Argument(help="a name of `sentiment source list`")]) -> None:
+    """Print a profile's file, to begin one of your own with.
+
+    Example: `sentiment source show usual > my-profiles/mine.toml`
+    """
+    from sentiment.dump import profiles
+
+    sys.stdout.write(profiles.file_of(name, settings.load().sources).read_text("utf-8"))
+
+
+@source_app.command("look")
+def source_look(
+    dump: Annotated[str, typer.Argument(help="file, folder or glob, or like s3://bucket/key")],
+    profile: Annotated[str | None, typer.Option(help="a name of `sentiment source list`; else what fits best")] = None,
+    encoding: Annotated[str | None, typer.Option(help="the dump's encoding, where it is not UTF-8")] = None,
+) -> None:
+    """Report how the first records of a dump would be read: format, columns, profile, and which can't be read.
+
+    Nothing is written. Example: `sentiment source look /data/reviews.csv --encoding windows-1252`
+    """
+    from sentiment.dump.look import look
+    from sentiment.dump.receive import Reading
+
+    config = settings.load()
+    for file in look(dump, config, Reading(config.source, profile, encoding)):
+        layout = file.layout
+        OUT.print(f"[bold]{escape(str(file.path))}[/]  {layout.format}, {file.compression}, {layout.encoding}")
+        OUT.print(f"profile {file.profile.name}: {escape(file.profile.about)}")
+        read_as = {column: field for field, column in file.profile.chosen(layout.columns).items()}
+        show(table(["column", "read as"], [(name, read_as.get(name, "(not read)")) for name in layout.columns]))
+        OUT.print(f"{len(file.problems)} of the first {file.n_looked_at} records can't be read")
+        if file.problems:
+            show(table(["record", "problem", "detail"], file.problems[:MAX_PROBLEMS]))
+        if file.suggested_encoding:
+            OUT.print(f"Next: sentiment source look {escape(dump)} --encoding {file.suggested_encoding}")
+
+
+def sample_dump(
+    path: Annotated[Path, typer.Argument(help="where to write: .jsonl or .csv, also with .gz")],
+    night: Annotated[str | None, typer.Option("--date", help="the night it is for; default yesterday")] = None,
+    reviews: Annotated[int, typer.Option(help="number of records")] = 2000,
+    seed: Annotated[int, typer.Option(help="the same seed writes the same bytes")] = 1,
+    positive_share: Annotated[float, typer.Option(help="share of positive reviews, 0 to 1")] = 0.6,
+    known_share: Annotated[float, typer.Option(help="share known from earlier nights")] = 0.1,
+    changed_share: Annotated[float, typer.Option(help="share known, but changed")] = 0.01,
+    defect_share: Annotated[float, typer.Option(help="share that a rule should refuse")] = 0.01,
+    duplicate_share: Annotated[float, typer.Option(help="share that repeats another record")] = 0.01,
+) -> None:
+    """Write made-up French reviews, with defects and duplicates.
+
+    Example: `sentiment sample-dump /tmp/night.jsonl.gz --date 2026-11-22 --reviews 5000`
+    """
+    from sentiment.local import nights
+    from sentiment.samples import sample_dump as samples
+
+    spec = samples.SampleDump(
+        night=parse_date("--date", night, "make nightly DATE=2026-11-22") if night else nights.yesterday(),
+        n_reviews=reviews,
+        seed=seed,
+        positive_share=positive_share,
+        known_share=known_share,
+        changed_share=changed_share,
+        defect_share=defect_share,
+        duplicate_share=duplicate_share,
+    )
+    written = samples.write(spec, path)
+    OUT.print(
+        f"{written.records:,} made-up records in {written.path}: {written.fresh:,} fresh, {written.known:,} known, "
+        f"{written.changed:,} changed, {written.duplicates:,} duplicate, {sum(written.defects.values()):,} defective; "
+        f"{written.positive:,} positive, {written.negative:,} negative"
+    )
+
+
+@review_app.command("forget")
+def review_forget(
+    review_id: Annotated[str, typer.Argument(metavar="ID", help="as `review_id` in v_review_sentiment")],
+    remove: Annotated[bool, typer.Option(help="remove it; without this it is only reported")] = False,
+) -> None:
+    """Report where a review and its author's name are stored; with --remove, remove both and search for traces.
+
+    Later dumps don't bring them back. Dump files, backups and logs are yours to look after: docs/operations.md.
+
+    Examples: `sentiment review forget 0123456789abcdef0123456789abcdef`, the same with `--remove`
+    """
+    from sentiment.orchestration import forgetting
+
+    outcome = forgetting.forget(review_id, dry_run=not remove)
+    rows = [(what, f"{n:,}") for what, n in outcome.found.items() if n]
+    if rows:
+        show(table(["removed" if remove else "would be removed", "how many"], rows))
+    if remove:
+        OUT.print(f"Searched {outcome.n_tables} tables and {outcome.n_files:,} Parquet files: nothing is left.")
+    else:
+        OUT.print(f"Next: sentiment review forget {review_id} --remove" if rows else "Forgotten already.")
+
+
+def maintain(
+    remove: Annotated[bool, typer.Option(help="remove it; without this it is only reported")] = False,
+) -> None:
+    """Report what is older than its retention time, as the DAG maintain_store does; with --remove, remove it.
+
+    Examples: `sentiment maintain`, `sentiment maintain --remove`
+    """
+    from sentiment.orchestration import maintenance
+
+    leftovers = maintenance.maintain(dry_run=not remove)
+    if not leftovers:
+        OUT.print("Nothing is past its time.")
+        return
+    rows = [
+        (item.kind, item.where, f"{item.amount:,} {item.unit}", f"{item.n_bytes / 1e6:,.1f} MB") for item in leftovers
+    ]
+    show(table(["removed" if remove else "would be removed", "where", "how much", "size"], rows))
+    if not remove:
+        OUT.print("Next: sentiment maintain --remove")

@@ -1,0 +1,37 @@
+"""Print tables, lines and errors: results to standard output, progress and errors to standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sentiment.errors import SentimentError
+
+OUT = Console(highlight=False, soft_wrap=True)
+ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+UNCUT_WIDTH = 1000
+"""Characters in a row of a table before rich cuts cells: wide enough for logs, pipes and ids to copy."""
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """Return a table without borders; each row has one value for each column, and None becomes an empty cell."""
+    grid = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        grid.add_row(*("" if value is None else escape(str(value)) for value in row))
+    return grid
+
+
+def show(grid: Table) -> None:
+    """Print a table in full width to standard output, however narrow the terminal is."""
+    # A console of its own each time: rich binds to sys.stdout when it is made, and tests replace that.
+    Console(highlight=False, width=UNCUT_WIDTH).print(grid)
+
+
+def show_error(error: SentimentError) -> None:
+    """Print an error as one paragraph to standard error: what is wrong, then the command to type next, if any."""
+    ERR.print(f"[bold red]Error:[/] {escape(error.message)}")
+    if error.try_next:
+        ERR.print(f"[bold]Next:[/]  {escape(error.try_next)}")
