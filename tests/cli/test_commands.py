@@ -8,8 +8,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 from sentiment import cli
@@ -32,8 +32,9 @@ COMMANDS = {
 """What people type and scripts hold: a name that goes away breaks them."""
 
 
-def walk(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+def walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
     """Yield each group and command below `command` with what is typed for it; the root's are empty."""
+    # Any: Typer 0.29 brings its own copy of click, whose types are not click's.
     yield " ".join(path), command
     for name, child in getattr(command, "commands", {}).items():
         yield from walk(child, (*path, name))
