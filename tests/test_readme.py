@@ -50,13 +50,6 @@ def test_statements_run_as_the_reader(statement: str, ready: machine.Machine, ni
     assert rows
 
 
-def test_targets_exist() -> None:
-    makefile = (ROOT / "Makefile").read_text("utf-8")
-    targets = set(re.findall(r"(?:^|`)make ([\w-]+)", README, re.MULTILINE))
-    assert targets
-    assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
-
-
 def test_commands_exist() -> None:
     top: Any = typer.main.get_command(cli.app)
     commands = set(re.findall(r"(?:bin/|`)sentiment ([a-z-]+)(?: ([a-z-]+))?", README))
