@@ -114,10 +114,10 @@ class Scene:
         }
 
     def remove(self) -> None:
-        ours = "(SELECT run_id FROM sentiment.run WHERE source = :s)"
+        runs = "(SELECT run_id FROM sentiment.run WHERE source = :s)"
         tables = ("review_sentiment", "night_review", "film_night", "review", "review_version", "quarantine")
         for table in (*tables, "run_step", "run"):
-            run_sql(f"DELETE FROM sentiment.{table} WHERE run_id IN {ours}", s=self.source)
+            run_sql(f"DELETE FROM sentiment.{table} WHERE run_id IN {runs}", s=self.source)
         run_sql("DELETE FROM sentiment.forgotten")
 
 
@@ -137,9 +137,9 @@ def scene(ready: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 def assert_forgotten(scene: Scene, mine: str, before: dict[str, list[tuple[Any, ...]]]) -> None:
     """Nothing of it is in any row or file; of the others, everything is but the name."""
     after = scene.tables()
-    said = repr({name: after[name] for name in after if name != "quarantine"})
-    assert mine not in said
-    assert TEXT[:40] not in said
+    values = repr({name: after[name] for name in after if name != "quarantine"})
+    assert mine not in values
+    assert TEXT[:40] not in values
     assert after["film_night"] == before["film_night"]
     assert [len(before[t]) - len(after[t]) for t in ("review", "review_sentiment", "night_review")] == [1, 1, 2]
     authors = rows("SELECT text, author FROM sentiment.review WHERE source = :s ORDER BY 1", s=scene.source)
@@ -154,45 +154,45 @@ def assert_forgotten(scene: Scene, mine: str, before: dict[str, list[tuple[Any, 
     assert list(scene.lake.parts()) == ["score_cache/fingerprint=f/token=1/chunk=1"]
 
 
-def test_a_dry_run_tells_and_leaves_all(scene: Scene) -> None:
+def test_a_dry_run_counts_and_removes_nothing(scene: Scene) -> None:
     before, files = scene.tables(), scene.lake.files()
-    told = forgetting.forget(scene.id_of("mine"), dry_run=True).found
-    assert told["rows of sentiment.night_review"] == 2
-    assert told["rows of sentiment.review_version"] == 1
-    assert told["names in sentiment.review"] == 1
-    assert told["payloads in sentiment.quarantine"] == 2
-    workspace = [what.split("/")[0].split()[-1] for what in told if what.startswith("files")]
+    preview = forgetting.forget(scene.id_of("mine"), dry_run=True).removed
+    assert preview["rows of sentiment.night_review"] == 2
+    assert preview["rows of sentiment.review_version"] == 1
+    assert preview["names in sentiment.review"] == 1
+    assert preview["payloads in sentiment.quarantine"] == 2
+    workspace = [what.split("/")[0].split()[-1] for what in preview if what.startswith("files")]
     assert workspace == ["received", "received", "score_cache", *(d for d in RUN_DATASETS[::-1] for _ in range(2))]
     assert (scene.tables(), scene.lake.files(), store.tombstones()) == (before, files, set())
 
 
 def test_nothing_is_left_and_nobody_else_loses_anything(scene: Scene) -> None:
     mine, before = scene.id_of("mine"), scene.tables()
-    told = forgetting.forget(mine, dry_run=True).found
+    preview = forgetting.forget(mine, dry_run=True).removed
     outcome = forgetting.forget(mine, dry_run=False)
-    assert outcome.found == told
+    assert outcome.removed == preview
     assert (outcome.n_tables > 15, outcome.n_files) == (True, 1)
     assert_forgotten(scene, mine, before)
     again = forgetting.forget(mine, dry_run=False)
-    assert not any(again.found.values())
+    assert not any(again.removed.values())
 
 
-def test_what_a_killed_evaluation_left_goes_too(scene: Scene) -> None:
+def test_the_part_of_a_killed_evaluation_goes_too(scene: Scene) -> None:
     folder = "evaluated/evaluation=a/scores"
     part = Path(scene.lake.local(f"{folder}/token=0/chunk=0"))
     part.mkdir(parents=True)
     pq.write_table(pa.table({"text_hash": [contract.nfc_sha256(TEXT)]}), part / "part.parquet")
-    assert forgetting.forget(scene.id_of("mine"), dry_run=False).found[f"files of the lake's {folder}"] == 1
+    assert forgetting.forget(scene.id_of("mine"), dry_run=False).removed[f"{forgetting.FILES}{folder}"] == 1
     assert not scene.lake.exists(folder)
 
 
 @pytest.mark.parametrize("at", range(1, 18, 4))
-def test_a_killed_one_is_typed_again(scene: Scene, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    mine, before, left = scene.id_of("mine"), scene.tables(), iter(range(at))
+def test_a_killed_command_is_repeated(scene: Scene, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, before, steps = scene.id_of("mine"), scene.tables(), iter(range(at))
     sound = forgetting._remove
 
     def dies(workspace: Workspace, folder: str) -> None:
-        next(left)
+        next(steps)
         sound(workspace, folder)
 
     with monkeypatch.context() as m:
@@ -208,31 +208,31 @@ def test_a_killed_one_is_typed_again(scene: Scene, at: int, monkeypatch: pytest.
 def test_long_sentences_leave_the_score_cache_too(scene: Scene) -> None:
     """They are scored as texts of their own; a short one may be anybody's."""
     long = f"{TEXT} Revu depuis."
-    said = [long[slice(*span)] for span in sentences.spans(long)]
-    assert [len(sentence) >= store.LONG_CHARS for sentence in said] == [False, True, False]
+    parts = [long[slice(*span)] for span in sentences.spans(long)]
+    assert [len(sentence) >= store.LONG_CHARS for sentence in parts] == [False, True, False]
     files = [
         scene.put("score_cache", "fingerprint=g", {"text_hash": [hash_of(sentence)]}, chunk=n)
-        for n, sentence in enumerate(said)
+        for n, sentence in enumerate(parts)
     ]
     forgetting.forget(scene.id_of("mine"), dry_run=False)
     assert [scene.lake.exists(file) for file in files] == [True, False, True]
 
 
-def test_the_proof_finds_what_is_left_in_the_lake(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_finds_what_is_left_in_the_workspace(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     before = scene.tables()
     monkeypatch.setattr(Workspace, "remove", lambda *_: None)
-    with pytest.raises(InfrastructureError, match=r"still holds it: .*received/dump="):
+    with pytest.raises(InfrastructureError, match=r"received/dump="):
         forgetting.forget(scene.id_of("mine"), dry_run=False)
     assert scene.tables() == before
 
 
-@pytest.mark.parametrize("words", ["{id}", "voilà : {text}"])
-def test_the_proof_finds_what_is_left_in_any_table(scene: Scene, words: str) -> None:
+@pytest.mark.parametrize("template", ["{id}", "voilà : {text}"])
+def test_the_search_finds_what_is_left_in_any_table(scene: Scene, template: str) -> None:
     mine, before = scene.id_of("mine"), scene.tables()
-    said = json.dumps({"said": words.format(id=mine, text=TEXT)})
-    run_sql("UPDATE sentiment.run_step SET detail = cast(:said AS jsonb) WHERE run_id IN "
-            "(SELECT run_id FROM sentiment.run WHERE source = :s)", said=said, s=scene.source)  # fmt: skip
-    with pytest.raises(InfrastructureError, match=r"as before, .* 2 rows of sentiment\.run_step") as caught:
+    detail = json.dumps({"text": template.format(id=mine, text=TEXT)})
+    run_sql("UPDATE sentiment.run_step SET detail = cast(:detail AS jsonb) WHERE run_id IN "
+            "(SELECT run_id FROM sentiment.run WHERE source = :s)", detail=detail, s=scene.source)  # fmt: skip
+    with pytest.raises(InfrastructureError, match=r"2 rows of sentiment\.run_step") as caught:
         forgetting.forget(mine, dry_run=False)
     assert caught.value.try_next == f"sentiment review forget {mine} --remove"
     assert scene.tables() == before
@@ -243,7 +243,7 @@ def test_errors_and_verdicts_that_name_it_are_emptied(scene: Scene) -> None:
     of_source = "WHERE run_id IN (SELECT run_id FROM sentiment.run WHERE source = :s)"
     run_sql(f"UPDATE sentiment.run_step SET error = :e {of_source}", e=error, s=scene.source)
     run_sql("UPDATE sentiment.run SET verdict = :e WHERE source = :s", e=error, s=scene.source)
-    found = forgetting.forget(scene.id_of("mine"), dry_run=False).found
+    found = forgetting.forget(scene.id_of("mine"), dry_run=False).removed
     assert (found["errors in sentiment.run_step"], found["verdicts in sentiment.run"]) == (2, 2)
 
 
@@ -262,13 +262,13 @@ def test_not_while_a_night_works(scene: Scene) -> None:
     with attempts.attempt(run.run_id, "ingest"):
         with pytest.raises(InfrastructureError, match=run.run_id):
             forgetting.forget(mine, dry_run=False)
-    with pytest.raises(InfrastructureError, match="is not over"):  # between two steps
+    with pytest.raises(InfrastructureError, match=run.run_id):  # between two steps
         forgetting.forget(mine, dry_run=False)
     run_sql("UPDATE sentiment.run_step SET heartbeat_at = now() - interval '1 hour'")
     coming = Path(scene.lake.local("received/attempt=1/file-00000.parquet"))
     coming.parent.mkdir()
     coming.write_bytes(b"PAR1")
-    with pytest.raises(InfrastructureError, match="A dump is being taken in"):
+    with pytest.raises(InfrastructureError, match=r"received/attempt=1"):
         forgetting.forget(mine, dry_run=False)
     assert (scene.tables(), store.tombstones()) == (before, set())
 
@@ -282,21 +282,22 @@ def test_a_file_that_a_killed_step_left_unreadable_goes_too(scene: Scene, monkey
 
 
 def test_the_command(scene: Scene, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def typed(*words: str) -> tuple[object, str]:
-        monkeypatch.setattr(sys, "argv", ["sentiment", "review", "forget", *words])
+    def typed(*arguments: str) -> tuple[object, str]:
+        monkeypatch.setattr(sys, "argv", ["sentiment", "review", "forget", *arguments])
         with pytest.raises(SystemExit) as ended:
             cli.main()
         captured = capsys.readouterr()
         return ended.value.code, captured.out + captured.err
 
     mine = scene.id_of("mine")
-    code, said = typed(mine)
-    assert (code, said.splitlines()[-1]) == (0, f"Next: sentiment review forget {mine} --remove")
-    code, said = typed(mine, "--remove")
-    assert (code, "nothing is left" in said, "rows of sentiment.night_review" in said) == (0, True, True)
-    assert typed(mine) == (0, "Forgotten already.\n")
-    code, said = typed("nobody")
-    assert (code, "There is no review 'nobody'" in said, "Next:" in said) == (2, True, True)
+    code, output = typed(mine)
+    assert (code, output.splitlines()[-1]) == (0, f"Next: sentiment review forget {mine} --remove")
+    code, output = typed(mine, "--remove")
+    assert (code, "rows of sentiment.night_review" in output) == (0, True)
+    code, output = typed(mine)
+    assert (code, "Next:" in output) == (0, False)
+    code, output = typed("nobody")
+    assert (code, "'nobody'" in output, "Next:" in output) == (2, True, True)
 
 
 TARGET = Target("0" * 32, "s", (AUTHOR,), (TEXT, "Bof."))
@@ -331,13 +332,13 @@ def test_not_said(raw: str) -> None:
     assert not TARGET.said_in(raw.encode())
 
 
-def test_bytes_and_names_are_kept_where_they_are_looked_for(ready: object) -> None:
+def test_every_column_of_bytes_or_names_is_searched(ready: object) -> None:
     query = (
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema IN ('sentiment', 'drift') "
         "AND (data_type = 'bytea' OR column_name = 'author') ORDER BY 1"
     )
-    kept = [("quarantine", "raw"), ("review", "author"), ("review_version", "author")]
-    assert rows(query) == kept, "store/forgetting.py must go through the new column too"
+    expected = [("quarantine", "raw"), ("review", "author"), ("review_version", "author")]
+    assert rows(query) == expected, "store/forgetting.py must go through the new column too"
 
 
 def test_no_dump_brings_it_back(spark: SparkSession, tmp_path: Path) -> None:
@@ -347,11 +348,11 @@ def test_no_dump_brings_it_back(spark: SparkSession, tmp_path: Path) -> None:
     dump, config = receive(str(path), Settings(home=tmp_path), workspace), Settings(home=tmp_path)
     received = workspace.read(spark, workspace.committed("received", dump.key))
     ids = [hashlib.sha256(f"id\x1fs\x1f{r['id']}".encode()).hexdigest()[:32] for r in RECORDS]
-    stones = {
+    suppressed = {
         contract.forgotten_key("review", "s", ids[0]),
         contract.forgotten_key("author", "s", AUTHOR),
     }
-    ingested = to_rows(received, "s", dump.layouts, dump.profile, stones).persist()
+    ingested = to_rows(received, "s", dump.layouts, dump.profile, suppressed).persist()
     table = rules.table(config, NIGHT)
     verdicts = split.verdicts(rules.judged(validate.with_facts(ingested, config), table), table)
     accepted = {r["record_no"]: r for r in split.accepted(ingested, split.quarantined(verdicts)).collect()}
@@ -365,14 +366,14 @@ def test_no_dump_brings_it_back(spark: SparkSession, tmp_path: Path) -> None:
         (["rating_in_range"], lines[4].encode()),
     ]
     assert refused[1]["raw_sha256"] == hashlib.sha256(lines[0].encode()).hexdigest()
-    whole = repr(
+    ingested_text = repr(
         [row.asDict() for row in ingested.drop("raw_sha256").where("record_no <> 3 AND record_no <> 5").collect()]
     )
-    assert not any(word in whole for word in (ids[0], AUTHOR, TEXT[:20], "Ceci est refus\\"))
+    assert not any(part in ingested_text for part in (ids[0], AUTHOR, TEXT[:20], "Ceci est refus\\"))
     ingested.unpersist()
 
 
-def test_no_whole_night_brings_it_back(ready: object, spark: SparkSession, tmp_path: Path) -> None:
+def test_no_night_brings_it_back(ready: object, spark: SparkSession, tmp_path: Path) -> None:
     """By the jobs themselves: ingested, refused without its bytes, its score gone, all else published as before."""
     registry.register(registry.find("cinema-fr", settings.load()))
     dump = tmp_path / "dump.jsonl"
@@ -383,9 +384,9 @@ def test_no_whole_night_brings_it_back(ready: object, spark: SparkSession, tmp_p
     run_sql("UPDATE sentiment.run_step SET heartbeat_at = now() - interval '1 hour'")
     shown = "SELECT review_id FROM sentiment.v_review_sentiment WHERE source = :s AND text = :t"
     ((mine,),) = rows(shown, s=first.source, t=TEXT)
-    places = set(forgetting.forget(mine, dry_run=True).found)
-    assert {place.split("/")[0] for place in places} >= {
-        f"files of the lake's {d}" for d in ("received", "accepted", "quarantined", "scored", "score_cache")
+    kinds = set(forgetting.forget(mine, dry_run=True).removed)
+    assert {kind.split("/")[0] for kind in kinds} >= {
+        f"{forgetting.FILES}{d}" for d in ("received", "accepted", "quarantined", "scored", "score_cache")
     }
     forgetting.forget(mine, dry_run=False)
     again = tmp_path / "again.jsonl"
@@ -410,5 +411,5 @@ def test_forgotten_records_are_no_fault_of_the_batch(config: Settings) -> None:
     step.detail = {"reasons": {contract.FORGOTTEN: 9}}
     validate.refuse_bad_batch(run, step, config, fine, [])
     step.detail = {"reasons": {contract.FORGOTTEN: 8, "readable": 1}}
-    with pytest.raises(DumpRefusedError, match="1 of 2 records"):
+    with pytest.raises(DumpRefusedError, match="1 of 2"):
         validate.refuse_bad_batch(run, step, config, fine, [])

@@ -1,4 +1,4 @@
-"""What is past its time is told, removed once, and never what a live attempt works on."""
+"""What is past its time is listed, removed once, and never what a live attempt works on."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def published() -> Iterator[Run]:
         publish_without_spark(Attempt(SOURCE, night, nights.dump(night, seed), supersede))
     run_id = scalar("SELECT run_id FROM sentiment.run WHERE source = :s AND status = 'superseded'", s=SOURCE)
     yield opening.get_run(str(run_id))
-    ours = "(SELECT run_id FROM sentiment.run WHERE source = :s)"
+    runs = "(SELECT run_id FROM sentiment.run WHERE source = :s)"
     for table in ("review_sentiment", "night_review", "film_night", "review", "quarantine", "run_step", "run"):
-        run_sql(f"DELETE FROM sentiment.{table} WHERE run_id IN {ours}", s=SOURCE)
+        run_sql(f"DELETE FROM sentiment.{table} WHERE run_id IN {runs}", s=SOURCE)
 
 
 @pytest.fixture
@@ -96,20 +96,20 @@ def put(workspace: Workspace, folder: str, old: bool = False) -> Path:
     return path
 
 
-def kinds(found: list[Leftover] | None = None) -> dict[str, int]:
+def kinds(leftovers: list[Leftover] | None = None) -> dict[str, int]:
     counts: Counter[str] = Counter()
-    for leftover in maintenance.find() if found is None else found:
+    for leftover in maintenance.find() if leftovers is None else leftovers:
         counts[leftover.kind] += leftover.amount
     return dict(counts)
 
 
 def maintained_twice(kind: str) -> int:
-    """A dry run tells and leaves; the real one removes as much; the next finds nothing. Returns how much."""
-    told = kinds()[kind]
-    assert kinds(maintenance.maintain(dry_run=True))[kind] == told
-    assert kinds(maintenance.maintain(dry_run=False))[kind] == told
+    """A dry run lists and removes nothing; the real one removes as much; the next finds nothing. Return how much."""
+    amount = kinds()[kind]
+    assert kinds(maintenance.maintain(dry_run=True))[kind] == amount
+    assert kinds(maintenance.maintain(dry_run=False))[kind] == amount
     assert kind not in kinds()
-    return told
+    return amount
 
 
 def test_staging_of_a_dead_attempt_goes_and_of_a_live_one_stays(published: Run) -> None:
@@ -146,9 +146,9 @@ def test_payloads_of_refused_records_keep_reason_size_and_hash(published: Run) -
 
 
 @pytest.mark.parametrize("status", ["published", "superseded", "failed", "audited", "running"])
-def test_lake_nights_of_runs_that_are_over(published: Run, status: str) -> None:
+def test_parts_of_runs_that_are_over(published: Run, status: str) -> None:
     workspace, key = Workspace(settings.load().lake), run_key(published.night, published.run_id)
-    kind, run_id = "lake night of a finished run", published.run_id
+    kind, run_id = "part of a finished run", published.run_id
     for name, where in (("scored", key), ("received", f"dump={published.dump_id}")):
         put(workspace, workspace.folder(name, where, 1))
         workspace.commit(name, where, 1, Part([f"{workspace.folder(name, where, 1)}/part.parquet"], 1, ""))
@@ -175,10 +175,10 @@ def test_what_is_needed_again_meanwhile_stays(published: Run) -> None:
     file = f"{workspace.folder('received', f'dump={published.dump_id}', 0)}/part.parquet"
     workspace.commit("received", f"dump={published.dump_id}", 0, Part([file], 1, ""))
     age(run_id)
-    found = [leftover for leftover in maintenance.find() if leftover.kind in NIGHTLY]
-    assert set(kinds(found)) == NIGHTLY
+    leftovers = [leftover for leftover in maintenance.find() if leftover.kind in NIGHTLY]
+    assert set(kinds(leftovers)) == NIGHTLY
     with attempts.attempt(run_id, "score"):
-        assert [leftover.remove() for leftover in found] == [False] * len(found)
+        assert [leftover.remove() for leftover in leftovers] == [False] * len(leftovers)
     assert workspace.committed("received", f"dump={published.dump_id}")
     assert workspace.exists(f"scored/{key}")
     assert scalar("SELECT bool_and(raw <> '') FROM sentiment.quarantine WHERE run_id = :r", r=run_id) is True
@@ -186,7 +186,7 @@ def test_what_is_needed_again_meanwhile_stays(published: Run) -> None:
     assert set(kinds(maintenance.maintain(dry_run=False))) >= NIGHTLY
 
 
-NIGHTLY = {"lake night of a finished run", "records of a dump no run needs", "payloads of refused records"}
+NIGHTLY = {"part of a finished run", "records of a dump no run needs", "payloads of refused records"}
 
 
 def test_no_step_starts_while_its_night_is_removed(published: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,13 +211,13 @@ def test_no_step_starts_while_its_night_is_removed(published: Run, monkeypatch: 
 USED = "SELECT fingerprint FROM sentiment.model WHERE model_id = 'cinema-fr'"
 
 
-def test_what_killed_attempts_left_in_the_lake(published: Run) -> None:
+def test_parts_of_killed_attempts(published: Run) -> None:
     workspace, live = Workspace(settings.load().lake), "scored/night=2026-05-04/run=20260504-0000feed"
     key = run_key(published.night, published.run_id)
     kinds_of = {
         "records of a killed find_dump": "received/attempt=0a",
-        "lake night of a run the ledger does not know": "scored/night=2020-01-01/run=20200101-00000000",
-        "lake part of a killed step": f"scored/{key}/token=1/chunk=0",
+        "part of a run that is not recorded": "scored/night=2020-01-01/run=20200101-00000000",
+        "part of a killed attempt": f"scored/{key}/token=1/chunk=0",
     }
     put(workspace, "received/attempt=0b")
     put(workspace, "received/attempt=0c", old=True)
@@ -233,17 +233,17 @@ def test_what_killed_attempts_left_in_the_lake(published: Run) -> None:
         os.utime(workspace.local(f"{folder}/part.parquet"), (0, 0))
     with attempts.attempt(published.run_id, "score") as step:
         mine = put(workspace, workspace.folder("scored", key, step.token), old=True)
-        found = [leftover for leftover in maintenance.find() if leftover.kind in kinds_of]
-        assert {leftover.kind: leftover.where for leftover in found} == kinds_of
+        leftovers = [leftover for leftover in maintenance.find() if leftover.kind in kinds_of]
+        assert {leftover.kind: leftover.where for leftover in leftovers} == kinds_of
         maintenance.maintain(dry_run=False)
         assert mine.exists()
     assert [folder for folder in kinds_of.values() if workspace.exists(folder)] == []
-    kept = ("received/attempt=0b", "received/attempt=0c", live, f"score_cache/{cache}/token=1/chunk=0")
-    assert [folder for folder in kept if not workspace.exists(folder)] == []
+    remaining = ("received/attempt=0b", "received/attempt=0c", live, f"score_cache/{cache}/token=1/chunk=0")
+    assert [folder for folder in remaining if not workspace.exists(folder)] == []
     shutil.rmtree(workspace.root)
 
 
-def test_what_a_killed_evaluation_left_in_the_lake() -> None:
+def test_part_of_a_killed_evaluation() -> None:
     workspace = Workspace(settings.load().lake)
     old, young = (f"evaluated/evaluation={name}/scores/token=0/chunk=0" for name in ("old", "young"))
     put(workspace, old, old=True)
@@ -257,10 +257,10 @@ def test_score_caches_that_no_model_uses(old_model: str) -> None:
     workspace, kind = Workspace(settings.load().lake), "score cache no model uses"
     for fingerprint in ("f", "g", "h"):
         put(workspace, f"score_cache/fingerprint={fingerprint}/token=1/chunk=0", old=fingerprint != "h")
-    (found,) = (leftover for leftover in maintenance.find() if leftover.kind == kind)
-    assert found.where == "score_cache/fingerprint=g"
+    (leftover,) = (entry for entry in maintenance.find() if entry.kind == kind)
+    assert leftover.where == "score_cache/fingerprint=g"
     run_sql("UPDATE sentiment.model SET fingerprint = 'g' WHERE model_id = 'old'")
-    assert not found.remove()
+    assert not leftover.remove()
     run_sql("UPDATE sentiment.model SET fingerprint = 'f' WHERE model_id = 'old'")
     assert maintained_twice(kind) == 1
     assert [workspace.exists(f"score_cache/fingerprint={f}") for f in ("f", "g", "h")] == [True, False, True]
@@ -273,10 +273,10 @@ def test_copies_of_networks_that_no_job_has_used_for_long() -> None:
         (served / name).mkdir(parents=True)
         (served / name / "model.onnx").touch()
         os.utime(served / name, (0, 0))
-    found = {Path(leftover.where).name: leftover for leftover in maintenance.find() if leftover.kind == kind}
-    assert set(found) == {"f.1", "g.1", "killed"}
+    leftovers = {Path(leftover.where).name: leftover for leftover in maintenance.find() if leftover.kind == kind}
+    assert set(leftovers) == {"f.1", "g.1", "killed"}
     os.utime(served / "f.1")
-    assert not found["f.1"].remove(), "used meanwhile"
+    assert not leftovers["f.1"].remove(), "used meanwhile"
     assert maintained_twice(kind) == 2
     assert [name for name in ("f.1", "g.1", "killed") if (served / name).exists()] == ["f.1"]
     shutil.rmtree(served / "f.1")
@@ -296,7 +296,7 @@ def test_a_retired_model_whose_scores_are_gone_is_not_taken_back(published: Run,
     run_sql(copied("run", run_id="old-run", model_id="old", status="published", rows_published=1)
             + f" WHERE run_id = '{published.run_id}'")  # fmt: skip
     registry.retire(old_model)
-    with pytest.raises(ParameterError, match="were removed since it was retired"):
+    with pytest.raises(ParameterError, match=old_model):
         registry.retire(old_model, undo=True)
 
 
@@ -305,13 +305,13 @@ def test_a_model_taken_back_meanwhile_keeps_its_scores(old_model: str) -> None:
     put(workspace, cache)
     workspace.commit("score_cache", "fingerprint=f", 1, Part([f"{cache}/part.parquet"], 1, ""))
     run_sql(f"UPDATE sentiment.model SET retired_at = {LONG_AGO} WHERE model_id = 'old'")
-    found = [leftover for leftover in maintenance.find() if "retired" in leftover.kind]
-    assert set(kinds(found)) == {"scores of a retired model", "score cache of a retired model"}
+    leftovers = [leftover for leftover in maintenance.find() if "retired" in leftover.kind]
+    assert set(kinds(leftovers)) == {"scores of a retired model", "score cache of a retired model"}
     registry.retire(old_model, undo=True)
-    assert [leftover.remove() for leftover in found] == [False, False]
+    assert [leftover.remove() for leftover in leftovers] == [False, False]
     assert scalar("SELECT count(*) FROM sentiment.review_sentiment WHERE model_id = 'old'") == 1
     run_sql(f"UPDATE sentiment.model SET retired_at = {LONG_AGO} WHERE model_id = 'old'")
-    assert [leftover.remove() for leftover in found] == [True, True]
+    assert [leftover.remove() for leftover in leftovers] == [True, True]
     assert not workspace.exists(cache)
 
 
@@ -337,12 +337,12 @@ def test_a_retired_model_scores_no_more(published: Run, old_model: str) -> None:
     run = opening.open_run(published.night, SOURCE + "_old", published.dump_id, old_model)
     registry.retire(old_model)
     for _ in range(2):
-        with pytest.raises(ParameterError, match="is retired") as refused, attempts.attempt(run.run_id, "score"):
+        with pytest.raises(ParameterError, match=old_model) as refused, attempts.attempt(run.run_id, "score"):
             pytest.fail("the step has begun")
         assert refused.value.try_next == "sentiment model retire --undo old"
     kind, message, try_next = attempts.failure(run.run_id, "score") or ("", "", "")
     assert (kind, try_next) == ("ParameterError", "sentiment model retire --undo old")
-    assert "retired" in message
+    assert old_model in message
     run_sql("DELETE FROM sentiment.run_step WHERE run_id = :r", r=run.run_id)
 
 
@@ -350,7 +350,7 @@ def test_a_retired_model_is_not_registered_again(old_model: str) -> None:
     model = registry.Model(old_model, Path("/nowhere"), ("neg", "pos"), "f")
     registry.register(model)
     registry.retire(old_model)
-    with pytest.raises(ParameterError, match="'old' is retired since") as refused:
+    with pytest.raises(ParameterError, match="'old'") as refused:
         registry.register(model)
     assert refused.value.try_next == "sentiment model retire --undo old"
 
@@ -362,7 +362,7 @@ SELECT :r, 9, n, '{x}', 'x', 'x', 1, 'x', 0 FROM generate_series(1, 5000) n"""
     run_sql(many, r=published.run_id)
     run_sql(f"UPDATE sentiment.run SET finished_at = {LONG_AGO} WHERE run_id = :r", r=published.run_id)
     monkeypatch.setattr(retention, "BATCH_BLOCKS", 2)
-    (found,) = (leftover for leftover in maintenance.find() if leftover.kind == "payloads of refused records")
+    (leftover,) = (entry for entry in maintenance.find() if entry.kind == "payloads of refused records")
     plans: list[str] = []
 
     def explain(_c: object, cursor: Any, statement: str, *_: object) -> None:
@@ -373,16 +373,16 @@ SELECT :r, 9, n, '{x}', 'x', 'x', 1, 'x', 0 FROM generate_series(1, 5000) n"""
 
     sa.event.listen(sa.Engine, "after_cursor_execute", explain)
     try:
-        assert found.remove()
+        assert leftover.remove()
     finally:
         sa.event.remove(sa.Engine, "after_cursor_execute", explain)
     assert len(plans) > 10
     assert {"Seq Scan on quarantine" in plan for plan in plans} == {False}
 
 
-@pytest.mark.parametrize(("model_id", "words"), [("cinema-fr", "is the current model"), ("none", "has scored here")])
-def test_models_that_may_not_be_retired(model_id: str, words: str) -> None:
-    with pytest.raises(ParameterError, match=words):
+@pytest.mark.parametrize("model_id", ["cinema-fr", "none"], ids=["current", "unknown"])
+def test_models_that_may_not_be_retired(model_id: str) -> None:
+    with pytest.raises(ParameterError, match=model_id):
         registry.retire(model_id)
 
 
@@ -399,7 +399,7 @@ def test_months_are_made_ahead_and_old_ones_dropped() -> None:
     assert scalar(ahead) == 1
 
 
-def test_the_dag_tells_and_removes_nothing(ready: Machine, published: Run) -> None:
+def test_the_dag_lists_and_removes_nothing(ready: Machine, published: Run) -> None:
     run_sql(f"UPDATE sentiment.run SET finished_at = {LONG_AGO} WHERE run_id = :r", r=published.run_id)
     command = [str(Path(sys.executable).parent / "airflow"), "dags", "test", "maintain_store"]
     done = subprocess.run(command, env=ready.env, capture_output=True, text=True, check=False, timeout=200)
@@ -412,9 +412,9 @@ def test_a_night_whose_replaced_versions_are_gone_is_not_superseded() -> None:
     source, first, second = "gone_versions", date(2026, 5, 4), date(2026, 5, 5)
     for night in (first, second):
         publish_without_spark(Attempt(source, night, nights.dump(night, 5)))
-    kept = "SELECT count(*) FROM sentiment.review_version WHERE source = :s"
-    assert scalar(kept, s=source) != 0
+    versions = "SELECT count(*) FROM sentiment.review_version WHERE source = :s"
+    assert scalar(versions, s=source) != 0
     run_sql("DELETE FROM sentiment.review_version WHERE source = :s", s=source)
-    with pytest.raises(DataError, match="not kept any more"):
+    with pytest.raises(DataError, match=str(second)):
         publish_without_spark(Attempt(source, second, nights.dump(second, 6), supersede=True))
     assert scalar("SELECT count(*) FROM sentiment.run WHERE source = :s AND status = 'superseded'", s=source) == 0

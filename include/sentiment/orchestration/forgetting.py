@@ -1,7 +1,7 @@
-"""`sentiment review forget`: out of the lake, the score cache and the tables, and proof that nothing is left.
+"""Forget a review: remove it from the run workspace, the score cache and the tables, and search for what is left.
 
-Tombstones come first, so that no night brings it back. The tables, which alone know name and text, come last, in
-one transaction that searches them before it commits. So what was killed is finished by typing it again.
+The suppression list gets its keys first, so that no night publishes it again. The tables, which alone know author
+and text, come last, in one transaction that searches them before it commits. So a killed command is repeated.
 """
 
 from __future__ import annotations
@@ -23,64 +23,67 @@ from sentiment.evaluation import model as evaluation_model
 from sentiment.orchestration.maintenance import RUN_DATASETS
 from sentiment.runs.attempts import LIVE_MINUTES
 from sentiment.scoring import reuse, sentences
+from sentiment.sql import statement
 from sentiment.store import forgetting
 from sentiment.store.forgetting import Target
 from sentiment.workspace import Workspace
 
 ORDER = ("received", evaluation_model.DATASET, reuse.DATASET, *reversed(RUN_DATASETS))
-"""`ingested` goes last: it alone leads from the review to its run, and so to its dump."""
-
+"""The order in which parts are removed. `ingested` goes last: it alone leads from the review to its run and dump."""
 BATCH_ROWS = 1000
+"""Rows of a Parquet file that are searched at a time: records may be long."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What went, or would go, by what it is; and how much was searched for what is left."""
+    """What was removed, or would be, and how much was searched afterwards."""
 
-    found: dict[str, int]
+    removed: dict[str, int]
+    """Kind and place -> rows or files; in a dry run what would be removed."""
     n_tables: int = 0
+    """Tables searched; 0 in a dry run."""
     n_files: int = 0
+    """Parquet files searched; 0 in a dry run."""
 
 
 def forget(review_id: str, dry_run: bool) -> Outcome:
-    """Remove the review and its author's name everywhere, and prove it; a dry run only counts.
+    """Remove the review and its author's name everywhere, then search for them; a dry run only counts.
 
     Raises ParameterError for an unknown id, InfrastructureError while a night works or where something is left.
     """
     target, workspace = _with_sentences(forgetting.find(review_id)), Workspace(settings.load().lake)
     if dry_run:
-        return Outcome(_doomed(workspace, target) | forgetting.count(target))
+        return Outcome(_folders_to_remove(workspace, target) | forgetting.count(target))
     _refuse_while_live(workspace, target)
     forgetting.remember(target)
-    _refuse_while_live(workspace, target)  # what began before the tombstones were there has not read them
-    gone = _doomed(workspace, target)
-    for what in gone:
-        _remove(workspace, what.removeprefix(FILES))
+    # Once more: an attempt that began before the suppression list had the keys has not read them.
+    _refuse_while_live(workspace, target)
+    removed = _folders_to_remove(workspace, target)
+    for kind in removed:
+        _remove(workspace, kind.removeprefix(FILES))
     folders = _folders(workspace)
-    left = _holding(workspace, folders, target)
-    if left:
-        raise InfrastructureError(f"The lake at {workspace.root} still holds it: {', '.join(left)}.", target.try_next)
+    remaining = _holding(workspace, folders, target)
+    if remaining:
+        raise InfrastructureError(
+            f"The run workspace at {workspace.root} still holds it: {', '.join(remaining)}.", target.try_next
+        )
     from_tables, n_tables = forgetting.remove(target)
-    return Outcome(gone | from_tables, n_tables, sum(len(files) for files in folders.values()))
+    return Outcome(removed | from_tables, n_tables, sum(len(files) for files in folders.values()))
 
 
 def _with_sentences(target: Target) -> Target:
-    """Sentences are texts to the score cache; those that are too long to be somebody else's by chance go with it."""
-    said = [text[slice(*span)] for text in target.texts for span in sentences.spans(text)]
-    long = {contract.nfc_sha256(sentence) for sentence in said if len(sentence) >= forgetting.LONG_CHARS}
+    """Return the target with the hashes of its long sentences, which the score cache holds as texts of their own."""
+    parts = [text[slice(*span)] for text in target.texts for span in sentences.spans(text)]
+    # Short ones stay: another review may hold the very same sentence.
+    long = {contract.nfc_sha256(sentence) for sentence in parts if len(sentence) >= forgetting.LONG_CHARS}
     return replace(target, own_hashes=tuple(sorted({*target.own_hashes, *long})))
 
 
-WORKING = f"""
-SELECT run_id FROM sentiment.run_step s JOIN sentiment.run r USING (run_id)
-WHERE heartbeat_at > now() - interval '{LIVE_MINUTES} minutes' AND (s.state = 'running'
-  OR r.status IN ('running', 'audited')) LIMIT 1"""
-"""A run that works, or that is between two steps."""
-
-
 def _refuse_while_live(workspace: Workspace, target: Target) -> None:
+    """Raise InfrastructureError while a run works or a dump is being received."""
+    values = {"live_minutes": LIVE_MINUTES}
     with transaction() as c:
-        run_id = c.execute(sa.text(WORKING)).scalar()
+        run_id = c.execute(statement("orchestration/forgetting/working_run"), values).scalar()
     if run_id:
         raise InfrastructureError(
             f"Run {run_id} worked less than {LIVE_MINUTES} minutes ago and is not over: nothing was removed.",
@@ -92,53 +95,61 @@ def _refuse_while_live(workspace: Workspace, target: Target) -> None:
         f for f, at in workspace.files().items() if f.startswith("received/") and at > just_now and f not in committed
     ]
     if fresh:
-        raise InfrastructureError(f"A dump is being taken in ({fresh[0]}): nothing was removed.", target.try_next)
+        raise InfrastructureError(f"A dump is being received ({fresh[0]}): nothing was removed.", target.try_next)
 
 
-FILES = "files of the lake's "
+FILES = "files of the run workspace's "
 
 
-def _doomed(workspace: Workspace, target: Target) -> dict[str, int]:
-    """Folders to remove, in that order, with their files: all of each run that holds it, its dump, cached scores.
+def _folders_to_remove(workspace: Workspace, target: Target) -> dict[str, int]:
+    """Return kind and folder -> files, in the order of removal: all of each run that holds it, its dump, cached scores.
 
-    A run that is over needs none of them; one that is not begins again from its dump.
+    Parquet is not rewritten: a run that is over needs none of it; one that is not begins again from its dump.
     """
     folders = _folders(workspace)
-    held = set(_holding(workspace, folders, target))
-    keys = {key for dataset, _, key in (folder.partition("/") for folder in held) if dataset in RUN_DATASETS}
+    holding = set(_holding(workspace, folders, target))
+    keys = {key for dataset, _, key in (folder.partition("/") for folder in holding) if dataset in RUN_DATASETS}
     with transaction() as c:
         dumps = {row.run_id: row.dump_id for row in c.execute(sa.text("SELECT run_id, dump_id FROM sentiment.run"))}
     received = tuple(f"received/dump={dumps.get(key.rpartition('run=')[2])}/" for key in keys)
-    held |= {folder for folder in folders if folder.startswith(received)}
-    held |= {f"{dataset}/{key}" for key in keys for dataset in RUN_DATASETS}
-    there = [f for dataset in ORDER for f in sorted(held & folders.keys()) if f.startswith(f"{dataset}/")]
-    return {f"{FILES}{folder}": len(folders[folder]) for folder in there}
+    holding |= {folder for folder in folders if folder.startswith(received)}
+    holding |= {f"{dataset}/{key}" for key in keys for dataset in RUN_DATASETS}
+    in_order = [f for dataset in ORDER for f in sorted(holding & folders.keys()) if f.startswith(f"{dataset}/")]
+    return {f"{FILES}{folder}": len(folders[folder]) for folder in in_order}
 
 
 def _folders(workspace: Workspace) -> dict[str, list[str]]:
-    """Every Parquet file, committed or not, by the folder that is removed with it."""
+    """Return folder -> its Parquet files, committed or not; a folder is what is removed at a time.
+
+    That is the chunk of the score cache, since its other texts are only scored again, and else all that lies under
+    one key of a dataset, whichever attempt wrote it.
+    """
     owner = {file: folder for folder, part in workspace.parts().items() for file in part.files}
-    found = defaultdict(list)
+    folders = defaultdict(list)
     for file in workspace.files():
         folder = owner.get(file, file)
-        whole = folder.startswith(f"{reuse.DATASET}/")
-        found["/".join(folder.split("/")[:4]) if whole else re.split("/token=|/[^/=]*$", folder)[0]].append(file)
-    return found
+        if folder.startswith(f"{reuse.DATASET}/"):
+            removed_with = "/".join(folder.split("/")[:4])
+        else:
+            removed_with = re.split("/token=|/[^/=]*$", folder)[0]
+        folders[removed_with].append(file)
+    return folders
 
 
 def _holding(workspace: Workspace, folders: dict[str, list[str]], target: Target) -> list[str]:
+    """Return the folders with a file that holds the review, its text or its author."""
     return [folder for folder, files in folders.items() if any(_holds(workspace, file, target) for file in files)]
 
 
 def _holds(workspace: Workspace, file: str, target: Target) -> bool:
-    """Whether a file says any of it. One that a killed step left unreadable may, so it counts."""
+    """Return whether a file holds the review; one that a killed attempt left unreadable may, so it counts."""
     try:
         batches = pq.ParquetFile(workspace.local(file), filesystem=workspace.filesystem).iter_batches(BATCH_ROWS)
         return any(_batch_holds(batch, target) for batch in batches)
     except pa.ArrowInvalid:
         return True
     except OSError as error:
-        raise InfrastructureError(f"{file} of the lake can't be read: {error}", target.try_next) from error
+        raise InfrastructureError(f"{file} of the run workspace can't be read: {error}", target.try_next) from error
 
 
 def _batch_holds(batch: pa.RecordBatch, target: Target) -> bool:

@@ -1,4 +1,4 @@
-"""maintain_store: what is past its time in database, lake and score cache; told, or removed."""
+"""List or remove what is past its time in the database, the run workspace and the score cache (maintain_store)."""
 
 from __future__ import annotations
 
@@ -19,28 +19,33 @@ from sentiment.orchestration.steps import PARIS
 from sentiment.runs import attempts, opening
 from sentiment.scoring import registry, reuse
 from sentiment.settings import Settings
+from sentiment.sql import statement
 from sentiment.store import retention
 from sentiment.store.retention import Leftover
 from sentiment.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
+# In the order in which a night makes them; `forgetting` removes them the other way round.
 RUN_DATASETS = ("ingested", "judged", "accepted", "quarantined", "duplicate", "scored", "profile")
 
 
 def find() -> list[Leftover]:
-    """Everything past its time; nothing that a live attempt works on or that an unfinished run still needs."""
+    """Return everything past its time; nothing that a live attempt works on or that an unfinished run needs."""
     config = settings.load()
-    return [*retention.find(config), *_lake(config), *_score_caches(config), *_served_copies(config)]
+    return [*retention.find(config), *_workspace(config), *_score_caches(config), *_served_copies(config)]
 
 
 def maintain(dry_run: bool) -> list[Leftover]:
-    """Find, tell, and unless it is a dry run remove; returns what goes or went. Months ahead are always made."""
+    """Log everything past its time and, unless it is a dry run, remove it; return what goes or went.
+
+    The partitions of the months ahead are made in any case.
+    """
     retention.months_ahead()
-    found = find()
-    for leftover in found:
-        log.info("%s %s", "would remove" if dry_run else "removes", words(leftover))
-    return [leftover for leftover in found if dry_run or _remove(leftover)]
+    leftovers = find()
+    for leftover in leftovers:
+        log.info("%s %s", "would remove" if dry_run else "removes", describe(leftover))
+    return [leftover for leftover in leftovers if dry_run or _remove(leftover)]
 
 
 def _remove(leftover: Leftover) -> bool:
@@ -50,80 +55,85 @@ def _remove(leftover: Leftover) -> bool:
     return False
 
 
-def words(leftover: Leftover) -> str:
-    """Like `12 rows (0.3 MB) of payloads of refused records: sentiment.quarantine`."""
+def describe(leftover: Leftover) -> str:
+    """Return a line like `12 rows (0.3 MB) of payloads of refused records: sentiment.quarantine`."""
     size = f" ({leftover.n_bytes / 1e6:,.1f} MB)" if leftover.n_bytes else ""
     return f"{leftover.amount:,} {leftover.unit}{size} of {leftover.kind}: {leftover.where}"
 
 
-PAST = """(night < :oldest AND greatest(started_at, finished_at,
-  (SELECT max(heartbeat_at) FROM sentiment.run_step s WHERE s.run_id = r.run_id)) < :oldest)"""
-"""SQL: whether a run `r` is over, however it ended, and so long ago that nobody goes on with it."""
-
-
-def _lake(config: Settings) -> list[Leftover]:
-    """Nights of runs that are over, dumps that no other run needs, and what killed attempts left."""
+def _workspace(config: Settings) -> list[Leftover]:
+    """Return nights of runs that are over, dumps that no other run needs, and what killed attempts wrote."""
     workspace = Workspace(config.lake)
     before = datetime.now(PARIS) - timedelta(days=config.keep_lake_days)
     with transaction() as c:
-        query = sa.text(f"SELECT run_id, dump_id, {PAST} AS past FROM sentiment.run r")
-        runs = c.execute(query, {"oldest": before.date()}).all()
+        runs = c.execute(statement("orchestration/maintenance/runs"), {"oldest": before.date()}).all()
     nights = list(_nights(workspace, runs, before))
-    told = tuple(f"{night.where}/" for night in nights)
-    parts = [part for part in _parts(workspace, before) if not part.where.startswith(told)]
+    # A part of a night that goes as a whole is not listed a second time.
+    listed = tuple(f"{night.where}/" for night in nights)
+    parts = [part for part in _parts(workspace, before) if not part.where.startswith(listed)]
     return [*nights, *_dumps(workspace, runs, before), *_attempts(workspace, before), *parts]
 
 
 def _nights(workspace: Workspace, runs: Sequence[sa.Row[Any]], before: datetime) -> Iterator[Leftover]:
-    past = {row.run_id: row.past for row in runs}
+    is_past = {row.run_id: row.is_past for row in runs}
     for path, folder in workspace.folders(rf"({'|'.join(RUN_DATASETS)})/night=[^/]+/run=[^/]+").items():
         dataset, _, key = path.partition("/")
         run_id = key.rpartition("run=")[2]
-        if past.get(run_id, folder.newest < before):
-            kind = "lake night of a finished run" if run_id in past else "lake night of a run the ledger does not know"
-            remove = partial(_remove_unneeded, workspace, dataset, key, ("run_id", run_id), before)
+        if is_past.get(run_id, folder.newest < before):
+            kind = "part of a finished run" if run_id in is_past else "part of a run that is not recorded"
+            remove = partial(_remove_night, workspace, dataset, key, run_id, before)
             yield Leftover(kind, path, folder.n_files, "files", folder.n_bytes, remove)
 
 
-def _dumps(workspace: Workspace, runs: Sequence[sa.Row[Any]], before: datetime) -> Iterator[Leftover]:
-    known, needed = {row.dump_id for row in runs}, {row.dump_id for row in runs if not row.past}
-    for path, manifest in workspace.folders(r"manifest/received/dump=[^/]+").items():
-        dump_id = path.rpartition("dump=")[2]
-        if dump_id not in needed and (dump_id in known or manifest.newest < before):
-            remove = partial(_remove_unneeded, workspace, "received", f"dump={dump_id}", ("dump_id", dump_id), before)
-            yield from _folder(workspace, "received", f"dump={dump_id}", "records of a dump no run needs", remove)
-
-
-def _remove_unneeded(workspace: Workspace, dataset: str, key: str, which: tuple[str, str], before: datetime) -> bool:
-    """Unless a run needs it by now; until it is gone, no run that might is opened and none of its steps starts."""
-    column, value = which
-    values = {"value": value, "oldest": before.date()}
+def _remove_night(workspace: Workspace, dataset: str, key: str, run_id: str, before: datetime) -> bool:
+    """Remove a part of a run unless the run is needed by now; until it is gone, none of its steps starts."""
+    values = {"run_id": run_id, "oldest": before.date()}
     with transaction() as c:
         c.exec_driver_sql(opening.LOCK_OPENING)
-        c.execute(sa.text(f"SELECT 1 FROM sentiment.run WHERE {column} = :value ORDER BY run_id FOR UPDATE"), values)
-        query = f"SELECT 1 FROM sentiment.run r WHERE {column} = :value AND NOT {PAST}"
-        if c.execute(sa.text(query), values).first() is not None:
+        c.execute(statement("orchestration/maintenance/lock_run"), values)
+        if c.execute(statement("orchestration/maintenance/needed_run"), values).first() is not None:
             return False
         workspace.remove(dataset, key)
     return True
 
 
+def _dumps(workspace: Workspace, runs: Sequence[sa.Row[Any]], before: datetime) -> Iterator[Leftover]:
+    known, needed = {row.dump_id for row in runs}, {row.dump_id for row in runs if not row.is_past}
+    for path, manifest in workspace.folders(r"manifest/received/dump=[^/]+").items():
+        dump_id = path.rpartition("dump=")[2]
+        if dump_id not in needed and (dump_id in known or manifest.newest < before):
+            remove = partial(_remove_dump, workspace, dump_id, before)
+            yield from _folder(workspace, "received", f"dump={dump_id}", "records of a dump no run needs", remove)
+
+
+def _remove_dump(workspace: Workspace, dump_id: str, before: datetime) -> bool:
+    """Remove a dump's records unless a run needs them by now; until they are gone, no run of the dump is opened."""
+    values = {"dump_id": dump_id, "oldest": before.date()}
+    with transaction() as c:
+        c.exec_driver_sql(opening.LOCK_OPENING)
+        c.execute(statement("orchestration/maintenance/lock_runs_of_dump"), values)
+        if c.execute(statement("orchestration/maintenance/needed_run_of_dump"), values).first() is not None:
+            return False
+        workspace.remove("received", f"dump={dump_id}")
+    return True
+
+
 def _attempts(workspace: Workspace, before: datetime) -> Iterator[Leftover]:
-    """What find_dump took in and never committed."""
+    """Yield what attempts of find_dump wrote and never committed."""
     for path, folder in workspace.folders(r"received/attempt=[^/]+").items():
         if folder.newest < before and _is_unnamed(workspace, path):
-            remove = partial(_remove_if, workspace, path, partial(_is_unnamed, workspace, path))
+            is_unnamed = partial(_is_unnamed, workspace, path)
+            remove = partial(_remove_if, workspace, path, is_unnamed)
             yield Leftover("records of a killed find_dump", path, folder.n_files, "files", folder.n_bytes, remove)
 
 
-def _is_unnamed(workspace: Workspace, attempt: str) -> bool:
-    return not any(
-        file.startswith(f"{attempt}/") for part in workspace.committed("received", "") for file in part.files
-    )
+def _is_unnamed(workspace: Workspace, folder: str) -> bool:
+    """Return whether no manifest of a dump names a file of the folder."""
+    return not any(file.startswith(f"{folder}/") for part in workspace.committed("received", "") for file in part.files)
 
 
 def _parts(workspace: Workspace, before: datetime) -> Iterator[Leftover]:
-    """What a step that was killed wrote and never committed."""
+    """Yield what killed attempts of steps wrote and never committed."""
 
     def is_dead(path: str) -> bool:
         token = int(re.findall(r"/token=(\d+)/", path)[0])
@@ -132,18 +142,22 @@ def _parts(workspace: Workspace, before: datetime) -> Iterator[Leftover]:
     for path, folder in workspace.folders(r"(?!manifest/).+/token=\d+/chunk=\d+").items():
         if folder.newest < before and is_dead(path):
             remove = partial(_remove_if, workspace, path, partial(is_dead, path))
-            yield Leftover("lake part of a killed step", path, folder.n_files, "files", folder.n_bytes, remove)
+            yield Leftover("part of a killed attempt", path, folder.n_files, "files", folder.n_bytes, remove)
 
 
-def _remove_if(workspace: Workspace, path: str, still: Callable[[], bool]) -> bool:
-    if not still():
+def _remove_if(workspace: Workspace, path: str, is_dead: Callable[[], bool]) -> bool:
+    """Remove a folder if it is still dead: an attempt may have committed it since it was listed."""
+    if not is_dead():
         return False
     workspace.remove_folder(path)
     return True
 
 
 def _folder(workspace: Workspace, dataset: str, key: str, kind: str, remove: Callable[[], bool]) -> Iterator[Leftover]:
-    """What the key's manifests name, wherever it lies; nothing where they name nothing."""
+    """Yield the files that the key's manifests name, wherever they lie, as one leftover; nothing where there are none.
+
+    An attempt of find_dump writes below a folder of its own, which its manifest then names.
+    """
     parts = workspace.committed(dataset, key)
     folders = {f"{dataset}/{key}", *(file.rsplit("/", 1)[0] for part in parts for file in part.files)}
     outermost = {f for f in folders if not any(f != other and f.startswith(f"{other}/") for other in folders)}
@@ -153,25 +167,27 @@ def _folder(workspace: Workspace, dataset: str, key: str, kind: str, remove: Cal
         yield Leftover(kind, f"{dataset}/{key}", n_files, "files", n_bytes, remove)
 
 
-RETIRED_NETWORKS = f"""
-SELECT fingerprint FROM sentiment.model GROUP BY fingerprint HAVING bool_and(coalesce({retention.RETIRED}, false))"""
-
-
 def _score_caches(config: Settings) -> Iterator[Leftover]:
-    """Score caches of networks that only models retired long ago have."""
+    """Yield score caches of networks that only models retired long ago have, or none at all."""
     workspace, days = Workspace(config.lake), config.keep_retired_days
     with transaction() as c:
-        retired = c.execute(sa.text(f"{RETIRED_NETWORKS} ORDER BY 1"), {"days": days}).scalars().all()
+        retired = _retired_networks(c, days)
     for fingerprint in retired:
         key, remove = reuse.cache_key(fingerprint), partial(_remove_cache, workspace, fingerprint, days)
         yield from _folder(workspace, reuse.DATASET, key, "score cache of a retired model", remove)
     yield from _unused_caches(workspace, datetime.now(PARIS) - timedelta(days=days))
 
 
+def _retired_networks(c: sa.Connection, days: int) -> list[str]:
+    """Return the fingerprints of networks that only models retired more than `days` ago have, in order."""
+    values = {"days": days, "live_minutes": attempts.LIVE_MINUTES}
+    return list(c.execute(statement("orchestration/maintenance/retired_networks"), values).scalars())
+
+
 def _unused_caches(workspace: Workspace, before: datetime) -> Iterator[Leftover]:
-    """Score caches of networks that no model has any more: its files, vocabulary or preparation were changed."""
+    """Yield score caches of networks that no model has any more: files, vocabulary or preparation were changed."""
     with transaction() as c:
-        known = set(c.execute(sa.text(NETWORKS)).scalars())
+        known = _known_networks(c)
     for path, folder in workspace.folders(rf"{reuse.DATASET}/fingerprint=[^/]+").items():
         fingerprint = path.rpartition("=")[2]
         if fingerprint not in known and folder.newest < before:
@@ -179,31 +195,33 @@ def _unused_caches(workspace: Workspace, before: datetime) -> Iterator[Leftover]
             yield Leftover("score cache no model uses", path, folder.n_files, "files", folder.n_bytes, remove)
 
 
-NETWORKS = "SELECT fingerprint FROM sentiment.model"
+def _known_networks(c: sa.Connection) -> set[str]:
+    return set(c.execute(sa.text("SELECT fingerprint FROM sentiment.model")).scalars())
 
 
 def _remove_unused_cache(workspace: Workspace, fingerprint: str) -> bool:
+    """Remove a score cache unless a model was registered with its network meanwhile."""
     with transaction() as c:
         c.exec_driver_sql(registry.LOCK_REGISTERING)
-        if fingerprint in c.execute(sa.text(NETWORKS)).scalars().all():
+        if fingerprint in _known_networks(c):
             return False
         workspace.remove(reuse.DATASET, reuse.cache_key(fingerprint))
     return True
 
 
 def _remove_cache(workspace: Workspace, fingerprint: str, days: int) -> bool:
-    """Unless a model was taken back, or another registered with the same network."""
+    """Remove a score cache unless its model was taken back, or another registered with the same network."""
     with transaction() as c:
         c.exec_driver_sql(registry.LOCK_REGISTERING)
         c.execute(sa.text("SELECT 1 FROM sentiment.model WHERE fingerprint = :f FOR SHARE"), {"f": fingerprint})
-        if fingerprint not in c.execute(sa.text(RETIRED_NETWORKS), {"days": days}).scalars().all():
+        if fingerprint not in _retired_networks(c, days):
             return False
         workspace.remove(reuse.DATASET, reuse.cache_key(fingerprint))
     return True
 
 
 def _served_copies(config: Settings) -> Iterator[Leftover]:
-    """Copies made to be scored with that no job has used since, and what is left of those that were never finished."""
+    """Yield copies of networks, finished or not, that no job has loaded for longer than retired models are kept."""
     before = (datetime.now(PARIS) - timedelta(days=config.keep_retired_days)).timestamp()
     for folder in sorted(config.models_served.glob("*")):
         if _is_unused(folder, before):
@@ -217,7 +235,7 @@ def _is_unused(folder: Path, before: float) -> bool:
 
 
 def _remove_served_copy(folder: Path, before: float) -> bool:
-    """Whoever needs it all the same makes it again."""
+    """Remove a copy unless a job has loaded it meanwhile; a job that needs it later makes it again."""
     if not _is_unused(folder, before):
         return False
     shutil.rmtree(folder)

@@ -1,4 +1,4 @@
--- Return a run unless it is over so long ago that nobody continues it.
+-- Return a row where the run is not over, or not so long ago that nobody continues it.
 SELECT 1
 FROM sentiment.run r
 WHERE run_id = :run_id AND NOT (night < :oldest AND greatest(started_at, finished_at,
