@@ -123,7 +123,7 @@ def test_labels_by_name_or_number_and_what_is_left_out(evaluated: Evaluate, writ
     assert told.left_out == {"unreadable": 1, "no_text": 3, "no_label": 2}
     assert (told.label_source, told.set_name) == (LabelSource.polarity, "labelled.jsonl")
     assert told.set_sha256 == hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    assert "left out: 1 can't be read, 3 have no text, 2 have no label" in evaluating.told(told)[0]
+    assert "left out: 1 can't be read, 3 have no text, 2 have no label" in evaluating.report_lines(told)[0]
 
 
 def test_what_a_person_asked_to_have_removed_is_left_out(evaluated: Evaluate, written: Written) -> None:
@@ -146,7 +146,7 @@ def test_ratings_are_weak_labels(evaluated: Evaluate, written: Written) -> None:
     assert told.label_source is LabelSource.rating
     assert confusion(told) == {("neg", "pos"): 3, ("pos", "pos"): 3}
     assert told.left_out == {"no_label": 1, "rating_between": 2, "no_rating": 2}
-    assert "weak labels from its ratings: up to 2 negative, from 4 positive" in evaluating.told(told)[0]
+    assert "weak labels from its ratings: up to 2 negative, from 4 positive" in evaluating.report_lines(told)[0]
 
 
 def test_of_both_columns_polarity_counts_unless_ratings_are_asked_for(evaluated: Evaluate, written: Written) -> None:
@@ -241,7 +241,7 @@ def test_records_are_compared_one_by_one(
     second = evaluated(path, against=first.evaluation_id)
     assert second.against is not None
     assert second.against.pairs == Pairs(10, 7, 3)
-    assert "On the same 10 records made-up alone is right in 7, made-up alone in 3" in evaluating.compared(
+    assert "On the same 10 records made-up alone is right in 7, made-up alone in 3" in evaluating.comparison_sentence(
         first, second
     )
 
@@ -265,7 +265,7 @@ PARTS = ("token", "chunk")
 
 
 def test_a_mistakes_text_is_one_line_that_does_nothing() -> None:
-    first, other = evaluating.told(models.MADE)[-2:]
+    first, other = evaluating.report_lines(models.MADE)[-2:]
     assert first.startswith(r"  pos 0.9000, labelled neg, record 7: un texte \x1b[31m rouge [bold]xxx")
     assert first.endswith("x…")
     assert len(first) < 150

@@ -220,7 +220,7 @@ class SparkEvaluate(SparkStep):
             self.application_args = [*(self.application_args or []), "--result", str(left)]
             self._submit(context, lambda: evaluating.failure(left))
             done = evaluating.result(left)
-        log.info("%s", "\n".join(evaluating.told(done)))
+        log.info("%s", "\n".join(evaluating.report_lines(done)))
         context["ti"].xcom_push(EVALUATION_ID, done.evaluation_id)
 
 

@@ -1,4 +1,4 @@
-"""Evaluations around their jobs: the set, checked before any Spark starts; results that jobs leave; what is said."""
+"""Prepare the labelled set of an evaluation before Spark starts, and report its result."""
 
 from __future__ import annotations
 
@@ -21,28 +21,31 @@ from sentiment.evaluation.paired import Comparison, Pairs
 from sentiment.evaluation.selection import summary
 from sentiment.orchestration import steps
 from sentiment.scoring import registry
+from sentiment.sql import statement
 from sentiment.store import quarantine
 from sentiment.workspace import Workspace
 
 SHOWN_CHARS = 100
-"""Of a mistake's text, once it is on one line."""
+"""Characters shown of a mistake's text."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A set and the one or two models to evaluate on it; raises ParameterError where the two are the same.
-
-    `labels` is the column they come from, by default polarity where there is one, else rating.
-    """
+    """A labelled set and the one or two models to evaluate on it; ParameterError where the two are the same."""
 
     uri: str
+    """Where the set lies: a file, folder, glob or object, in any form a dump may have."""
     model: str
     against: str | None = None
+    """Another model, evaluated on the same records and compared with the first."""
     labels: LabelSource | None = None
+    """The column that labels come from; by default polarity where the set has one, else rating."""
     name: str | None = None
+    """What the set is called; by default the last part of `uri`."""
     profile: str | None = None
     encoding: str | None = None
     store: bool = True
+    """Whether the result goes to the database."""
 
     def __post_init__(self) -> None:
         if self.against == self.model:
@@ -52,12 +55,12 @@ class Request:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The model, and the one it is compared with."""
+        """Return the model, and behind it the one it is compared with, if there is one."""
         return (self.model, self.against) if self.against else (self.model,)
 
 
 def find_set(request: Request) -> LabelledSet:
-    """Take the file in as a night would, into the lake's `received`, and see where its labels come from.
+    """Receive the set as a night receives its dump, and determine which column its labels come from.
 
     Raises ParameterError for models that are not here or can't say what ratings mean, DataError for a file that
     can't be read or has no labels, SetupError for a database of another revision.
@@ -71,8 +74,8 @@ def find_set(request: Request) -> LabelledSet:
     reading = Reading(config.source, request.profile, request.encoding)
     dump = receive(request.uri, config, Workspace(config.lake), reading)
     source = labelled_set.label_source(dump.mapped, request.labels, request.uri, dump.columns)
-    for each in targets:
-        labelled_set.check_target(each, source, request.uri)
+    for model_target in targets:
+        labelled_set.check_target(model_target, source, request.uri)
     name = request.name or request.uri.rstrip("/").rpartition("/")[2]
     sha256 = dump.files[0].sha256 if len(dump.files) == 1 else dump.dump_id
     detail = dump.detail()
@@ -80,18 +83,18 @@ def find_set(request: Request) -> LabelledSet:
 
 
 def target(model: registry.Model) -> Target:
-    """What the model can say."""
+    """Return what an evaluation needs to know of a model: its labels, and which are the two poles."""
     return Target(model.model_id, model.labels, model.negative_label, model.positive_label)
 
 
-def set_to_json(found: LabelledSet) -> str:
-    """For the job's command line."""
-    return json.dumps(asdict(found))
+def set_to_json(labelled: LabelledSet) -> str:
+    """Return the set as JSON, for the job's command line."""
+    return json.dumps(asdict(labelled))
 
 
-def set_from_json(said: str) -> LabelledSet:
-    """What `set_to_json` wrote."""
-    values = json.loads(said)
+def set_from_json(text: str) -> LabelledSet:
+    """Return the set that `set_to_json` wrote."""
+    values = json.loads(text)
     return LabelledSet(**{**values, "label_source": LabelSource(values["label_source"])})
 
 
@@ -131,14 +134,14 @@ def raise_failure(path: Path, otherwise: SentimentError) -> None:
 
 
 def clear(evaluation_ids: Sequence[str]) -> None:
-    """Remove what the jobs of these evaluations left to each other in the lake."""
+    """Remove the predictions by which the jobs of these evaluations are compared from the run workspace."""
     workspace = Workspace(settings.load().lake)
     for evaluation_id in evaluation_ids:
         workspace.remove(DATASET, work_key(evaluation_id))
 
 
-def told(evaluation: Evaluation, digits: int = 2) -> list[str]:
-    """All that an evaluation says, in lines."""
+def report_lines(evaluation: Evaluation, digits: int = 2) -> list[str]:
+    """Return the model card's table, intervals, confusion matrix, calibration and worst mistakes, in lines."""
     report = evaluation.report
     return [
         f"{evaluation.model_id} on {evaluation.set_name}: {report.n:,} records, "
@@ -162,43 +165,35 @@ def _mistakes(evaluation: Evaluation) -> list[str]:
 
 
 def _mistake(mistake: Mistake) -> str:
-    """One line, whatever the text holds."""
+    """Return a mistake in one line, whatever its text holds."""
     text = quarantine.shown(" ".join(mistake.text.split()))
     cut = f"{text[:SHOWN_CHARS]}…" if len(text) > SHOWN_CHARS else text
-    place = f"record {mistake.record_no}" + (f" of file {mistake.file_no}" if mistake.file_no else "")
-    return f"  {mistake.predicted} {mistake.confidence:.4f}, labelled {mistake.label}, {place}: {cut}"
+    position = f"record {mistake.record_no}" + (f" of file {mistake.file_no}" if mistake.file_no else "")
+    return f"  {mistake.predicted} {mistake.confidence:.4f}, labelled {mistake.label}, {position}: {cut}"
 
 
-def compared(first: Evaluation, second: Evaluation) -> str:
-    """The paired test of two evaluations, in a sentence; the second one is against the first."""
+def comparison_sentence(first: Evaluation, second: Evaluation) -> str:
+    """Return the paired test of two evaluations in a sentence; the second must have been made against the first."""
     assert second.against is not None
     pairs = second.against.pairs
     return card.comparison((first.model_id, second.model_id), pairs, paired.compare(pairs))
 
 
-STORED = """
-SELECT model_id, set_name, n, accuracy, accuracy_low, accuracy_high, macro_f1_score FROM sentiment.evaluation
-WHERE evaluation_id = ANY(:ids) ORDER BY array_position(:ids, evaluation_id)"""
-STORED_COMPARISON = """
-SELECT f.model_id AS first, s.model_id AS second, c.* FROM sentiment.evaluation_comparison c
-JOIN sentiment.evaluation f ON f.evaluation_id = c.first_id JOIN sentiment.evaluation s ON s.evaluation_id = c.second_id
-WHERE c.first_id = ANY(:ids) AND c.second_id = ANY(:ids)"""
-
-
 def report(evaluation_ids: Sequence[str]) -> str:
-    """Stored evaluations in a sentence each, and the comparison of the two."""
+    """Return a sentence for each stored evaluation, and one for the comparison of the two."""
+    values = {"ids": list(evaluation_ids)}
     with transaction() as c:
-        rows = c.execute(sa.text(STORED), {"ids": list(evaluation_ids)}).all()
-        compared = c.execute(sa.text(STORED_COMPARISON), {"ids": list(evaluation_ids)}).all()
+        rows = c.execute(statement("orchestration/evaluating/stored"), values).all()
+        comparisons = c.execute(statement("orchestration/evaluating/stored_comparison"), values).all()
     sentences = [
         f"{r.model_id} on {r.set_name}: accuracy {r.accuracy:.4f} ({card.CONFIDENCE} {r.accuracy_low:.4f} to "
         f"{r.accuracy_high:.4f}), macro f1-score {r.macro_f1_score:.4f}, {r.n:,} records."
         for r in rows
     ]
-    return " ".join([*sentences, *map(_stored_comparison, compared)])
+    return " ".join([*sentences, *map(_stored_comparison, comparisons)])
 
 
 def _stored_comparison(row: sa.Row[Any]) -> str:
     pairs = Pairs(row.n, row.only_first_right, row.only_second_right)
-    found = Comparison(row.difference, row.difference_low, row.difference_high, row.p_value)
-    return card.comparison((row.first, row.second), pairs, found)
+    comparison = Comparison(row.difference, row.difference_low, row.difference_high, row.p_value)
+    return card.comparison((row.first, row.second), pairs, comparison)
