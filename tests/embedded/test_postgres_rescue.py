@@ -1,4 +1,4 @@
-"""The embedded server after accidents: numbers given away, lost files, closed folders, two starts at once."""
+"""The embedded server after accidents: reused process numbers, lost files, closed folders, two starts at once."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root hands its serv
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder that everybody can reach."""
-    with tempfile.TemporaryDirectory() as made:
-        Path(made).chmod(0o755)
-        yield Path(made)
+    with tempfile.TemporaryDirectory() as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def answers(server: Server) -> bool:
 def kill(embedded: EmbeddedPostgres) -> None:
     process = psutil.Process(int((embedded.folder / "postmaster.pid").read_text().split()[0]))
     family = [process, *process.children()]
-    for each in family:
-        each.kill()
+    for member in family:
+        member.kill()
     psutil.wait_procs(family, timeout=10)
 
 
@@ -69,7 +69,7 @@ def stranger(embedded: EmbeddedPostgres) -> subprocess.Popen[bytes]:
     return process
 
 
-def test_a_number_given_to_a_stranger_is_not_our_server(embedded: EmbeddedPostgres) -> None:
+def test_another_program_with_the_servers_number_is_left_alone(embedded: EmbeddedPostgres) -> None:
     port = embedded.start().port
     kill(embedded)
     with stranger(embedded) as other:
@@ -91,7 +91,7 @@ def test_a_damaged_pid_file_is_no_server(embedded: EmbeddedPostgres) -> None:
     assert not embedded.is_running()
 
 
-def test_status_says_where_it_runs(embedded: EmbeddedPostgres) -> None:
+def test_status_names_address_and_port(embedded: EmbeddedPostgres) -> None:
     assert embedded.status().startswith("stopped")
     server = embedded.start()
     assert f"127.0.0.1:{server.port}" in embedded.status()
@@ -105,15 +105,15 @@ def test_two_starts_at_once_give_one_server(embedded: EmbeddedPostgres, folder: 
     assert ports == {str(embedded.start().port)}
 
 
-def test_a_lost_password_is_told_and_the_data_stay(embedded: EmbeddedPostgres, folder: Path) -> None:
+def test_a_lost_password_file_is_named_and_the_data_stay(embedded: EmbeddedPostgres, folder: Path) -> None:
     embedded.start()
     embedded.stop()
     state = folder / "postgres.json"
-    kept = state.read_text()
+    content = state.read_text()
     state.unlink()
-    with pytest.raises(SetupError, match=r"postgres\.json, which is gone"):
+    with pytest.raises(SetupError, match=r"postgres\.json"):
         embedded.start()
-    state.write_text(kept)
+    state.write_text(content)
     assert answers(embedded.start())
 
 
@@ -146,7 +146,7 @@ def test_a_wheel_that_only_root_reads_is_copied(folder: Path, monkeypatch: pytes
 
 
 @as_root
-def test_what_has_moved_stays_where_it_is(folder: Path) -> None:
+def test_data_that_were_moved_stay_there(folder: Path) -> None:
     folder.chmod(0o700)
     moved = EmbeddedPostgres(folder / "postgres")
     try:
@@ -157,7 +157,7 @@ def test_what_has_moved_stays_where_it_is(folder: Path) -> None:
         moved.destroy()
 
 
-def test_new_folders_can_be_passed_through_whatever_the_umask(folder: Path) -> None:
+def test_new_folders_can_be_entered_whatever_the_umask(folder: Path) -> None:
     before = os.umask(0o077)
     server = EmbeddedPostgres(folder / "new" / "postgres")
     try:

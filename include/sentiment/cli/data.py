@@ -124,7 +124,7 @@ def review_forget(
     from sentiment.orchestration import forgetting
 
     outcome = forgetting.forget(review_id, dry_run=not remove)
-    rows = [(what, f"{n:,}") for what, n in outcome.found.items() if n]
+    rows = [(what, f"{n:,}") for what, n in outcome.removed.items() if n]
     if rows:
         show(table(["removed" if remove else "would be removed", "how many"], rows))
     if remove:

@@ -55,7 +55,7 @@ def doctor() -> None:
     from sentiment.embedded import doctor as checks
 
     findings = checks.examine(settings.load())
-    rows = [("ok" if f.ok else "MISSING", f.what, f.found, "" if f.ok else f.mend) for f in findings]
+    rows = [("ok" if f.ok else "MISSING", f.requirement, f.state, "" if f.ok else f.mend) for f in findings]
     show(table(["", "what", "present", "to mend"], rows))
     if not all(f.ok for f in findings):
         raise typer.Exit(5)

@@ -76,11 +76,11 @@ def evaluate(
     request = evaluating.Request(labelled, chosen, against, labels, source_name, profile, encoding, store)
     results = evaluations.run(request, mistakes, lambda line: ERR.print(escape(line)))
     for evaluation in results:
-        for line in evaluating.told(evaluation, digits):
+        for line in evaluating.report_lines(evaluation, digits):
             OUT.out(line, highlight=False)
         OUT.out("")
     if against:
-        OUT.out(evaluating.compared(*results), highlight=False)
+        OUT.out(evaluating.comparison_sentence(*results), highlight=False)
     if store:
         ids = ", ".join(evaluation.evaluation_id for evaluation in results)
         OUT.out(f"Stored in sentiment.v_evaluation as {ids}.", highlight=False)

@@ -1,4 +1,4 @@
-"""Airflow's home below `.local/`: its environment, its database, and the four processes of the UI."""
+"""Airflow on one machine: its environment, its database, and the four processes behind its UI."""
 
 from __future__ import annotations
 
@@ -23,24 +23,28 @@ from sentiment.embedded import secrets
 from sentiment.errors import InfrastructureError, SetupError
 from sentiment.runtime import spark
 from sentiment.settings import PROJECT_ROOT, Settings
+from sentiment.sql import statement
 
 ADMIN = "admin"
 MARKER, SERVICE = "SENTIMENT_INSTANCE", "SENTIMENT_SERVICE"
 SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
 HEALTHY_WITHIN_S = 120
 DEFAULTS = {"SENTIMENT_DUMP_WAIT_MINUTES": "0"}
-"""Where a person triggers nights, a scheduled one without a dump must not hold the only place for hours."""
+"""Settings for Airflow's processes that a real environment variable overrides.
+
+A scheduled night whose dump is missing would hold the DAG's only run for hours, and nobody could trigger one by hand.
+"""
 POOL = {"spark": {"slots": 1, "description": "Spark jobs, one at a time", "include_deferred": False}}
 
 
 def bin_folder() -> Path:
-    """Where the environment's commands are."""
+    """Return the folder of this Python environment's commands."""
     return Path(sys.executable).parent
 
 
 def environment(config: Settings, airflow_url: str) -> dict[str, str]:
-    """Everything that a process of the embedded default is started with."""
-    home, kept = config.home / "airflow", secrets.load(config.home)
+    """Return the environment of every process of the embedded default; `airflow_url` is its database, with password."""
+    home, passwords = config.home / "airflow", secrets.load(config.home)
     api = f"http://127.0.0.1:{config.airflow_port}"
     own = {
         MARKER: str(config.home),
@@ -51,7 +55,7 @@ def environment(config: Settings, airflow_url: str) -> dict[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
-        "AIRFLOW__CORE__FERNET_KEY": kept["airflow_fernet"],
+        "AIRFLOW__CORE__FERNET_KEY": passwords["airflow_fernet"],
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{api}/execution/",
@@ -60,9 +64,10 @@ def environment(config: Settings, airflow_url: str) -> dict[str, str]:
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(config.airflow_port),
         "AIRFLOW__API__BASE_URL": api,
-        "AIRFLOW__API__SECRET_KEY": kept["airflow_api"],
+        "AIRFLOW__API__SECRET_KEY": passwords["airflow_api"],
         "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__API_AUTH__JWT_SECRET": kept["airflow_jwt"],
+        "AIRFLOW__API_AUTH__JWT_SECRET": passwords["airflow_jwt"],
+        # The default of ten minutes is shorter than a task of a night.
         "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": "86400",
         "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "30",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
@@ -75,6 +80,7 @@ def environment(config: Settings, airflow_url: str) -> dict[str, str]:
 
 
 def _spark_connection(master: str) -> dict[str, object]:
+    # SparkSubmitOperator joins host and port by a colon, and adds none to `local[*]`.
     if "://" not in master:
         return {"conn_type": "spark", "host": master}
     host, _, port = master.rpartition(":")
@@ -82,7 +88,8 @@ def _spark_connection(master: str) -> dict[str, object]:
 
 
 def migrate(config: Settings, env: dict[str, str]) -> bool:
-    """Create or upgrade Airflow's tables and our pool; False where that had been done before."""
+    """Create or upgrade Airflow's tables and the Spark pool; return whether anything had to be done."""
+    # Two starts of Airflow's command take longer than everything else that `prepare` checks.
     marker = config.home / "airflow" / "migrated.json"
     now = {"airflow": version("apache-airflow"), "database": env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].split("@")[-1]}
     if marker.exists() and json.loads(marker.read_text("utf-8")) == now:
@@ -106,19 +113,9 @@ def _airflow(arguments: list[str], env: dict[str, str], config: Settings) -> Non
         raise InfrastructureError(f"`airflow {' '.join(arguments)}` failed; see {log}.", f"tail -n 30 {log}")
 
 
-ABANDONED = """
-    WITH ended AS (
-        UPDATE dag_run SET state = 'failed', end_date = now()
-        WHERE state = 'running' AND triggered_by = 'TEST' RETURNING dag_id, run_id
-    )
-    UPDATE task_instance t SET state = 'failed', end_date = now() FROM ended
-    WHERE t.dag_id = ended.dag_id AND t.run_id = ended.run_id AND t.state IN ('running', 'queued', 'scheduled')
-"""
-
-
 @contextmanager
 def night_in_progress(env: dict[str, str]) -> Iterator[None]:
-    """While a `dags test` of ours lives: end what killed ones left, and show others that this one is alive."""
+    """Fail the runs of killed `dags test` commands, then hold a lock that shows others that this one is alive."""
     with _metadata(env) as c:
         _end_abandoned(c)
         c.commit()
@@ -128,20 +125,21 @@ def night_in_progress(env: dict[str, str]) -> Iterator[None]:
 
 
 def end_abandoned_nights(env: dict[str, str]) -> None:
-    """Fail the runs of `airflow dags test` whose process was killed: each would hold the DAG's only place for ever."""
+    """Fail the runs of killed `dags test` commands, each of which would hold the DAG's only run for ever."""
     with _metadata(env) as c:
         _end_abandoned(c)
         c.commit()
 
 
 def _end_abandoned(connection: sa.Connection) -> None:
-    alone = "SELECT pg_try_advisory_xact_lock(hashtext('sentiment nightly'))"
-    if connection.execute(sa.text(alone)).scalar_one():
-        connection.execute(sa.text(ABANDONED))
+    # Living commands share the lock, so the exclusive one is free only where none lives.
+    is_alone = sa.text("SELECT pg_try_advisory_xact_lock(hashtext('sentiment nightly'))")
+    if connection.execute(is_alone).scalar_one():
+        connection.execute(statement("embedded/airflow/end_abandoned_nights"))
 
 
 def scheduler_would_interfere(config: Settings, env: dict[str, str], dag_id: str) -> bool:
-    """Whether a scheduler of ours runs that DAG: it would start the tasks of a `dags test` a second time."""
+    """Return whether this home's scheduler runs the DAG: it would start the tasks of a `dags test` a second time."""
     if not processes(config, services_only=True):
         return False
     with _metadata(env) as c:
@@ -156,34 +154,39 @@ def _metadata(env: dict[str, str]) -> Iterator[sa.Connection]:
         yield connection
 
 
-def up(config: Settings, env: dict[str, str], tell: Callable[[str], None]) -> bool:
-    """Start the UI's processes and wait until they are healthy; False where they run already."""
+def up(config: Settings, env: dict[str, str], progress: Callable[[str], None]) -> bool:
+    """Start the UI's processes and wait until they are healthy; return False where they run already."""
     if _healthy(config):
         return False
     down(config, services_only=True)
     end_abandoned_nights(env)
     check_port(config.airflow_port)
-    kept = secrets.load(config.home)
-    secrets.write_private(config.home / "airflow" / "passwords.json", json.dumps({ADMIN: kept["airflow_admin"]}))
+    password = secrets.load(config.home)["airflow_admin"]
+    secrets.write_private(config.home / "airflow" / "passwords.json", json.dumps({ADMIN: password}))
     sessions: dict[int, float] = {}
     for service in SERVICES:
         log = config.home / "logs" / f"airflow-{service}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as out:
-            process = subprocess.Popen(
-                [str(bin_folder() / "airflow"), service],
-                env={**env, SERVICE: service},
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                cwd=config.home,
-            )
+        process = _start(service, config, env, log)
         sessions[process.pid] = psutil.Process(process.pid).create_time()
+        # After each: a killed `up` must leave no process that `down` does not know.
         secrets.write_private(config.home / "airflow" / "sessions.json", json.dumps(sessions))
-        tell(f"{service} started, log {log}")
+        progress(f"{service} started, log {log}")
     _wait_until_healthy(config)
     return True
+
+
+def _start(service: str, config: Settings, env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            [str(bin_folder() / "airflow"), service],
+            env={**env, SERVICE: service},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd=config.home,
+        )
 
 
 def check_port(port: int) -> None:
@@ -222,27 +225,29 @@ def _healthy(config: Settings) -> bool:
 
 
 def processes(config: Settings, services_only: bool = False) -> list[psutil.Process]:
-    """Every process started for this home, grandchildren and orphans too, but neither Postgres nor ourselves.
+    """Return the processes started for this home, orphans too, but for Postgres, this process and its parents.
 
-    Two signs tell them: our mark in their environment, and, since processes that rename themselves lose that,
-    the session that each service was started in.
+    With `services_only` only those of the UI.
     """
-    spared = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
+    excluded = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
     sessions = _sessions(config)
-    return [p for p in psutil.process_iter() if p.pid not in spared and _is_ours(p, config, sessions, services_only)]
+    return [p for p in psutil.process_iter() if p.pid not in excluded and _belongs(p, config, sessions, services_only)]
 
 
 def _sessions(config: Settings) -> dict[int, float]:
-    """Session id -> when it was started, of every service that `up` started."""
+    """Return session id -> start, in seconds since 1970, of every service that `up` started."""
     path = config.home / "airflow" / "sessions.json"
-    kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    return {int(session): started for session, started in kept.items()}
+    stored = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return {int(session): started for session, started in stored.items()}
 
 
-def _is_ours(process: psutil.Process, config: Settings, sessions: dict[int, float], services_only: bool) -> bool:
+def _belongs(process: psutil.Process, config: Settings, sessions: dict[int, float], services_only: bool) -> bool:
+    """Return whether a process was started for this home, by its session or by the marker in its environment."""
     try:
         if process.name() == "postgres" or process.status() == psutil.STATUS_ZOMBIE:
             return False
+        # Workers that rename themselves (setproctitle) overwrite their environment, so the session comes first; its
+        # start tells it from a later one that got the same number.
         started = sessions.get(os.getsid(process.pid))
         if started is not None and process.create_time() >= started:
             return True
@@ -253,16 +258,17 @@ def _is_ours(process: psutil.Process, config: Settings, sessions: dict[int, floa
 
 
 def down(config: Settings, services_only: bool = False) -> int:
-    """End them, first asking; returns how many there were."""
-    found = processes(config, services_only)
-    for process in found:
+    """End the processes of this home, by SIGTERM and after 15 s by SIGKILL; return how many there were."""
+    running = processes(config, services_only)
+    for process in running:
         _signal(process, signal.SIGTERM)
-    psutil.wait_procs(found, timeout=15)
-    left = processes(config, services_only)
-    for process in left:
+    psutil.wait_procs(running, timeout=15)
+    # Listed again: a process may have started others before it ended.
+    remaining = processes(config, services_only)
+    for process in remaining:
         _signal(process, signal.SIGKILL)
-    psutil.wait_procs(left, timeout=10)
-    return len(found)
+    psutil.wait_procs(remaining, timeout=10)
+    return len(running)
 
 
 def _signal(process: psutil.Process, number: int) -> None:
@@ -271,7 +277,7 @@ def _signal(process: psutil.Process, number: int) -> None:
 
 
 def end_tree(pid: int) -> None:
-    """End a process that we started, and everything below it."""
+    """End a process and everything below it, by SIGTERM and after 10 s by SIGKILL."""
     try:
         root = psutil.Process(pid)
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""What this machine has and lacks for a night, each with the line that mends it."""
+"""Check what this machine has and lacks for a night; each check comes with the command that mends it."""
 
 from __future__ import annotations
 
@@ -17,86 +17,89 @@ MIN_DISK_BYTES = 5 << 30
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing looked at."""
+class Check:
+    """One requirement and how this machine meets it."""
 
-    what: str
+    requirement: str
     ok: bool
-    found: str
+    state: str
+    """What is there, or what is wrong with it."""
     mend: str
+    """The command to type where it is not met."""
 
 
-def examine(config: Settings) -> list[Finding]:
-    """Look at everything; nothing is changed."""
+def examine(config: Settings) -> list[Check]:
+    """Return every check, in the order in which a night needs what it checks; nothing is changed."""
     checks = (_python, _memory, _disk, _java, _jars, _model, _secrets, _ports, _database, _migrations)
     return [check(config) for check in checks]
 
 
-def _tried(what: str, mend: str, attempt: Callable[[], str]) -> Finding:
+def _check(requirement: str, mend: str, state: Callable[[], str]) -> Check:
+    """Return the check of a requirement that is met where `state` raises no SentimentError."""
     try:
-        return Finding(what, True, attempt(), mend)
+        return Check(requirement, True, state(), mend)
     except SentimentError as error:
-        return Finding(what, False, error.message, error.try_next or mend)
+        return Check(requirement, False, error.message, error.try_next or mend)
 
 
-def _python(_: Settings) -> Finding:
-    found = ".".join(str(n) for n in sys.version_info[:3])
-    return Finding("Python 3.11", sys.version_info[:2] == (3, 11), found, "apt-get install python3.11 python3.11-venv")
+def _python(_: Settings) -> Check:
+    version = ".".join(str(n) for n in sys.version_info[:3])
+    return Check("Python 3.11", sys.version_info[:2] == (3, 11), version, "apt-get install python3.11 python3.11-venv")
 
 
-def _memory(_: Settings) -> Finding:
+def _memory(_: Settings) -> Check:
     total = psutil.virtual_memory().total
     mend = "SENTIMENT_SPARK_DRIVER_MEMORY=1g make nightly"
-    return Finding("6 GiB of memory", total >= MIN_MEMORY_BYTES, f"{total / 2**30:.1f} GiB", mend)
+    return Check("6 GiB of memory", total >= MIN_MEMORY_BYTES, f"{total / 2**30:.1f} GiB", mend)
 
 
-def _disk(config: Settings) -> Finding:
-    place = next(p for p in (config.home, *config.home.parents) if p.exists())
-    free = shutil.disk_usage(place).free
+def _disk(config: Settings) -> Check:
+    folder = next(p for p in (config.home, *config.home.parents) if p.exists())
+    free = shutil.disk_usage(folder).free
     mend = f"free some, or: SENTIMENT_HOME=/another/disk make nightly (now {DEFAULT_HOME})"
-    return Finding("5 GiB of free disk", free >= MIN_DISK_BYTES, f"{free / 2**30:.0f} GiB at {place}", mend)
+    return Check("5 GiB of free disk", free >= MIN_DISK_BYTES, f"{free / 2**30:.0f} GiB at {folder}", mend)
 
 
-def _java(config: Settings) -> Finding:
+def _java(config: Settings) -> Check:
     from sentiment.runtime import java
 
-    return _tried("Java 17", "make nightly", lambda: str(java.java_home(config)))
+    return _check("Java 17", "make nightly", lambda: str(java.java_home(config)))
 
 
-def _jars(config: Settings) -> Finding:
+def _jars(config: Settings) -> Check:
     from sentiment.runtime import jars
 
-    return _tried("jars of Spark NLP", "make nightly", lambda: f"{len(jars.spark_jars(config))} jars")
+    return _check("jars of Spark NLP", "make nightly", lambda: f"{len(jars.spark_jars(config))} jars")
 
 
-def _model(config: Settings) -> Finding:
+def _model(config: Settings) -> Check:
     from sentiment.scoring import registry
 
-    return _tried(
+    return _check(
         "model",
         "sentiment model list",
         lambda: f"{config.model}, {registry.find(config.model, config).fingerprint[:12]}",
     )
 
 
-def _secrets(config: Settings) -> Finding:
+def _secrets(config: Settings) -> Check:
     paths = [config.home / name for name in ("secrets.json", EMBEDDED_ENV)]
     missing = [p for p in paths if not p.exists()]
     if missing:
-        return Finding("secrets", False, f"{missing[0]} is not there yet", "make nightly")
+        return Check("secrets", False, f"{missing[0]} is not there yet", "make nightly")
     loose = [p for p in paths if p.stat().st_mode & 0o077]
     mend = f"chmod 600 {' '.join(map(str, loose))}"
-    return Finding("secrets", not loose, "only the owner reads them" if not loose else "others can read them", mend)
+    return Check("secrets", not loose, "only the owner reads them" if not loose else "others can read them", mend)
 
 
-def _ports(config: Settings) -> Finding:
+def _ports(config: Settings) -> Check:
     from sentiment.embedded import airflow
 
-    mine = bool(airflow.processes(config, services_only=True))
-    return _tried(
+    is_up = bool(airflow.processes(config, services_only=True))
+    return _check(
         f"port {config.airflow_port} for the UI",
         "make up",
-        lambda: "our own UI" if mine else _free(config.airflow_port),
+        lambda: "our own UI" if is_up else _free(config.airflow_port),
     )
 
 
@@ -107,24 +110,26 @@ def _free(port: int) -> str:
     return "free"
 
 
-def _database(_: Settings) -> Finding:
+def _database(_: Settings) -> Check:
     import sqlalchemy as sa
 
     from sentiment import database
 
-    def attempt() -> str:
+    def server_version() -> str:
         with database.transaction() as c:
             return str(c.execute(sa.text("SELECT split_part(version(), ' on ', 1)")).scalar_one())
 
-    return _tried("reviews database", "make nightly", attempt)
+    return _check("reviews database", "make nightly", server_version)
 
 
-def _migrations(_: Settings) -> Finding:
+def _migrations(_: Settings) -> Check:
     from sentiment.store import migrate
 
-    def attempt() -> str:
+    def revision() -> str:
         return str(migrate.current("writer"))
 
-    found = _tried("its migrations", "sentiment db migrate", attempt)
+    check = _check("its migrations", "sentiment db migrate", revision)
     known = migrate.head()
-    return found if not found.ok else Finding(found.what, found.found == known, found.found, "sentiment db migrate")
+    if not check.ok:
+        return check
+    return Check(check.requirement, check.state == known, check.state, "sentiment db migrate")

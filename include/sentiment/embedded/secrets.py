@@ -1,4 +1,4 @@
-"""Secrets of the embedded default: generated once, kept in a file only its owner can read."""
+"""Secrets of the embedded default: generated once, stored in a file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -23,34 +23,35 @@ NAMES = (
 
 
 def load(home: Path) -> dict[str, str]:
-    """The secrets by name, generated where they are missing."""
+    """Return the secrets by name; those that are missing are generated and stored."""
     path = home / FILE
-    kept: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    missing = [name for name in NAMES if name not in kept]
+    stored: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    missing = [name for name in NAMES if name not in stored]
     if missing:
-        kept |= {name: generate(name) for name in missing}
-        write_private(path, json.dumps(kept, indent=1))
-    return kept
+        stored |= {name: generate(name) for name in missing}
+        write_private(path, json.dumps(stored, indent=1))
+    return stored
 
 
 def renew(home: Path, names: Iterable[str]) -> dict[str, str]:
-    """Generate these secrets anew and keep the others; the file is replaced whole or not at all."""
-    kept = load(home) | {name: generate(name) for name in names}
-    write_private(home / FILE, json.dumps(kept, indent=1))
-    return kept
+    """Generate the named secrets anew, leave the others, store and return all of them."""
+    stored = load(home) | {name: generate(name) for name in names}
+    write_private(home / FILE, json.dumps(stored, indent=1))
+    return stored
 
 
 def generate(name: str) -> str:
-    """A new secret: 24 random bytes, or the key that Fernet wants."""
+    """Return a new secret: 24 random bytes in URL-safe base64; for Fernet 32, padded, as it requires."""
     if name == "airflow_fernet":
         return urlsafe_b64encode(secrets.token_bytes(32)).decode()
     return secrets.token_urlsafe(24)
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
+    """Write a file that only its owner can read, completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+    # Created with its mode rather than changed later, so that nobody can open it in between.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
         out.write(text)
-    beside.replace(path)
+    temporary.replace(path)

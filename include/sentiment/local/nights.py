@@ -1,4 +1,4 @@
-"""`make nightly` and requeues: one night on this machine, from a bare checkout to a summary in words."""
+"""Run one night or one requeue on this machine, from a bare checkout to its summary, by `airflow dags test`."""
 
 from __future__ import annotations
 
@@ -16,73 +16,78 @@ import sqlalchemy as sa
 from sentiment import settings
 from sentiment.database import transaction
 from sentiment.embedded import airflow, machine
-from sentiment.embedded.machine import Machine, Tell, stage
+from sentiment.embedded.machine import Machine, Progress, stage
 from sentiment.errors import InfrastructureError, ParameterError, SentimentError, from_record
 from sentiment.orchestration import steps
 from sentiment.runs.model import Run
 from sentiment.samples import sample_dump
 from sentiment.settings import Settings
+from sentiment.sql import statement
 
 if TYPE_CHECKING:
     from sentiment.orchestration.requeueing import Requeue
 
 DAG, REQUEUE_DAG = "nightly_reviews", "requeue_quarantine"
 POLL_S = 0.5
+"""How often the progress of the steps is read, in seconds."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the night."""
+    """How a night ended."""
 
     run_id: str
     nothing_new: bool
+    """Whether the run had been published before."""
     log: Path
+    """Airflow's log of the night."""
     psql: str
+    """The command that opens the published tables as the reader."""
 
 
-def run(params: dict[str, Any], tell: Tell) -> Outcome:
-    """Prepare the machine and run the DAG for one night with `airflow dags test`.
+def run(params: dict[str, Any], progress: Progress) -> Outcome:
+    """Prepare the machine and run the DAG for one night; `progress` receives a line for each change.
 
-    `params` are the DAG's Params; without a night it is yesterday, without a dump a made-up sample.
+    `params` are the DAG's Params; without a night it is yesterday's, without a dump one of made-up reviews.
     Raises the error of the task that failed.
     """
     config = settings.load()
     night = params.get("night") or yesterday().isoformat()
-    ready = machine.prepare(config, tell)
+    ready = machine.prepare(config, progress)
     config = settings.load()
-    asked = {"source": config.source, "model": config.model, **params, "night": night}
-    dump = params.get("dump") or str(_sample(config, asked, tell))
-    conf = {**asked, "dump": _absolute(dump)}
-    began, log = datetime.now(UTC), _through_airflow(DAG, f"Night {night}", conf, ready, tell)
+    requested = {"source": config.source, "model": config.model, **params, "night": night}
+    dump = params.get("dump") or str(_sample(config, requested, progress))
+    conf = {**requested, "dump": _absolute(dump)}
+    began, log = datetime.now(UTC), _through_airflow(DAG, f"Night {night}", conf, ready, progress)
     return _outcome(_run_of(conf), began, log, ready)
 
 
-def requeue(asked: Requeue, tell: Tell) -> Outcome:
-    """Prepare the machine and run the night of a published run again, to let mended records through.
+def requeue(request: Requeue, progress: Progress) -> Outcome:
+    """Prepare the machine and run the night of a published run again, to reprocess its refused records.
 
     Raises what `requeueing.plan` raises, and the error of the task that failed.
     """
     from sentiment.orchestration import requeueing
 
-    ready = machine.prepare(settings.load(), tell)
-    planned = requeueing.plan(asked)
-    tell(planned.summary())
-    conf = {**asdict(asked), "allow": list(asked.allow), "dry_run": False}
+    ready = machine.prepare(settings.load(), progress)
+    planned = requeueing.plan(request)
+    progress(planned.summary())
+    conf = {**asdict(request), "allow": list(request.allow), "dry_run": False}
     del conf["airflow_run_id"]
-    began, log = datetime.now(UTC), _through_airflow(REQUEUE_DAG, f"Requeue of {asked.run_id}", conf, ready, tell)
+    began, log = datetime.now(UTC), _through_airflow(REQUEUE_DAG, f"Requeue of {request.run_id}", conf, ready, progress)
     return _outcome(_requeue_of(planned.run), began, log, ready)
 
 
-def _through_airflow(dag: str, what: str, conf: dict[str, Any], ready: Machine, tell: Tell) -> Path:
+def _through_airflow(dag: str, title: str, conf: dict[str, Any], ready: Machine, progress: Progress) -> Path:
     config = settings.load()
     if airflow.scheduler_would_interfere(config, ready.env, dag):
         raise ParameterError(
-            f"Airflow's UI is up and {dag} is switched on there: its scheduler would take part in this night.",
+            f"Airflow's UI is up and {dag} is switched on there: its scheduler would run tasks of this night too.",
             f"trigger it at http://127.0.0.1:{config.airflow_port}/dags/{dag}, or: make down",
         )
-    with stage(tell, f"{what} through Airflow's DAG {dag}") as words, airflow.night_in_progress(ready.env):
-        log = _dags_test(config, ready, dag, conf, tell)
-        words.append(f"log {log}")
+    with stage(progress, f"{title} through Airflow's DAG {dag}") as remarks, airflow.night_in_progress(ready.env):
+        log = _dags_test(config, ready, dag, conf, progress)
+        remarks.append(f"log {log}")
     return log
 
 
@@ -96,47 +101,46 @@ def _absolute(dump: str) -> str:
 
 
 def psql_line(config: Settings, ready: Machine) -> str:
-    """The line that opens the published tables as the reader."""
+    """Return the command that opens the published tables as the reader."""
     return f'{ready.server.psql} "$({airflow.bin_folder()}/sentiment db url --role reader)"'
 
 
 def yesterday() -> date:
-    """The last whole day in Paris."""
+    """Return the last day that is over in Paris."""
     return datetime.now(steps.PARIS).date() - timedelta(days=1)
 
 
-def _check_sample_alone(asked: Mapping[str, Any]) -> None:
-    """Raise ParameterError where a made-up night would replace a real one, or stand among them."""
+SAMPLES = "dumps/sample-"
+
+
+def _check_no_real_reviews(requested: Mapping[str, Any]) -> None:
+    """Raise ParameterError where made-up reviews would replace published ones, or stand among them."""
+    values = {"source": requested["source"], "samples": f"%/{SAMPLES}%"}
     with transaction() as c:
-        found = c.execute(sa.text(OWN_DUMP), {"source": asked["source"]}).scalar()
-    if found or asked.get("supersede"):
+        uri = c.execute(statement("local/nights/dump_of_ones_own"), values).scalar()
+    if uri or requested.get("supersede"):
         raise ParameterError(
-            f"No dump is named, and made-up reviews are not published among {asked['source']}'s own"
-            f"{f', like those of {found}' if found else ''}.",
-            f"make nightly DUMP=… DATE={asked['night']}",
+            f"No dump is named, and made-up reviews are not published among {requested['source']}'s own"
+            f"{f', like those of {uri}' if uri else ''}.",
+            f"make nightly DUMP=… DATE={requested['night']}",
         )
 
 
-SAMPLES = "dumps/sample-"
-OWN_DUMP = f"""
-SELECT d.uri FROM sentiment.run r JOIN sentiment.dump d USING (dump_id)
-WHERE r.source = :source AND r.status = 'published' AND d.uri NOT LIKE '%/{SAMPLES}%' LIMIT 1"""
-
-
-def _sample(config: Settings, asked: Mapping[str, Any], tell: Tell) -> Path:
-    """A made-up dump of the night asked for. Raises ParameterError where it has no place."""
-    _check_sample_alone(asked)
-    path = config.home / f"{SAMPLES}{asked['night']}.jsonl"
+def _sample(config: Settings, requested: Mapping[str, Any], progress: Progress) -> Path:
+    """Return a made-up dump of the night, written once; ParameterError where real reviews are published."""
+    _check_no_real_reviews(requested)
+    path = config.home / f"{SAMPLES}{requested['night']}.jsonl"
     if not path.exists():
-        with stage(tell, "Sample dump") as words:
-            made = sample_dump.write(sample_dump.SampleDump(night=date.fromisoformat(asked["night"])), path)
-            words.append(f"{made.records:,} made-up reviews in {path}")
+        with stage(progress, "Sample dump") as remarks:
+            written = sample_dump.write(sample_dump.SampleDump(night=date.fromisoformat(requested["night"])), path)
+            remarks.append(f"{written.records:,} made-up reviews in {path}")
     return path
 
 
-def _dags_test(config: Settings, ready: Machine, dag: str, conf: dict[str, Any], tell: Tell) -> Path:
-    which = f"nightly-{conf['night']}" if dag == DAG else f"requeue-{conf['run_id']}"
-    log = config.home / "logs" / f"{which}-{datetime.now():%Y%m%dT%H%M%S}.log"
+def _dags_test(config: Settings, ready: Machine, dag: str, conf: dict[str, Any], progress: Progress) -> Path:
+    """Run the DAG in a process of its own and return its log; raise the error of the task that failed."""
+    name = f"nightly-{conf['night']}" if dag == DAG else f"requeue-{conf['run_id']}"
+    log = config.home / "logs" / f"{name}-{datetime.now():%Y%m%dT%H%M%S}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     note = log.with_suffix(".failure.json")
     command = [str(airflow.bin_folder() / "airflow"), "dags", "test", dag, "--conf", json.dumps(conf)]
@@ -144,7 +148,7 @@ def _dags_test(config: Settings, ready: Machine, dag: str, conf: dict[str, Any],
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT, cwd=config.home)
         try:
-            _follow(process, tell)
+            _follow(process, progress)
         except BaseException:
             airflow.end_tree(process.pid)
             raise
@@ -153,25 +157,26 @@ def _dags_test(config: Settings, ready: Machine, dag: str, conf: dict[str, Any],
     return log
 
 
-def _follow(process: subprocess.Popen[bytes], tell: Tell) -> None:
-    """Tell each step's start and end, as the ledger has them, until the process ends."""
-    newest, told = _newest_token(), set[tuple[int, str]]()  # token and words
+def _follow(process: subprocess.Popen[bytes], progress: Progress) -> None:
+    """Report each step's start, rows and end, as `sentiment.run_step` has them, until the process ends."""
+    newest, reported = _newest_token(), set[tuple[int, str]]()  # token and state
     while True:
-        ended = process.poll() is not None
-        for step in _steps_since(newest):
-            mark = (step.token, _words(step))
-            if mark not in told:
-                told.add(mark)
-                tell(f"  {step.step}: {_words(step)}")
-        if ended:
+        # Asked before the steps are read, so that the last ones are reported too.
+        has_ended = process.poll() is not None
+        for attempt in _attempts_since(newest):
+            state = _describe(attempt)
+            if (attempt.token, state) not in reported:
+                reported.add((attempt.token, state))
+                progress(f"  {attempt.step}: {state}")
+        if has_ended:
             return
         time.sleep(POLL_S)
 
 
-def _words(step: sa.Row[Any]) -> str:
-    if step.state == "running":
-        return f"{step.rows_done:,} of {step.rows_total:,} rows" if step.rows_total else "started"
-    return f"{step.state} in {(step.finished_at - step.started_at).total_seconds():.1f} s"
+def _describe(attempt: sa.Row[Any]) -> str:
+    if attempt.state == "running":
+        return f"{attempt.rows_done:,} of {attempt.rows_total:,} rows" if attempt.rows_total else "started"
+    return f"{attempt.state} in {(attempt.finished_at - attempt.started_at).total_seconds():.1f} s"
 
 
 def _newest_token() -> int:
@@ -179,28 +184,23 @@ def _newest_token() -> int:
         return int(c.execute(sa.text("SELECT coalesce(max(token), 0) FROM sentiment.run_step")).scalar_one())
 
 
-def _steps_since(token: int) -> list[sa.Row[Any]]:
+def _attempts_since(token: int) -> list[sa.Row[Any]]:
     with transaction() as c:
-        rows = c.execute(
-            sa.text(
-                "SELECT token, step, state, rows_done, rows_total, started_at, finished_at FROM sentiment.run_step "
-                "WHERE token > :token ORDER BY token"
-            ),
-            {"token": token},
-        )
-        return list(rows)
+        return list(c.execute(statement("local/nights/attempts_since"), {"token": token}))
 
 
 def _failure(note: Path, log: Path) -> SentimentError:
-    """The failed task's own error; what Airflow refused before any task is found at the log's end."""
+    """Return the failed task's own error; else what Airflow wrote at the log's end, where it refused to begin."""
     if note.exists():
-        told = json.loads(note.read_text("utf-8"))
-        return from_record(told["kind"], f"{told['task']}: {told['message']}", told["try_next"] or f"less {log}")
-    said = [line.strip() for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
-    refused = [line.partition(PARAM_REFUSED)[2] for line in said if PARAM_REFUSED in line]
+        error = json.loads(note.read_text("utf-8"))
+        return from_record(error["kind"], f"{error['task']}: {error['message']}", error["try_next"] or f"less {log}")
+    lines = [line.strip() for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
+    refused = [line.partition(PARAM_REFUSED)[2] for line in lines if PARAM_REFUSED in line]
     if refused:
         return ParameterError(f"Airflow refused the parameter {refused[-1]}.", "make help")
-    return InfrastructureError(f"Airflow ended before any task failed: {(said or ['nothing said'])[-1]}", f"less {log}")
+    return InfrastructureError(
+        f"Airflow ended before any task failed: {(lines or ['no line was logged'])[-1]}", f"less {log}"
+    )
 
 
 PARAM_REFUSED = "ParamValidationError: Invalid input for param "
@@ -208,14 +208,7 @@ PARAM_REFUSED = "ParamValidationError: Invalid input for param "
 
 def _run_of(conf: dict[str, Any]) -> sa.Row[Any]:
     with transaction() as c:
-        return c.execute(
-            sa.text(
-                "SELECT run_id, published_at FROM sentiment.run WHERE night = :night AND model_id = :model "
-                "AND source = :source AND status IN ('published', 'audited') "
-                "ORDER BY status DESC, finished_at DESC LIMIT 1"
-            ),
-            conf,
-        ).one()
+        return c.execute(statement("local/nights/run_of_night"), conf).one()
 
 
 def _requeue_of(old: Run) -> sa.Row[Any]:
