@@ -3,7 +3,7 @@
 ```
 SentimentError                 1
 ├── ParameterError             2   a value that was typed or configured
-├── DataError                  3   the dump, or what it says; trying again changes nothing
+├── DataError                  3   the dump or its content; trying again changes nothing
 │   ├── DumpNotFoundError
 │   ├── DumpUnreadableError
 │   ├── DumpRefusedError
@@ -18,9 +18,9 @@ from __future__ import annotations
 
 
 class SentimentError(Exception):
-    """Base of all our errors: what is wrong, and the command to type next.
+    """Base of the package's errors: a message that names what is wrong, and in `try_next` the command to type next.
 
-    `try_next` is shown behind the message; a stranger should be able to type it as it is.
+    `try_next` is shown below the message, so it should work as it stands; "" where no command helps.
     """
 
     exit_code = 1
@@ -35,53 +35,53 @@ class SentimentError(Exception):
 
 
 class ParameterError(SentimentError):
-    """A typed or configured value is not one we can use."""
+    """A typed or configured value that can't be used."""
 
     exit_code = 2
 
 
 class DataError(SentimentError):
-    """The data are at fault; the same data fail again, so nothing is retried."""
+    """An error of the data, which would fail again; Airflow does not retry the task."""
 
     exit_code = 3
 
 
 class DumpNotFoundError(DataError):
-    """No dump where one was named."""
+    """There is no dump where one was named, or where a scheduled night looks."""
 
 
 class DumpUnreadableError(DataError):
-    """A dump that is empty, cut short, binary or past a safety bound."""
+    """A dump that is empty, cut short, binary or beyond a safety bound."""
 
 
 class DumpRefusedError(DataError):
-    """A readable dump that a rule for the whole batch does not let pass."""
+    """A readable dump that fails a batch check, or is not the one that was published."""
 
 
 class CanaryMovedError(DataError):
-    """The bundled sentences are scored otherwise than when the model was first used."""
+    """The canary's sentences get other predictions than when the model was first used."""
 
 
 class InfrastructureError(SentimentError):
-    """Something around the pipeline failed; the task is tried again with back-off."""
+    """An error of the infrastructure: database, Spark or disk; Airflow tries the task again with back-off."""
 
     exit_code = 4
 
 
 class StaleAttemptError(InfrastructureError):
-    """A newer attempt of the same step holds the fence token; this one must not write."""
+    """A newer attempt of the step holds the fencing token, so this one must not write."""
 
 
 class SetupError(SentimentError):
-    """This machine lacks something; `sentiment doctor` says what."""
+    """This machine lacks something; `sentiment doctor` lists what."""
 
     exit_code = 5
 
 
 def from_record(kind: str, message: str, try_next: str = "") -> SentimentError:
-    """Build the error that another process recorded by its class name."""
-    found = {c.__name__: c for c in _tree(SentimentError)}
-    return found.get(kind, InfrastructureError)(message, try_next)
+    """Return the error that another process recorded by its class name; of an unknown class InfrastructureError."""
+    classes = {c.__name__: c for c in _tree(SentimentError)}
+    return classes.get(kind, InfrastructureError)(message, try_next)
 
 
 def _tree(root: type[SentimentError]) -> list[type[SentimentError]]:

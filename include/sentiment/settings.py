@@ -1,7 +1,7 @@
-"""The only place that reads the environment.
+"""Read the settings: the only module that reads the environment.
 
-Every setting is the environment variable `SENTIMENT_<NAME>`. The embedded default writes its own
-(database, ports) to `<home>/embedded.env`, which is read here too; a real variable wins over it.
+Every setting is the environment variable `SENTIMENT_<NAME>`. The embedded default writes the addresses of its
+database to `<home>/embedded.env`, which is read here too; a real variable wins over it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SOURCE_PATTERN, MODEL_PATTERN = r"^[a-z][a-z0-9_]{0,30}$", r"^[A-Za-z0-9][\w.-]{
 
 
 class Settings(BaseSettings):
-    """What differs between one machine and a cluster; everything else is code."""
+    """What differs between one machine and a cluster; each field's description is its row in the README."""
 
     model_config = SettingsConfigDict(env_prefix="SENTIMENT_", extra="ignore")
 
@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     postgres_port: int = Field(0, ge=0, le=65535, description="port of the embedded Postgres; 0: a free one")
     airflow_port: int = Field(8080, ge=1, le=65535, description="port of Airflow's UI on 127.0.0.1")
 
-    lake: str = Field("", description="where steps leave Parquet, a folder or `s3a://`; `<home>/lake`")
+    lake: str = Field("", description="the run workspace: Parquet between steps, a folder or `s3a://`; `<home>/lake`")
     models: Path = Field(
         Path(""), description="folder of added models, which a cluster's workers must read too; `<home>/models`"
     )
@@ -85,15 +85,17 @@ class Settings(BaseSettings):
 
     keep_superseded_days: int = Field(90, ge=1, description="versions and refused records of superseded runs are kept")
     keep_quarantine_days: int = Field(30, ge=1, description="payloads of quarantined records are kept, in days")
-    keep_lake_days: int = Field(14, ge=1, description="Parquet of a night that is over is kept in the lake, in days")
+    keep_lake_days: int = Field(14, ge=1, description="Parquet of a night that is over is kept, in days")
     keep_retired_days: int = Field(30, ge=1, description="scores of a retired model are kept, in days")
-    keep_night_months: int = Field(24, ge=1, description="what each night said is kept (`night_review`), in months")
-    maintain_removes: bool = Field(False, description="whether scheduled runs of maintain_store remove, or only tell")
+    keep_night_months: int = Field(
+        24, ge=1, description="which reviews each night listed is kept (`night_review`), in months"
+    )
+    maintain_removes: bool = Field(False, description="whether scheduled runs of maintain_store remove, or only list")
 
     failure_note: Path | None = Field(None, description="file for the error of a failed task; set by `make nightly`")
 
     @model_validator(mode="after")
-    def _derive_places(self) -> Settings:
+    def _derive_folders(self) -> Settings:
         self.home = self.home.expanduser().resolve()
         self.cache = self.cache.expanduser().resolve()
         self.lake = self.lake.rstrip("/") or str(self.home / "lake")
@@ -108,12 +110,12 @@ class Settings(BaseSettings):
 
     @property
     def models_served(self) -> Path:
-        """Folder of the copies that are scored with, graph and vocabulary made ready."""
+        """Return the folder of copies that networks are loaded from, with fused graph and shielded vocabulary."""
         return self.models / ".served"
 
 
 @lru_cache(maxsize=1)
 def load() -> Settings:
-    """Read the settings once; `load.cache_clear()` reads them again."""
+    """Return the settings, read once a process; `load.cache_clear()` makes the next call read them again."""
     home = Path(os.environ.get("SENTIMENT_HOME") or DEFAULT_HOME)
     return Settings(_env_file=home / EMBEDDED_ENV)

@@ -1,4 +1,4 @@
-"""The jars that Spark NLP's wheel only wraps: fetched once by pyspark's own Ivy, checked, kept in a cache."""
+"""Fetch the jars that Spark NLP's wheel only wraps, once, by the Ivy inside pyspark; verify and cache them."""
 
 from __future__ import annotations
 
@@ -21,36 +21,37 @@ from sentiment.settings import Settings
 MANIFEST = Path(__file__).parent / "jars_manifest"
 PATTERN = "[artifact]-[revision](-[classifier]).[ext]"
 TENSORFLOW, PRETRAINED = "tensorflow", "pretrained"
-"""Configurations of the manifest that only some models need."""
+"""Configurations of the manifest that only some models need: TensorFlow's engine, and the publisher's store."""
+# Errors are shown without the registry's address: it may hold a token.
 HOST = re.compile(r"https?://[^/\s]+/\S*/")
 Progress = Callable[[str], None]
 
 
 def expected(configuration: str = "base", sums: Path = MANIFEST / "sha256.txt") -> dict[str, str]:
-    """File name -> SHA-256 of every jar in a configuration of the manifest."""
+    """Return file name -> SHA-256, in hex, of every jar in a configuration of the manifest."""
     rows = (line.split() for line in sums.read_text("utf-8").splitlines() if line and not line.startswith("#"))
-    return {name: digest for digest, name, part in rows if part == configuration}
+    return {name: digest for digest, name, listed_in in rows if listed_in == configuration}
 
 
 def spark_jars(config: Settings) -> list[Path]:
-    """The jars a session needs, from SENTIMENT_JARS or the cache; SetupError where one is missing.
+    """Return the jars a session needs, from SENTIMENT_JARS or the cache; SetupError where one is missing.
 
-    Those of an optional configuration come along once they have been fetched.
+    Those of an optional configuration are among them once they have been fetched.
     """
     if config.jars:
-        found = sorted(Path(config.jars).expanduser().glob("*.jar"))
-        if not found:
+        jars = sorted(Path(config.jars).expanduser().glob("*.jar"))
+        if not jars:
             raise SetupError(f"SENTIMENT_JARS={config.jars} holds no jar.", "unset SENTIMENT_JARS and: make nightly")
-        return found
+        return jars
     paths = [config.cache / "jars" / name for name in sorted(expected())]
     missing = [p.name for p in paths if not p.exists()]
     if missing:
         raise SetupError(f"{len(missing)} of {len(paths)} jars are missing, e.g. {missing[0]}.", "make nightly")
-    return paths + [jar for part in (TENSORFLOW, PRETRAINED) for jar in _kept(config, part)]
+    return paths + [jar for optional in (TENSORFLOW, PRETRAINED) for jar in _cached(config, optional)]
 
 
-def _kept(config: Settings, configuration: str) -> list[Path]:
-    """All jars of an optional configuration; none where one is missing."""
+def _cached(config: Settings, configuration: str) -> list[Path]:
+    """Return all jars of a configuration that the cache holds; none where one is missing."""
     paths = [config.cache / "jars" / name for name in sorted(expected(configuration))]
     return paths if all(path.is_file() for path in paths) else []
 
@@ -58,21 +59,23 @@ def _kept(config: Settings, configuration: str) -> list[Path]:
 def fetch(
     config: Settings, progress: Progress, configuration: str = "base", *, manifest: Path = MANIFEST
 ) -> list[Path]:
-    """The verified jars of a configuration in the cache; what is missing is fetched.
+    """Return the verified jars of a configuration in the cache, after fetching those that are missing.
 
-    A jar is hashed again only when its size or time has changed since it was verified.
+    `progress` receives a line for each jar. A jar is hashed again only where its size or time has changed since it
+    was verified.
     Raises InfrastructureError where the registry can't be reached or a sum does not match.
     """
     folder, sums = config.cache / "jars", expected(configuration, manifest / "sha256.txt")
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder / ".lock", progress):
+    with _locked(folder / ".lock", progress):
         missing = {name: digest for name, digest in sums.items() if not (folder / name).is_file()}
         if missing:
-            with tempfile.TemporaryDirectory(dir=folder) as beside:
-                _ivy(config, configuration, Path(beside), manifest, progress)
-                verify(Path(beside), missing, config.cache / "ivy")
+            # In a folder of the same disk: a jar appears in the cache verified, by a rename, or not at all.
+            with tempfile.TemporaryDirectory(dir=folder) as fetched:
+                _ivy(config, configuration, Path(fetched), manifest, progress)
+                verify(Path(fetched), missing, config.cache / "ivy")
                 for name in missing:
-                    (Path(beside) / name).replace(folder / name)
+                    (Path(fetched) / name).replace(folder / name)
         else:
             progress(f"{len(sums)} jars there already")
         _verify_changed(folder, sums, config.cache / "ivy")
@@ -80,8 +83,8 @@ def fetch(
 
 
 @contextmanager
-def _alone(lock: Path, progress: Progress) -> Iterator[None]:
-    """Hold the lock; say so where another checkout holds it and this one must wait."""
+def _locked(lock: Path, progress: Progress) -> Iterator[None]:
+    """Hold the lock of the cache; report where another process holds it and this one must wait."""
     try:
         held = FileLock(lock).acquire(timeout=0)
     except Timeout:
@@ -92,20 +95,20 @@ def _alone(lock: Path, progress: Progress) -> Iterator[None]:
 
 
 def _verify_changed(folder: Path, sums: dict[str, str], copies: Path) -> None:
-    """Verify the jars that are not as the marker has them, then write the marker anew."""
+    """Verify the jars whose hash, size or time differs from the marker, then write the marker anew."""
     marker = folder / ".verified"
     marks = _marks(marker)
     changed = {name: digest for name, digest in sums.items() if marks.get(name) != _mark(folder / name, digest)}
     if changed:
         verify(folder, changed, copies)
         marks |= {name: _mark(folder / name, digest) for name, digest in changed.items()}
-        beside = marker.with_name(".verified.new")
-        beside.write_text(json.dumps(marks, indent=1), "utf-8")
-        beside.replace(marker)
+        temporary = marker.with_name(".verified.new")
+        temporary.write_text(json.dumps(marks, indent=1), "utf-8")
+        temporary.replace(marker)
 
 
 def _marks(marker: Path) -> dict[str, list[str | int]]:
-    """What was verified; nothing where the marker is missing or damaged, so that all is verified again."""
+    """Return what was verified; nothing where the marker is missing or damaged, so that all is verified again."""
     try:
         marks = json.loads(marker.read_text("utf-8"))
     except (FileNotFoundError, ValueError):
@@ -119,26 +122,27 @@ def _mark(path: Path, digest: str) -> list[str | int]:
 
 
 def verify(folder: Path, sums: dict[str, str], copies: Path | None = None) -> None:
-    """Compare every file with its sum; InfrastructureError naming the first that differs.
+    """Compare every file with its SHA-256; delete the first that differs and raise InfrastructureError with its name.
 
-    That file is deleted, and what Ivy keeps of it below `copies`: otherwise it would come back from there.
+    Ivy's copies of it below `copies` are deleted too, or the next fetch would take one of them.
     """
     for name, digest in sums.items():
         path = folder / name
         if not path.is_file():
             raise InfrastructureError(f"{name} was not fetched.", "make nightly")
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != digest:
+            actual = hashlib.file_digest(file, "sha256").hexdigest()
+        if actual != digest:
             for damaged in (path, *(copies.rglob(name) if copies else ())):
                 damaged.unlink()
             raise InfrastructureError(
-                f"{name} is not the file it should be: SHA-256 {found}, expected {digest}. It was deleted.",
+                f"{name} is not the file it should be: SHA-256 {actual}, expected {digest}. It was deleted.",
                 "make nightly",
             )
 
 
 def _ivy(config: Settings, configuration: str, target: Path, manifest: Path, progress: Progress) -> None:
+    """Fetch a configuration's jars into a folder; InfrastructureError with Ivy's last error where that fails."""
     spark = find_spec("pyspark")
     if spark is None or spark.origin is None:
         raise SetupError("pyspark is not installed here.", "rm -rf .venv && make nightly")
@@ -148,17 +152,17 @@ def _ivy(config: Settings, configuration: str, target: Path, manifest: Path, pro
     command += ["-ivy", str(manifest / "ivy.xml"), "-confs", configuration, "-retrieve", f"{target}/{PATTERN}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
-        said = list(_told(process.stdout, config.cache / "ivy", progress))
+        output = list(_reported(process.stdout, config.cache / "ivy", progress))
     if process.returncode or not any(target.iterdir()):
-        errors = [HOST.sub("…/", line.strip()) for line in said if "rror" in line or "not found" in line]
+        errors = [HOST.sub("…/", line.strip()) for line in output if "rror" in line or "not found" in line]
         raise InfrastructureError(
-            f"The jars could not be fetched: {(errors or said or ['Ivy said nothing'])[-1]}",
+            f"The jars could not be fetched: {(errors or output or ['Ivy printed nothing'])[-1]}",
             "check the way to the Maven registry (proxy, SSL_CERT_FILE), then: make nightly",
         )
 
 
-def _told(lines: Iterator[str], cache: Path, progress: Progress) -> Iterator[str]:
-    """Pass Ivy's lines on, telling each file that has arrived with its size, and never where it came from."""
+def _reported(lines: Iterator[str], cache: Path, progress: Progress) -> Iterator[str]:
+    """Yield Ivy's lines; report each file that has arrived with its size, without the address it came from."""
     name = ""
     for line in lines:
         began = re.match(r"downloading \S*/(\S+) ", line)

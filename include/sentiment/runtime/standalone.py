@@ -23,15 +23,15 @@ CLASSES = {
 
 
 def main() -> None:
-    """Become the service named by the first argument."""
+    """Replace this process by the service that the first argument names; ParameterError for another name."""
     kind, *rest = sys.argv[1:] or [""]
     if kind not in CLASSES:
         raise ParameterError(f"{kind!r} is neither master nor worker.", "python -m sentiment.runtime.standalone master")
     config = settings.load()
-    found = find_spec("pyspark")
-    assert found is not None
-    assert found.origin is not None
-    command = str(Path(found.origin).parent / "bin" / "spark-class")
+    pyspark = find_spec("pyspark")
+    assert pyspark is not None
+    assert pyspark.origin is not None
+    command = str(Path(pyspark.origin).parent / "bin" / "spark-class")
     options = " ".join(f"-D{name}={value}" for name, value in config.spark_conf.items())
     env = {**os.environ, **spark.environment(config), "SPARK_DAEMON_JAVA_OPTS": options}
     os.execve(command, [command, CLASSES[kind], "--host", socket.gethostname(), *rest], env)  # noqa: S606
