@@ -1,4 +1,4 @@
-"""The real Compose accepts our file, and what it makes of it is as safe as we say."""
+"""The real Compose accepts docker-compose.yaml, and the services it makes of it are as safe as documented."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def filled(tmp_path: Path) -> Path:
 def services(filled: Path) -> Services:
     done = config(filled, "--format", "json")
     assert done.returncode == 0, done.stderr
-    found: Services = json.loads(done.stdout)["services"]
-    return found
+    parsed: Services = json.loads(done.stdout)["services"]
+    return parsed
 
 
 def test_config_is_valid(filled: Path) -> None:
@@ -53,17 +53,17 @@ def test_config_is_valid(filled: Path) -> None:
 def test_the_example_as_it_is_is_refused() -> None:
     done = config(ROOT / "docker/compose.env.example", "-q")
     assert done.returncode != 0
-    assert "fill in" in done.stderr
+    assert any(name in done.stderr for name in SECRETS)
 
 
-@pytest.mark.parametrize("left_out", ["", "{name}=\n"], ids=["unset", "empty"])
+@pytest.mark.parametrize("replacement", ["", "{name}=\n"], ids=["unset", "empty"])
 @pytest.mark.parametrize("name", SECRETS)
-def test_no_secret_has_a_default(filled: Path, name: str, left_out: str) -> None:
+def test_no_secret_has_a_default(filled: Path, name: str, replacement: str) -> None:
     text = filled.read_text("utf-8")
-    filled.write_text(text.replace(f"{name}=value-of-{name}\n", left_out.format(name=name)), "utf-8")
+    filled.write_text(text.replace(f"{name}=value-of-{name}\n", replacement.format(name=name)), "utf-8")
     done = config(filled, "-q")
     assert done.returncode != 0
-    assert f"fill in {name}" in done.stderr
+    assert name in done.stderr
 
 
 def test_no_secret_is_written_into_the_file(services: Services) -> None:
@@ -83,10 +83,10 @@ def test_every_port_is_on_loopback(services: Services) -> None:
 
 def test_one_image_without_privileges(services: Services) -> None:
     assert services.keys() == AIRFLOW | SPARK | {"postgres"}
-    ours = [services[name] for name in AIRFLOW | SPARK]
-    assert {s["image"] for s in ours} == {"sentiment:0.1.0"}
-    assert {s["build"]["dockerfile"] for s in ours} == {"docker/Dockerfile"}
-    assert all(s["cap_drop"] == ["ALL"] for s in ours)
+    built = [services[name] for name in AIRFLOW | SPARK]
+    assert {s["image"] for s in built} == {"sentiment:0.1.0"}
+    assert {s["build"]["dockerfile"] for s in built} == {"docker/Dockerfile"}
+    assert all(s["cap_drop"] == ["ALL"] for s in built)
     assert all(s["security_opt"] == ["no-new-privileges:true"] for s in services.values())
     assert services["spark-worker"]["deploy"]["replicas"] == 2
 
@@ -106,7 +106,7 @@ def test_airflow_services_agree(services: Services, key: str, value: str) -> Non
     assert {name: services[name]["environment"].get(key) for name in AIRFLOW} == dict.fromkeys(AIRFLOW, value)
 
 
-def test_each_service_knows_only_the_secrets_it_needs(services: Services) -> None:
+def test_services_know_only_the_secrets_they_need(services: Services) -> None:
     known = {
         name: set(re.findall(r"value-of-(\w+?)(?=\W|$)", json.dumps(s["environment"]))) for name, s in services.items()
     }
@@ -151,7 +151,7 @@ def test_the_image_is_locked_and_not_root() -> None:
     assert re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE) == ["sentiment"]
 
 
-def test_the_spark_secret_is_kept_in_a_private_file(tmp_path: Path) -> None:
+def test_the_spark_secret_is_in_a_private_file(tmp_path: Path) -> None:
     folder = tmp_path / "spark-conf"
     env = {"PATH": os.environ["PATH"], "SPARK_CONF_DIR": str(folder), "_SPARK_AUTH_SECRET": "canary"}
     command = ["sh", str(ROOT / "docker/entrypoint.sh"), "sh", "-c", 'umask; printf "%s|" "$@"', "-", "a b", "c"]

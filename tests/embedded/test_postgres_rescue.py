@@ -56,8 +56,8 @@ def kill(embedded: EmbeddedPostgres) -> None:
     psutil.wait_procs(family, timeout=10)
 
 
-def stranger(embedded: EmbeddedPostgres) -> subprocess.Popen[bytes]:
-    """A process of the server's user that got the killed server's number."""
+def other_program(embedded: EmbeddedPostgres) -> subprocess.Popen[bytes]:
+    """Start a process of the server's user that has the killed server's number."""
     owner = (embedded.folder).stat()
     as_user: dict[str, Any] = {}
     if os.geteuid() == 0:
@@ -69,10 +69,10 @@ def stranger(embedded: EmbeddedPostgres) -> subprocess.Popen[bytes]:
     return process
 
 
-def test_another_program_with_the_servers_number_is_left_alone(embedded: EmbeddedPostgres) -> None:
+def test_another_program_with_the_servers_number_is_not_ended(embedded: EmbeddedPostgres) -> None:
     port = embedded.start().port
     kill(embedded)
-    with stranger(embedded) as other:
+    with other_program(embedded) as other:
         assert not embedded.is_running()
         embedded.stop()
         assert other.poll() is None

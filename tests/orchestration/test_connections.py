@@ -41,10 +41,10 @@ def test_reviews_db_keeps_its_extras(
     monkeypatch.setenv("AIRFLOW_CONN_REVIEWS_DB", defined)
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_CLUSTER", json.dumps({"conn_type": "spark", "host": "local[2]"}))
     airflow_side.use_connections()
-    found, master = database.url("writer"), settings.load().spark_master
+    address, master = database.url("writer"), settings.load().spark_master
     monkeypatch.undo()
     settings.load.cache_clear()
-    assert (found.host, found.port, found.database) == ("db.example", 5433, "reviews")
-    assert (found.username, found.password) == ("sentiment_writer", "p@/%")
-    assert dict(found.query) == extra
+    assert (address.host, address.port, address.database) == ("db.example", 5433, "reviews")
+    assert (address.username, address.password) == ("sentiment_writer", "p@/%")
+    assert dict(address.query) == extra
     assert master == "local[2]"

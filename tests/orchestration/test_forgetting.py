@@ -73,10 +73,10 @@ def hash_of(text: str) -> str:
 
 
 class Scene:
-    """Two published nights of a source of its own, the second with another text, and all they left in the lake."""
+    """Two published nights of a source of its own, the second with another text, and all parts of their runs."""
 
     def __init__(self, folder: Path) -> None:
-        self.source, self.lake, self.folder = f"forgetting_{uuid4().hex[:8]}", Workspace(), folder
+        self.source, self.workspace, self.folder = f"forgetting_{uuid4().hex[:8]}", Workspace(), folder
         for n, text in enumerate((TEXT, f"{TEXT} Revu depuis.")):
             changed = [{**RECORDS[0], "review": text}, *RECORDS[1:]]
             self.publish(NIGHT + timedelta(days=n), [json.dumps(r, ensure_ascii=n == 0) for r in changed])
@@ -90,7 +90,7 @@ class Scene:
         dump = self.folder / f"{night}.jsonl"
         dump.write_text("\n".join(lines), "utf-8")
         publish_without_spark(Attempt(self.source, night, dump))
-        receive(str(dump), settings.load(), self.lake)
+        receive(str(dump), settings.load(), self.workspace)
         run_id = rows("SELECT run_id FROM sentiment.run WHERE source = :s AND night = :n", s=self.source, n=night)[0][0]
         ids = [self.id_of(json.loads(line)["id"]) for line in lines]
         for dataset in RUN_DATASETS:
@@ -100,10 +100,10 @@ class Scene:
             self.put(dataset, run_key(night, run_id), columns)
 
     def put(self, dataset: str, key: str, columns: dict[str, list[Any]], chunk: int = 0) -> str:
-        file = f"{self.lake.folder(dataset, key, 1, chunk)}/part-0.parquet"
-        Path(self.lake.local(file)).parent.mkdir(parents=True)
-        pq.write_table(pa.table(columns), self.lake.local(file), use_deprecated_int96_timestamps=True)
-        self.lake.commit(dataset, key, 1, Part([file], 1, ""), chunk)
+        file = f"{self.workspace.folder(dataset, key, 1, chunk)}/part-0.parquet"
+        Path(self.workspace.local(file)).parent.mkdir(parents=True)
+        pq.write_table(pa.table(columns), self.workspace.local(file), use_deprecated_int96_timestamps=True)
+        self.workspace.commit(dataset, key, 1, Part([file], 1, ""), chunk)
         return file
 
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
@@ -126,10 +126,10 @@ def scene(ready: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setenv("SENTIMENT_LAKE", str(tmp_path / "lake"))
     settings.load.cache_clear()
     registry.register(registry.find("cinema-fr", settings.load()))
-    made = Scene(tmp_path)
+    scene = Scene(tmp_path)
     run_sql("UPDATE sentiment.run_step SET heartbeat_at = now() - interval '1 hour'")  # other tests' too
-    yield made
-    made.remove()
+    yield scene
+    scene.remove()
     monkeypatch.undo()
     settings.load.cache_clear()
 
@@ -150,12 +150,12 @@ def assert_forgotten(scene: Scene, mine: str, before: dict[str, list[tuple[Any, 
         s=scene.source,
     )
     assert [(n, json.loads(bytes(raw))["id"] if raw else None) for n, raw in payloads] == [(4, None), (5, "worse")] * 2
-    assert [f.split("/")[3] for f in scene.lake.files()] == ["chunk=1"]
-    assert list(scene.lake.parts()) == ["score_cache/fingerprint=f/token=1/chunk=1"]
+    assert [f.split("/")[3] for f in scene.workspace.files()] == ["chunk=1"]
+    assert list(scene.workspace.parts()) == ["score_cache/fingerprint=f/token=1/chunk=1"]
 
 
 def test_a_dry_run_counts_and_removes_nothing(scene: Scene) -> None:
-    before, files = scene.tables(), scene.lake.files()
+    before, files = scene.tables(), scene.workspace.files()
     preview = forgetting.forget(scene.id_of("mine"), dry_run=True).removed
     assert preview["rows of sentiment.night_review"] == 2
     assert preview["rows of sentiment.review_version"] == 1
@@ -163,10 +163,10 @@ def test_a_dry_run_counts_and_removes_nothing(scene: Scene) -> None:
     assert preview["payloads in sentiment.quarantine"] == 2
     workspace = [what.split("/")[0].split()[-1] for what in preview if what.startswith("files")]
     assert workspace == ["received", "received", "score_cache", *(d for d in RUN_DATASETS[::-1] for _ in range(2))]
-    assert (scene.tables(), scene.lake.files(), store.tombstones()) == (before, files, set())
+    assert (scene.tables(), scene.workspace.files(), store.tombstones()) == (before, files, set())
 
 
-def test_nothing_is_left_and_nobody_else_loses_anything(scene: Scene) -> None:
+def test_nothing_remains_and_nobody_else_loses_anything(scene: Scene) -> None:
     mine, before = scene.id_of("mine"), scene.tables()
     preview = forgetting.forget(mine, dry_run=True).removed
     outcome = forgetting.forget(mine, dry_run=False)
@@ -179,11 +179,11 @@ def test_nothing_is_left_and_nobody_else_loses_anything(scene: Scene) -> None:
 
 def test_the_part_of_a_killed_evaluation_goes_too(scene: Scene) -> None:
     folder = "evaluated/evaluation=a/scores"
-    part = Path(scene.lake.local(f"{folder}/token=0/chunk=0"))
+    part = Path(scene.workspace.local(f"{folder}/token=0/chunk=0"))
     part.mkdir(parents=True)
     pq.write_table(pa.table({"text_hash": [contract.nfc_sha256(TEXT)]}), part / "part.parquet")
     assert forgetting.forget(scene.id_of("mine"), dry_run=False).removed[f"{forgetting.FILES}{folder}"] == 1
-    assert not scene.lake.exists(folder)
+    assert not scene.workspace.exists(folder)
 
 
 @pytest.mark.parametrize("at", range(1, 18, 4))
@@ -215,10 +215,10 @@ def test_long_sentences_leave_the_score_cache_too(scene: Scene) -> None:
         for n, sentence in enumerate(parts)
     ]
     forgetting.forget(scene.id_of("mine"), dry_run=False)
-    assert [scene.lake.exists(file) for file in files] == [True, False, True]
+    assert [scene.workspace.exists(file) for file in files] == [True, False, True]
 
 
-def test_the_search_finds_what_is_left_in_the_workspace(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_finds_a_part_that_remains(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     before = scene.tables()
     monkeypatch.setattr(Workspace, "remove", lambda *_: None)
     with pytest.raises(InfrastructureError, match=r"received/dump="):
@@ -227,7 +227,7 @@ def test_the_search_finds_what_is_left_in_the_workspace(scene: Scene, monkeypatc
 
 
 @pytest.mark.parametrize("template", ["{id}", "voilà : {text}"])
-def test_the_search_finds_what_is_left_in_any_table(scene: Scene, template: str) -> None:
+def test_the_search_finds_a_row_that_remains(scene: Scene, template: str) -> None:
     mine, before = scene.id_of("mine"), scene.tables()
     detail = json.dumps({"text": template.format(id=mine, text=TEXT)})
     run_sql("UPDATE sentiment.run_step SET detail = cast(:detail AS jsonb) WHERE run_id IN "
@@ -243,15 +243,15 @@ def test_errors_and_verdicts_that_name_it_are_emptied(scene: Scene) -> None:
     of_source = "WHERE run_id IN (SELECT run_id FROM sentiment.run WHERE source = :s)"
     run_sql(f"UPDATE sentiment.run_step SET error = :e {of_source}", e=error, s=scene.source)
     run_sql("UPDATE sentiment.run SET verdict = :e WHERE source = :s", e=error, s=scene.source)
-    found = forgetting.forget(scene.id_of("mine"), dry_run=False).removed
-    assert (found["errors in sentiment.run_step"], found["verdicts in sentiment.run"]) == (2, 2)
+    removed = forgetting.forget(scene.id_of("mine"), dry_run=False).removed
+    assert (removed["errors in sentiment.run_step"], removed["verdicts in sentiment.run"]) == (2, 2)
 
 
 def test_a_text_that_another_review_has_too_keeps_its_score(scene: Scene) -> None:
     scene.publish(NIGHT + timedelta(days=2), [json.dumps(record("twin", "Paul", TEXT))])
     run_sql("UPDATE sentiment.run_step SET heartbeat_at = now() - interval '1 hour'")
     forgetting.forget(scene.id_of("mine"), dry_run=False)
-    assert sorted(f.split("/")[3] for f in scene.lake.files()) == ["chunk=0", "chunk=1"]
+    assert sorted(f.split("/")[3] for f in scene.workspace.files()) == ["chunk=0", "chunk=1"]
     assert rows("SELECT author FROM sentiment.review WHERE review_id = :id", id=scene.id_of("twin")) == [("Paul",)]
 
 
@@ -265,7 +265,7 @@ def test_not_while_a_night_works(scene: Scene) -> None:
     with pytest.raises(InfrastructureError, match=run.run_id):  # between two steps
         forgetting.forget(mine, dry_run=False)
     run_sql("UPDATE sentiment.run_step SET heartbeat_at = now() - interval '1 hour'")
-    coming = Path(scene.lake.local("received/attempt=1/file-00000.parquet"))
+    coming = Path(scene.workspace.local("received/attempt=1/file-00000.parquet"))
     coming.parent.mkdir()
     coming.write_bytes(b"PAR1")
     with pytest.raises(InfrastructureError, match=r"received/attempt=1"):
@@ -273,8 +273,8 @@ def test_not_while_a_night_works(scene: Scene) -> None:
     assert (scene.tables(), store.tombstones()) == (before, set())
 
 
-def test_a_file_that_a_killed_step_left_unreadable_goes_too(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    torn = Path(scene.lake.local("scored/night=2026-06-01/run=r/token=1/chunk=0/_temporary/part-0.parquet"))
+def test_an_unreadable_file_of_a_killed_attempt_goes_too(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    torn = Path(scene.workspace.local("scored/night=2026-06-01/run=r/token=1/chunk=0/_temporary/part-0.parquet"))
     torn.parent.mkdir(parents=True)
     torn.write_bytes(b"PAR1")
     forgetting.forget(scene.id_of("mine"), dry_run=False)
@@ -321,14 +321,14 @@ ESCAPED = json.dumps({"review": TEXT})
         b"x\n" + f"{AUTHOR};Bien".encode() + b"\nx",
     ],
 )
-def test_said_in_whatever_way(raw: bytes) -> None:
+def test_target_is_recognised_in_any_encoding(raw: bytes) -> None:
     assert TARGET.said_in(raw)
 
 
 @pytest.mark.parametrize(
     "raw", [json.dumps({"review": QUOTED}), f'{{"author": "{AUTHOR}e"}}', '{"review": "Bof. Bof."}', ESCAPED[:30]]
 )
-def test_not_said(raw: str) -> None:
+def test_other_texts_are_not_the_target(raw: str) -> None:
     assert not TARGET.said_in(raw.encode())
 
 

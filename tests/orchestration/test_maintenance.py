@@ -386,7 +386,7 @@ def test_models_that_may_not_be_retired(model_id: str) -> None:
         registry.retire(model_id)
 
 
-def test_months_are_made_ahead_and_old_ones_dropped() -> None:
+def test_months_are_created_ahead_and_old_ones_dropped() -> None:
     run_sql("SELECT sentiment.ensure_month('2020-01-15')")
     assert "month of night_review" in kinds()
     maintenance.maintain(dry_run=False)

@@ -79,7 +79,7 @@ def negated(graph: Path, target: Path) -> Path:
     return target
 
 
-def test_a_twin_that_predicts_otherwise_is_not_kept(
+def test_a_twin_that_predicts_otherwise_is_removed(
     config: Settings, parent: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quantizing, "LEAST_AGREEMENT", 1.01)
@@ -125,7 +125,7 @@ def test_a_model_saved_by_spark_nlp_is_refused(config: Settings, parent: Model) 
     assert list(config.models.glob("*")) == []
 
 
-def test_texts_are_a_files_lines_or_made_up(tmp_path: Path) -> None:
+def test_texts_are_lines_of_a_file_or_sample_reviews(tmp_path: Path) -> None:
     reviews_and_canary = quantizing.sample(None)
     assert len(reviews_and_canary) == quantizing.SAMPLE_TEXTS + len(registry.CANARY.read_text("utf-8").splitlines())
     path = tmp_path / "texts.txt"

@@ -1,4 +1,4 @@
-"""Where a requeue takes its records from, what it refuses in words, and one through Spark from end to end."""
+"""Where a requeue reads its records, which requests it refuses, and one through Spark from end to end."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def rows(query: str, **values: object) -> list[tuple[Any, ...]]:
 
 
 class Scene:
-    """A dump of its own, taken in by find_dump and published without Spark, with a few records refused."""
+    """A dump of its own, received by find_dump and published without Spark, with a few records refused."""
 
     def __init__(self, folder: Path) -> None:
-        self.source, self.lake, self.folder = f"again_{next(_NUMBERS)}", Workspace(), folder
+        self.source, self.workspace, self.folder = f"again_{next(_NUMBERS)}", Workspace(), folder
         self.dump = Path(shutil.copy(nights.dump(NIGHT, 1), folder / "dump.jsonl"))
 
-    def publish(self, uri: Path | None = None, **asked: Any) -> Run:
+    def publish(self, uri: Path | None = None, **options: Any) -> Run:
         self.dump = uri if uri and uri.is_file() else self.dump
-        request = steps.Request(NIGHT, self.source, nights.MODEL, str(uri or self.dump), reason="asked", **asked)
+        request = steps.Request(NIGHT, self.source, nights.MODEL, str(uri or self.dump), reason="asked", **options)
         return self.merge(steps.find_dump(request).run_id)
 
     def merge(self, run_id: str) -> Run:
@@ -60,21 +60,21 @@ class Scene:
             publishing.merge(run, step, nights.stage(run, step, Attempt(self.source, NIGHT, self.dump)))
         return opening.get_run(run_id)
 
-    def empty_lake(self, run: Run) -> None:
-        self.lake.remove("received", f"dump={run.dump_id}")
+    def empty_workspace(self, run: Run) -> None:
+        self.workspace.remove("received", f"dump={run.dump_id}")
 
     def received(self, run: Run) -> list[dict[str, Any]]:
-        files = [file for part in self.lake.committed("received", f"dump={run.dump_id}") for file in part.files]
-        return [row for file in files for row in pq.read_table(self.lake.local(file)).to_pylist()]
+        files = [file for part in self.workspace.committed("received", f"dump={run.dump_id}") for file in part.files]
+        return [row for file in files for row in pq.read_table(self.workspace.local(file)).to_pylist()]
 
 
 @pytest.fixture
 def scene(ready: object, tmp_path: Path) -> Iterator[Scene]:
-    found = Scene(tmp_path)
-    yield found
-    for (dump_id,) in rows("SELECT DISTINCT dump_id FROM sentiment.run WHERE source = :s", s=found.source):
-        found.lake.remove("received", f"dump={dump_id}")
-    small_night.remove(found.source)
+    scene = Scene(tmp_path)
+    yield scene
+    for (dump_id,) in rows("SELECT DISTINCT dump_id FROM sentiment.run WHERE source = :s", s=scene.source):
+        scene.workspace.remove("received", f"dump={dump_id}")
+    small_night.remove(scene.source)
 
 
 def with_setting(monkeypatch: pytest.MonkeyPatch, name: str, value: int) -> None:
@@ -88,12 +88,12 @@ def settings_as_before() -> Iterator[None]:
     settings.load.cache_clear()
 
 
-def test_records_come_from_the_lake_while_it_has_them(scene: Scene) -> None:
+def test_records_come_from_the_workspace_while_it_has_them(scene: Scene) -> None:
     old = scene.publish()
     scene.dump.write_bytes(b"another by now")
-    found = requeueing.find(Requeue(old.run_id, "mended", airflow_run_id="airflow's"))
-    new = opening.get_run(found.run_id)
-    assert (new.requeue_of, new.status, new.reason, found.nothing_new) == (old.run_id, "running", "mended", False)
+    opened = requeueing.find(Requeue(old.run_id, "mended", airflow_run_id="airflow's"))
+    new = opening.get_run(opened.run_id)
+    assert (new.requeue_of, new.status, new.reason, opened.nothing_new) == (old.run_id, "running", "mended", False)
     assert new.counts["read"] == nights.RECORDS == len(scene.received(old))
     assert attempts.finished(new.run_id, "find_dump").detail == attempts.finished(old.run_id, "find_dump").detail
     assert requeueing.find(Requeue(old.run_id, "mended")).run_id == new.run_id
@@ -102,21 +102,21 @@ def test_records_come_from_the_lake_while_it_has_them(scene: Scene) -> None:
 def test_else_from_the_dumps_files(scene: Scene) -> None:
     old = scene.publish()
     before = scene.received(old)
-    scene.empty_lake(old)
-    found = requeueing.find(Requeue(old.run_id, "mended"))
+    scene.empty_workspace(old)
+    opened = requeueing.find(Requeue(old.run_id, "mended"))
     assert scene.received(old) == before
-    assert attempts.finished(found.run_id, "find_dump").detail == attempts.finished(old.run_id, "find_dump").detail
+    assert attempts.finished(opened.run_id, "find_dump").detail == attempts.finished(old.run_id, "find_dump").detail
 
 
 def test_files_that_are_gone_or_others_are_named(scene: Scene) -> None:
     old = scene.publish()
-    scene.empty_lake(old)
+    scene.empty_workspace(old)
     scene.dump.write_bytes(scene.dump.read_bytes() + b"\n")
     with pytest.raises(DumpRefusedError, match=rf"{scene.dump}, [^,]*SHA-256") as refused:
         requeueing.plan(Requeue(old.run_id))
     assert f"DUMP={scene.dump} DATE={NIGHT} SUPERSEDE=" in refused.value.try_next
     scene.dump.unlink()
-    with pytest.raises(DumpNotFoundError, match=rf"File 0 of run {old.run_id}'s dump, {scene.dump}, is gone"):
+    with pytest.raises(DumpNotFoundError, match=str(scene.dump)):
         requeueing.find(Requeue(old.run_id, "mended"))
     assert rows("SELECT count(*) FROM sentiment.run WHERE source = :s", s=scene.source) == [(1,)]
 
@@ -124,33 +124,33 @@ def test_files_that_are_gone_or_others_are_named(scene: Scene) -> None:
 def test_a_folder_that_holds_more_by_now_is_no_more_the_dump(scene: Scene) -> None:
     shutil.copy(scene.dump, scene.folder / "second.jsonl")
     old = scene.publish(scene.folder)
-    scene.empty_lake(old)
+    scene.empty_workspace(old)
     more = Path(shutil.copy(scene.dump, scene.folder / "more.jsonl"))
-    with pytest.raises(DumpRefusedError, match=rf"2 files then, 3 now; new are: {more}\."):
+    with pytest.raises(DumpRefusedError, match=str(more)):
         requeueing.find(Requeue(old.run_id, "mended"))
     more.unlink()
     requeueing.find(Requeue(old.run_id, "mended"))
     assert len(scene.received(old)) == 2 * nights.RECORDS
 
 
-def test_records_that_were_too_long_are_received_again_whole(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_that_were_too_long_are_received_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     longest = max(len(line) for line in scene.dump.read_bytes().splitlines())
     with_setting(monkeypatch, "MAX_RECORD_BYTES", longest - 1)
     old = scene.publish()
     assert {row["problem"] for row in scene.received(old)} == {None, "too_long"}
     with_setting(monkeypatch, "MAX_RECORD_BYTES", longest + 1)
-    kept = scene.dump.rename(scene.folder / "elsewhere")
-    requeueing.find(Requeue(old.run_id, "mended"))  # what the lake has is better than nothing
+    moved = scene.dump.rename(scene.folder / "elsewhere")
+    requeueing.find(Requeue(old.run_id, "mended"))  # the heads in the workspace are better than nothing
     assert {row["problem"] for row in scene.received(old)} == {None, "too_long"}
-    kept.rename(scene.dump)
-    with attempts.attempt(old.run_id, "report"), pytest.raises(InfrastructureError, match=f"Run {old.run_id} works on"):
+    moved.rename(scene.dump)
+    with attempts.attempt(old.run_id, "report"), pytest.raises(InfrastructureError, match=old.run_id):
         requeueing.find(Requeue(old.run_id, "mended"))
     requeueing.find(Requeue(old.run_id, "mended"))
     assert {row["problem"] for row in scene.received(old)} == {None}
     assert max(len(row["raw"]) for row in scene.received(old)) == longest
 
 
-def test_the_night_is_asked_for_as_then_but_for_what_is_said_now(
+def test_options_are_those_of_the_night_unless_changed(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = profiles.file_of("usual", None).read_text("utf-8")
@@ -170,10 +170,10 @@ def test_the_night_is_asked_for_as_then_but_for_what_is_said_now(
     assert (now["profile"]["name"], now["layouts"][0]["encoding"]) == ("usual", "windows-1252")
     assert (now["allow"], now["asked"]["encoding"]) == (["row_count", "same_dump"], "windows-1252")
     assert now["received"] != then["received"]
-    assert scene.lake.committed("received", now["received"])
+    assert scene.workspace.committed("received", now["received"])
 
 
-def test_a_batch_that_is_stopped_says_what_to_type(scene: Scene) -> None:
+def test_a_stopped_batch_names_the_next_command(scene: Scene) -> None:
     dated = scene.dump.rename(scene.folder / "reviews-2026-04-12.jsonl")
     old = scene.publish(dated, allow=("dump_date",))
     detail = "UPDATE sentiment.run_step SET detail = detail || '{\"allow\": []}' WHERE run_id = :r RETURNING 1"
@@ -185,20 +185,20 @@ def test_a_batch_that_is_stopped_says_what_to_type(scene: Scene) -> None:
     requeueing.find(Requeue(old.run_id, "why it is right", allow=("dump_date",)))
 
 
-def test_what_can_not_be_requeued_is_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_that_can_not_be_requeued_are_refused(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     old = scene.publish()
     for reason in (None, "", "  "):
-        with pytest.raises(ParameterError, match="needs a reason") as refused:
+        with pytest.raises(ParameterError, match="reason") as refused:
             requeueing.find(Requeue(old.run_id, reason))
         assert refused.value.try_next == f"sentiment quarantine requeue {old.run_id} --reason 'why' --replace"
     rows("UPDATE sentiment.quarantine SET reasons = '{forgotten}' WHERE run_id = :r RETURNING 1", r=old.run_id)
-    with pytest.raises(ParameterError, match="refused no record that could pass"):
+    with pytest.raises(ParameterError, match=old.run_id):
         requeueing.plan(Requeue(old.run_id))
     rows("UPDATE sentiment.run SET status = 'failed' WHERE run_id = :r RETURNING 1", r=old.run_id)
-    with pytest.raises(ParameterError, match="is failed, and only a run that its night shows"):
+    with pytest.raises(ParameterError, match="failed"):
         requeueing.plan(Requeue(old.run_id))
     monkeypatch.setattr("sentiment.store.migrate.head", lambda: "9999")
-    with pytest.raises(SetupError, match="this code needs 9999"):
+    with pytest.raises(SetupError, match="9999"):
         requeueing.find(Requeue(old.run_id, "mended"))
 
 
@@ -206,16 +206,13 @@ def test_one_that_is_over_is_nothing_new(scene: Scene) -> None:
     old = scene.publish()
     new = scene.merge(requeueing.find(Requeue(old.run_id, "mended")).run_id)
     assert requeueing.find(Requeue(old.run_id, "mended")) == steps.Found(new.run_id, nothing_new=True)
-    assert (
-        requeueing.plan(Requeue(old.run_id)).summary()
-        == f"Nothing new: run {new.run_id} has requeued run {old.run_id} before."
-    )
-    assert f"run {new.run_id} has requeued run {old.run_id} before" in steps.summary(new.run_id, nothing_new=True)
+    assert requeueing.plan(Requeue(old.run_id)).requeued_in == new.run_id
+    assert old.run_id in steps.summary(new.run_id, nothing_new=True)
     again = steps.find_dump(steps.Request(NIGHT, scene.source, nights.MODEL, str(scene.dump)))
     assert again == steps.Found(new.run_id, nothing_new=True)
 
 
-def test_a_dry_run_in_airflow_tells_and_opens_nothing(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_dry_run_in_airflow_logs_the_plan_and_opens_nothing(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     old = scene.publish()
     context: Any = {
         "params": {"run_id": old.run_id, "reason": None, "dry_run": True, **dict.fromkeys(("profile", "encoding"))},
@@ -225,12 +222,12 @@ def test_a_dry_run_in_airflow_tells_and_opens_nothing(scene: Scene, caplog: pyte
     with caplog.at_level("INFO"):
         assert requeueing.find_or_preview(context) is None
     refused = len(rows("SELECT 1 FROM sentiment.quarantine WHERE run_id = :r", r=old.run_id))
-    assert f"Run {old.run_id} refused {refused} of {nights.RECORDS} records (refused {refused})" in caplog.text
+    assert f"{old.run_id} refused {refused} of {nights.RECORDS} records (refused {refused})" in caplog.text
     assert rows("SELECT count(*) FROM sentiment.run WHERE source = :s", s=scene.source) == [(1,)]
     context["params"] |= {"dry_run": False, "reason": "mended"}
-    found = requeueing.find_or_preview(context)
-    assert found
-    assert opening.get_run(found["run_id"]).requeue_of == old.run_id
+    opened = requeueing.find_or_preview(context)
+    assert opened
+    assert opening.get_run(opened["run_id"]).requeue_of == old.run_id
 
 
 def test_retention_keeps_the_records_that_either_run_needs(scene: Scene) -> None:
@@ -248,10 +245,10 @@ def test_retention_keeps_the_records_that_either_run_needs(scene: Scene) -> None
          s=scene.source)  # fmt: skip
     rows(f"UPDATE sentiment.run_step s SET heartbeat_at = {LONG_AGO} FROM sentiment.run r WHERE r.source = :s "
          "AND r.run_id = s.run_id RETURNING 1", s=scene.source)  # fmt: skip
-    found = [leftover for leftover in maintenance.find() if leftover.where in mine]
-    assert len(found) == 1
+    leftovers = [leftover for leftover in maintenance.find() if leftover.where in mine]
+    assert len(leftovers) == 1
     requeueing.find(Requeue(old.run_id, "mended"))
-    assert [leftover.remove() for leftover in found] == [False]
+    assert [leftover.remove() for leftover in leftovers] == [False]
     assert len(scene.received(old)) == nights.RECORDS
 
 
@@ -260,10 +257,10 @@ def test_forgetting_empties_the_payloads_of_both_runs(scene: Scene) -> None:
     new = scene.merge(requeueing.find(Requeue(old.run_id, "mended")).run_id)
     review_id, author = rows("SELECT review_id, author FROM sentiment.review WHERE source = :s AND author IS NOT NULL "
                              "ORDER BY 1 LIMIT 1", s=scene.source)[0]  # fmt: skip
-    said = f'{{"author": "{author}", "rating": 11}}'.encode()
-    rows("UPDATE sentiment.quarantine SET raw = :said WHERE record_no = (SELECT min(record_no) FROM "
+    payload = f'{{"author": "{author}", "rating": 11}}'.encode()
+    rows("UPDATE sentiment.quarantine SET raw = :payload WHERE record_no = (SELECT min(record_no) FROM "
          "sentiment.quarantine WHERE run_id = :new) AND run_id IN (:old, :new) RETURNING 1",
-         said=said, old=old.run_id, new=new.run_id)  # fmt: skip
+         payload=payload, old=old.run_id, new=new.run_id)  # fmt: skip
     gone, _ = forgetting.remove(forgetting.find(review_id))
     assert gone["payloads in sentiment.quarantine"] == 2
 
@@ -282,14 +279,13 @@ def test_a_mended_rule_lets_records_through_from_end_to_end(
     assert quarantine.requeueable(old_id)[1]["text_not_too_long"] == 2
     with_setting(monkeypatch, "MAX_TEXT_CHARS", 20_000)
     run_whole(spark, replace(attempt, requeue_of=old_id))
-    told = oracle.Oracle(scene.source, nights.scores(spark, {review.text for review in sound}).__getitem__)
-    told.publish(NIGHT, scene.dump)
-    assert told.violations() == []
+    expected = oracle.Oracle(scene.source, nights.scores(spark, {review.text for review in sound}).__getitem__)
+    expected.publish(NIGHT, scene.dump)
+    assert expected.violations() == []
     new = opening.get_run(rows("SELECT run_id FROM sentiment.run WHERE supersedes = :r", r=old_id)[0][0])
     assert (new.counts["scored"], new.counts["reused"]) == (2, n_scored)
     total = len(rows("SELECT 1 FROM sentiment.quarantine WHERE run_id = :r", r=old_id))
     assert rows("SELECT DISTINCT reasons FROM sentiment.quarantine WHERE requeued_in = :r", r=new.run_id) == [
         (["text_not_too_long"],)
     ]
-    words = f"2 of the {total} requeued records passed; {total - 2} are refused again."
-    assert steps.summary(new.run_id).endswith(words)
+    assert f"2 of the {total} requeued records" in steps.summary(new.run_id)

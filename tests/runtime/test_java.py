@@ -16,8 +16,8 @@ from sentiment.runtime import java
 def test_java_17_of_the_wheel_comes_first_on_the_path() -> None:
     env = java.java_environment()
     assert env["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
-    said = subprocess.run(["java", "-version"], env=env, capture_output=True, text=True, check=True).stderr
-    assert 'version "17.' in said
+    output = subprocess.run(["java", "-version"], env=env, capture_output=True, text=True, check=True).stderr
+    assert 'version "17.' in output
     assert env["JAVA_HOME"] == str(java.java_home())
 
 
@@ -32,8 +32,8 @@ def test_java_reads_the_store_of_this_machines_certificates(tmp_path: Path) -> N
     assert store.stat().st_mtime_ns == written
     keytool = [str(java.java_home() / "bin" / "keytool"), "-list", "-keystore", str(store)]
     keytool += ["-storepass", java.TRUST_PASSWORD]
-    said = subprocess.run(keytool, capture_output=True, text=True, check=True).stdout
-    assert said.count("trustedCertEntry") == bundle.read_text("utf-8", "replace").count("BEGIN CERTIFICATE")
+    output = subprocess.run(keytool, capture_output=True, text=True, check=True).stdout
+    assert output.count("trustedCertEntry") == bundle.read_text("utf-8", "replace").count("BEGIN CERTIFICATE")
 
 
 def test_no_certificate_file_no_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ def test_java_leaves_its_temporary_files_with_sparks(spark: SparkSession) -> Non
     assert java.getProperty("java.io.tmpdir") == spark.conf.get("spark.local.dir")
 
 
-def test_what_a_killed_session_left_goes_and_what_is_in_use_stays(tmp_path: Path) -> None:
+def test_temporary_files_of_a_killed_session_go_and_those_in_use_stay(tmp_path: Path) -> None:
     config = settings.load().model_copy(update={"home": tmp_path})
     sessions.make_scratch(config)
     scratch = Path(sessions.conf(config)["spark.local.dir"])
