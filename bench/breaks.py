@@ -71,8 +71,8 @@ def _sing(model: Model, served: Path, spoil: Spoil | None = None) -> list[Said]:
     session.sparkContext.setLogLevel("ERROR")
     if spoil is not None:
         spoil(model, network.served_copy(session, model, served))
-    said = score.canary_said(session, network.load(session, model, served), model)
-    return [Said(**each) for each in said]  # type: ignore[arg-type]
+    predictions = score.canary_predictions(session, network.load(session, model, served), model)
+    return [Said(p.sentence_no, p.label, p.score) for p in predictions]
 
 
 def _unprepared(model: Model, served: Path) -> list[Said]:

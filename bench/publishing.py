@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from sentiment import contract, database
 from sentiment.drift import profile
 from sentiment.jobs import publish
 from sentiment.runs import attempts, opening
+from sentiment.runs.handoff import ScoredNight
 from sentiment.runs.model import DumpFile, Run
 from sentiment.runtime import spark
 from sentiment.schemas import QUARANTINED
@@ -126,7 +127,7 @@ def _scored(session: SparkSession, night: date, rows: int, known_share: float, s
         reviews = _reviews(session, rows, known_share, source)
         part = _keep(workspace, reviews, "scored", key, scored.token)
         _keep(workspace, profile.count(reviews.where("novelty <> 'known'")), "profile", key, scored.token)
-        scored.detail = {"scored": asdict(part), "baseline": publishing.newest_publication(source)}
+        scored.handoff = ScoredNight(scored=part, novelty_base_run=publishing.newest_publication(source))
     return run
 
 

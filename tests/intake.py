@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sentiment.dump.ingest import to_rows
-from sentiment.dump.receive import Reading, receive
+from sentiment.dump.receive import receive
 from sentiment.jobs.validate import with_facts
 from sentiment.quality import rules, split
+from sentiment.runs.model import Reading
 from sentiment.workspace import Workspace
 
 if TYPE_CHECKING:

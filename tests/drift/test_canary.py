@@ -19,6 +19,7 @@ from sentiment.errors import CanaryMovedError, ParameterError
 from sentiment.jobs import score
 from sentiment.orchestration import steps
 from sentiment.runs import attempts, opening
+from sentiment.runs.handoff import CanaryPrediction, ScoredNight
 from sentiment.runs.model import DumpFile
 from sentiment.scoring import network, registry
 from sentiment.scoring.registry import Model
@@ -71,7 +72,7 @@ def scored_run(source: str, said: list[Said]) -> str:
     opening.record_dump(source, source, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
     run = opening.open_run(date(2026, 2, 2), source, source, "cinema-fr")
     with attempts.attempt(run.run_id, "score") as step:
-        step.detail["canary"] = [vars(s) for s in said]
+        step.handoff = ScoredNight(canary=[CanaryPrediction(**vars(s)) for s in said])
     return run.run_id
 
 
@@ -87,7 +88,7 @@ def sung(spark: SparkSession, model: Model, home: Path) -> list[Said]:
 
 
 def sing(spark: SparkSession, pipeline: PipelineModel, model: Model) -> list[Said]:
-    return [Said(**each) for each in score.canary_said(spark, pipeline, model)]  # type: ignore[arg-type]
+    return [Said(p.sentence_no, p.label, p.score) for p in score.canary_predictions(spark, pipeline, model)]
 
 
 def test_many_sentences_are_near_the_threshold(sung: list[Said]) -> None:

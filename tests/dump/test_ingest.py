@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentiment.dump.ingest import to_rows
-from sentiment.dump.receive import Reading, receive
+from sentiment.dump.receive import receive
+from sentiment.runs.model import Reading
 from sentiment.settings import Settings
 from sentiment.workspace import Workspace
 

@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as given_settings
 from hypothesis import strategies as st
 from sentiment.dump import records
-from sentiment.dump.receive import Dump, Reading, receive
+from sentiment.dump.receive import Dump, receive
 from sentiment.errors import DataError, DumpNotFoundError, DumpRefusedError, DumpUnreadableError, ParameterError
+from sentiment.runs.model import Reading
 from sentiment.settings import Settings
 from sentiment.workspace import Workspace
 

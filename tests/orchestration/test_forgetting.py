@@ -24,8 +24,9 @@ from sentiment.errors import DumpRefusedError, InfrastructureError
 from sentiment.jobs import validate
 from sentiment.orchestration import forgetting
 from sentiment.orchestration.maintenance import RUN_DATASETS
-from sentiment.quality import expectations, rules, split
+from sentiment.quality import rules, split
 from sentiment.runs import attempts, opening
+from sentiment.runs.handoff import JudgedNight
 from sentiment.runs.model import Run
 from sentiment.scoring import registry, sentences
 from sentiment.settings import Settings
@@ -405,11 +406,10 @@ def test_no_night_brings_it_back(ready: object, spark: SparkSession, tmp_path: P
 
 
 def test_forgotten_records_are_no_fault_of_the_batch(config: Settings) -> None:
-    step = attempts.Attempt("r", "validate", 1, counts={"accepted": 1, "quarantined": 9, "duplicate": 0})
+    counts = {"accepted": 1, "quarantined": 9, "duplicate": 0}
     run = Run("r", NIGHT, "forgetting", "d", "cinema-fr", "running", None, None, None, {})
-    fine = expectations.Verdict(True, [], Path("page"))
-    step.detail = {"reasons": {contract.FORGOTTEN: 9}}
-    validate.refuse_bad_batch(run, step, config, fine, [])
-    step.detail = {"reasons": {contract.FORGOTTEN: 8, "readable": 1}}
+    night = JudgedNight(reasons={contract.FORGOTTEN: 9}, expectations_met=True)
+    assert validate.check_batch(run, counts, night, config, []) == []
+    night.reasons = {contract.FORGOTTEN: 8, "readable": 1}
     with pytest.raises(DumpRefusedError, match="1 of 2"):
-        validate.refuse_bad_batch(run, step, config, fine, [])
+        validate.check_batch(run, counts, night, config, [])

@@ -21,6 +21,7 @@ from sentiment.errors import DumpNotFoundError, DumpRefusedError, Infrastructure
 from sentiment.orchestration import maintenance, requeueing, steps
 from sentiment.orchestration.requeueing import Requeue
 from sentiment.runs import attempts, opening
+from sentiment.runs.handoff import ReceivedDump
 from sentiment.runs.model import Run
 from sentiment.store import forgetting, publishing, quarantine
 from sentiment.workspace import Workspace
@@ -88,6 +89,11 @@ def settings_as_before() -> Iterator[None]:
     settings.load.cache_clear()
 
 
+def received(run_id: str) -> ReceivedDump:
+    """What find_dump of a run handed on."""
+    return attempts.finished(run_id, "find_dump").handoff(ReceivedDump)
+
+
 def test_records_come_from_the_workspace_while_it_has_them(scene: Scene) -> None:
     old = scene.publish()
     scene.dump.write_bytes(b"another by now")
@@ -95,7 +101,7 @@ def test_records_come_from_the_workspace_while_it_has_them(scene: Scene) -> None
     new = opening.get_run(opened.run_id)
     assert (new.requeue_of, new.status, new.reason, opened.nothing_new) == (old.run_id, "running", "mended", False)
     assert new.counts["read"] == nights.RECORDS == len(scene.received(old))
-    assert attempts.finished(new.run_id, "find_dump").detail == attempts.finished(old.run_id, "find_dump").detail
+    assert received(new.run_id) == received(old.run_id)
     assert requeueing.find(Requeue(old.run_id, "mended")).run_id == new.run_id
 
 
@@ -105,7 +111,7 @@ def test_else_from_the_dumps_files(scene: Scene) -> None:
     scene.empty_workspace(old)
     opened = requeueing.find(Requeue(old.run_id, "mended"))
     assert scene.received(old) == before
-    assert attempts.finished(opened.run_id, "find_dump").detail == attempts.finished(old.run_id, "find_dump").detail
+    assert received(opened.run_id) == received(old.run_id)
 
 
 def test_files_that_are_gone_or_others_are_named(scene: Scene) -> None:
@@ -158,19 +164,19 @@ def test_options_are_those_of_the_night_unless_changed(
     settings.load.cache_clear()
     (tmp_path / "mine.toml").write_text(mine)
     old = scene.publish(profile="mine", allow=("same_dump",))
-    then = attempts.finished(old.run_id, "find_dump").detail
+    then = received(old.run_id)
     (tmp_path / "mine.toml").write_text("rating_scale = 10\n" + mine)
-    now = attempts.finished(requeueing.find(Requeue(old.run_id, "mended")).run_id, "find_dump").detail
-    assert (then["profile"]["rating_scale"], now["profile"]["rating_scale"]) == (5, 10)
-    assert now == then | {"profile": now["profile"]}
+    now = received(requeueing.find(Requeue(old.run_id, "mended")).run_id)
+    assert (then.profile["rating_scale"], now.profile["rating_scale"]) == (5, 10)
+    assert now == then.model_copy(update={"profile": now.profile})
     other = Requeue(old.run_id, "mended", "usual", "windows-1252", ("row_count",))
     assert requeueing.plan(other).dump is None
     assert other.try_next.endswith(f"requeue {old.run_id} --profile usual --encoding windows-1252")
-    now = attempts.finished(requeueing.find(other).run_id, "find_dump").detail
-    assert (now["profile"]["name"], now["layouts"][0]["encoding"]) == ("usual", "windows-1252")
-    assert (now["allow"], now["asked"]["encoding"]) == (["row_count", "same_dump"], "windows-1252")
-    assert now["received"] != then["received"]
-    assert scene.workspace.committed("received", now["received"])
+    now = received(requeueing.find(other).run_id)
+    assert (now.profile["name"], now.layouts[0].encoding) == ("usual", "windows-1252")
+    assert (now.allow, now.reading.encoding) == (["row_count", "same_dump"], "windows-1252")
+    assert now.records_key != then.records_key
+    assert scene.workspace.committed("received", now.records_key)
 
 
 def test_a_stopped_batch_names_the_next_command(scene: Scene) -> None:

@@ -16,6 +16,7 @@ from sentiment.jobs import rescore
 from sentiment.orchestration import rescoring
 from sentiment.orchestration.rescoring import Request
 from sentiment.runs import attempts, opening
+from sentiment.runs.handoff import ReceivedDump
 from sentiment.runs.model import Run
 from sentiment.scoring import registry
 from sentiment.store import forgetting, publishing
@@ -112,7 +113,7 @@ def test_nights_by_another_model_side_by_side(
 def test_sentences_are_scored_too_and_forgotten_reviews_are_not(published: None, spark: SparkSession) -> None:
     run_id = str(rows(RUN, n=NIGHTS[1])[0][0])
     with attempts.attempt(run_id, "find_dump") as step:
-        step.detail["sentences"] = True
+        step.handoff = ReceivedDump(sentences=True)
     shown, gone, signed = (str(row[0]) for row in rows(SHOWN, n=NIGHTS[1], r=run_id))
     run_sql("INSERT INTO sentiment.sentence_sentiment VALUES (:id, 'cinema-fr', 1, 0, 3, 'pos', 0.9)", id=shown)
     author = str(rows("SELECT author FROM sentiment.review WHERE review_id = :id", id=signed)[0][0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,12 @@ import sqlalchemy as sa
 from sentiment import contract
 from sentiment.database import transaction
 from sentiment.errors import DumpRefusedError, ParameterError
-from sentiment.jobs.validate import refuse_bad_batch
+from sentiment.jobs.validate import check_batch
 from sentiment.orchestration import steps
 from sentiment.quality import batch
 from sentiment.quality.batch import BatchCheck, Schema, SchemaChange
-from sentiment.quality.expectations import Verdict
 from sentiment.runs import attempts, opening
+from sentiment.runs.handoff import JudgedNight, ReceivedDump
 from sentiment.runs.model import Run
 from sentiment.settings import Settings
 
@@ -33,7 +33,6 @@ UPDATE sentiment.run
 SET rows_read = :read, rows_accepted = :accepted, status = 'published', published_at = now()
 WHERE run_id = :run_id
 """
-FINE = Verdict(True, [], Path("page"))
 
 
 @pytest.mark.parametrize(
@@ -144,8 +143,8 @@ def assert_stops_unless_allowed(check: BatchCheck, source: str, dump: Path, *nam
     assert f"ALLOW={check} REASON=" in refused.value.try_next
     run_id = find(source, NIGHT, dump, check).run_id
     assert opening.get_run(run_id).reason == "it is right"
-    detail = attempts.finished(run_id, "find_dump").detail
-    assert (detail["allow"], [finding.split(":")[0] for finding in detail["allowed"]]) == ([check], [check])
+    received = attempts.finished(run_id, "find_dump").handoff(ReceivedDump)
+    assert (received.allow, [finding.split(":")[0] for finding in received.allowed]) == ([check], [check])
     assert f"{check}: " in batch.notices(run_id)[-1]
     return run_id
 
@@ -190,7 +189,7 @@ def test_row_count_of_records(source: str, tmp_path: Path) -> None:
     for days in (1, 2, 3):
         published(source, NIGHT - timedelta(days=days), write(tmp_path / f"{days}.jsonl"), read=50 * days)
     run_id = find(source, NIGHT, write(tmp_path / "enough.jsonl", 20)).run_id
-    assert attempts.finished(run_id, "find_dump").detail["bounds"] == [20, 500]
+    assert attempts.finished(run_id, "find_dump").handoff(ReceivedDump).record_bounds == (20, 500)
     few, many = write(tmp_path / "few.jsonl", 19), write(tmp_path / "many.jsonl", 501)
     assert_stops_unless_allowed(BatchCheck.row_count, source, many, "501", "20", "500")
     assert_stops_unless_allowed(BatchCheck.row_count, source, few, "19", "20", "500")
@@ -212,14 +211,18 @@ def test_allowing_needs_a_known_check_and_a_reason(tmp_path: Path) -> None:
         steps.Request(NIGHT, "s", "cinema-fr", "d", reason="why", allow=("size",))
 
 
-def judge(source: str, config: Settings, allow: list[str], verdict: Verdict = FINE, **counts: int) -> list[str]:
+def judge(
+    source: str, config: Settings, allow: list[str], expectations_failed: Sequence[str] = (), **counts: int
+) -> list[str]:
     """Return what `validate` stores as allowed, of ten records of which two are refused."""
-    attempt = attempts.Attempt("r", "validate", 1, counts={"accepted": 8, "quarantined": 2, "duplicate": 0} | counts)
-    attempt.detail = {"reasons": {"rating_in_range": attempt.counts["quarantined"], contract.FORGOTTEN: 0}}
+    records = {"accepted": 8, "quarantined": 2, "duplicate": 0} | counts
+    night = JudgedNight(
+        reasons={"rating_in_range": records["quarantined"], contract.FORGOTTEN: 0},
+        expectations_met=not expectations_failed,
+        expectations_failed=list(expectations_failed),
+    )
     run = Run("r", NIGHT, source, "d", "cinema-fr", "running", None, None, None, {})
-    refuse_bad_batch(run, attempt, config, verdict, allow)
-    allowed: list[str] = attempt.detail["allowed"]
-    return allowed
+    return check_batch(run, records, night, config, allow)
 
 
 def test_quarantine_share(source: str, config: Settings) -> None:
@@ -235,9 +238,8 @@ def test_a_night_without_an_accepted_review_is_refused_whatever_is_allowed(sourc
 
 
 def test_what_great_expectations_refuses_is_refused(source: str, config: Settings) -> None:
-    verdict = Verdict(False, ["readable"], Path("page"))
     with pytest.raises(DumpRefusedError, match=r"^quarantine_share: .*readable"):
-        judge(source, config, [], verdict)
+        judge(source, config, [], ["readable"])
 
 
 def test_row_count_of_accepted_reviews(source: str, config: Settings, tmp_path: Path) -> None:

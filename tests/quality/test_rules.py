@@ -205,7 +205,7 @@ def test_records_are_accepted_quarantined_or_duplicate(
     assert sorted(by_number) == [1, 5]
     assert len(by_number[5]["raw"]) == 64 * 1024
     assert len(by_number[5]["raw_sha256"]) == 64
-    assert split.summary(verdicts, table) == {
+    assert split.summary(verdicts, table).stored() == {
         "rules": [rule.name for rule in table],
         "reasons": {"text_present": 2},
         "languages": {"fr": 1, "undetermined": 3},

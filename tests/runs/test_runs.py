@@ -8,8 +8,9 @@ import pytest
 import sqlalchemy as sa
 from sentiment import settings
 from sentiment.database import transaction
-from sentiment.errors import DumpRefusedError, StaleAttemptError, from_record
+from sentiment.errors import DumpRefusedError, ParameterError, StaleAttemptError, from_record
 from sentiment.runs import attempts, opening
+from sentiment.runs.handoff import JudgedNight, ScoredNight
 from sentiment.runs.model import DumpFile
 from sentiment.scoring import registry
 
@@ -35,8 +36,8 @@ def test_a_failure_is_kept_in_words_and_a_new_start_takes_it_back(run_id: str) -
     assert isinstance(from_record(*told), DumpRefusedError)
     run = opening.get_run(run_id)
     assert (run.status, run.verdict) == ("failed", "half of it is broken")
-    with attempts.attempt(run_id, "validate") as step:
-        step.counts["accepted"] = 7
+    with attempts.attempt(run_id, "validate") as attempt:
+        attempt.counts["accepted"] = 7
         assert opening.get_run(run_id).status == "running"
     assert attempts.failure(run_id, "validate") is None
     assert opening.get_run(run_id).counts["accepted"] == 7
@@ -52,13 +53,35 @@ def test_only_the_newest_start_may_finish(run_id: str) -> None:
     assert attempts.finished(run_id, "score").token == new.token > old.token
 
 
+def test_what_a_failed_attempt_had_until_then_is_stored(run_id: str) -> None:
+    with pytest.raises(DumpRefusedError), attempts.attempt(run_id, "validate") as attempt:
+        attempt.handoff = JudgedNight(rules=["readable"])
+        attempt.progress(3, 9, {"left_s": 2})
+        raise DumpRefusedError("half of it is broken")
+    with transaction() as c:
+        query = sa.text("SELECT detail FROM sentiment.run_step WHERE token = :token")
+        stored = c.execute(query, {"token": attempt.token}).scalar_one()
+    assert stored == {"rules": ["readable"], "left_s": 2}
+    with pytest.raises(ParameterError):
+        attempts.finished(run_id, "validate")
+
+
+def test_a_finished_attempt_hands_on_its_model(run_id: str) -> None:
+    with attempts.attempt(run_id, "score") as attempt:
+        attempt.handoff = ScoredNight(novelty_base_run=run_id)
+    finished = attempts.finished(run_id, "score")
+    assert (finished.token, finished.handoff(ScoredNight)) == (attempt.token, attempt.handoff)
+
+
 def test_progress_is_seen_while_it_works(run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
     monkeypatch.setattr(attempts, "HEARTBEAT_S", 0.05)
-    with attempts.attempt(run_id, "score") as step:
-        step.progress(30, 100)
-        time.sleep(0.5)
-        with transaction() as c:
-            query = "SELECT rows_done, rows_total, state FROM sentiment.run_step WHERE token = :token"
-            assert tuple(c.execute(sa.text(query), {"token": step.token}).one()) == (30, 100, "running")
+    with attempts.attempt(run_id, "score") as attempt:
+        attempt.progress(30, 100)
+        query = sa.text("SELECT rows_done, rows_total, state FROM sentiment.run_step WHERE token = :token")
+        deadline, seen = time.monotonic() + 20, (0, 0, "running")
+        while seen != (30, 100, "running") and time.monotonic() < deadline:
+            with transaction() as c:
+                seen = tuple(c.execute(query, {"token": attempt.token}).one())
+        assert seen == (30, 100, "running")

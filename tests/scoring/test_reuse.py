@@ -102,7 +102,7 @@ def test_identical_texts_are_scored_once_and_never_again(
     with attempts.attempt(run.run_id, "score") as step:
         reuse.fill(accepted(spark, range(90)), workspace, model, step, network)
         assert (step.rows_done, step.rows_total, sum(network.chunks)) == (90, 90, 90)
-        assert step.detail["left_s"] == 0
+        assert step.pace["left_s"] == 0
     with attempts.attempt(run.run_id, "score") as step:
         reuse.fill(accepted(spark, range(100)), workspace, model, step, network)
     assert sum(network.chunks) == 100

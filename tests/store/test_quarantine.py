@@ -17,6 +17,7 @@ from sentiment import cli
 from sentiment.contract import RAW_KEPT_BYTES
 from sentiment.database import transaction
 from sentiment.runs import attempts
+from sentiment.runs.handoff import ReceivedDump
 from sentiment.runs.model import Run
 from sentiment.store import quarantine
 from sentiment.store.quarantine import Which, cell, shown
@@ -49,7 +50,7 @@ def nights(ready: object, dump: Path) -> Iterator[list[Run]]:
     days: list[tuple[date, list[str | None]]] = [(NIGHT, ["Zoé Vexillaire"]), (NIGHT + timedelta(days=1), [])]
     found = [small_night.publish(SOURCE, night, authors) for night, authors in days]
     with attempts.attempt(found[1].run_id, "find_dump") as step:
-        step.detail = {"asked": {}, "allow": []}
+        step.handoff = ReceivedDump()
     values, at = [], 0
     for number, raw in enumerate(RECORDS, 1):
         told = {"reasons": ["readable", "no_nul"], "details": "readable: \x1b[31mred\nno_nul: =1+1", "no": number}

@@ -58,7 +58,7 @@ def source_look(
     Nothing is written. Example: `sentiment source look /data/reviews.csv --encoding windows-1252`
     """
     from sentiment.dump.look import look
-    from sentiment.dump.receive import Reading
+    from sentiment.runs.model import Reading
 
     config = settings.load()
     for file in look(dump, config, Reading(config.source, profile, encoding)):

@@ -12,8 +12,9 @@ from sentiment import contract
 from sentiment.dump import values
 from sentiment.dump.encoding import named
 from sentiment.dump.profiles import COLUMNS, Profile
-from sentiment.dump.receive import JSON_FORMATS, Layout
+from sentiment.dump.receive import JSON_FORMATS
 from sentiment.dump.records import OF_ENCODING
+from sentiment.runs.model import Layout
 from sentiment.schemas import CONTENT
 
 CORRUPT = "_corrupt"

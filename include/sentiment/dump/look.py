@@ -10,8 +10,9 @@ from sentiment.dump import profiles
 from sentiment.dump.encoding import Suggestion
 from sentiment.dump.locate import locate
 from sentiment.dump.profiles import Profile
-from sentiment.dump.receive import SNIFFED_RECORDS, Layout, Reading, opened, readable_as, sniff_format
+from sentiment.dump.receive import SNIFFED_RECORDS, opened, readable_as, sniff_format
 from sentiment.dump.stream import DumpStream
+from sentiment.runs.model import Layout, Reading
 from sentiment.settings import Settings
 
 

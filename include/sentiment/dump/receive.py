@@ -7,11 +7,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
@@ -24,12 +23,14 @@ from sentiment.dump.profiles import Profile
 from sentiment.dump.records import MAX_COLUMNS, OF_ENCODING, Record
 from sentiment.dump.stream import DumpStream
 from sentiment.errors import DumpRefusedError, DumpUnreadableError
-from sentiment.runs.model import DumpFile
+from sentiment.runs.handoff import ReceivedDump
+from sentiment.runs.model import DumpFile, Layout, Reading
 from sentiment.schemas import RECEIVED
 from sentiment.settings import Settings
 from sentiment.workspace import Part, Workspace
 
 SCHEMA = RECEIVED.arrow()
+BEST_FITTING = Reading()
 CUTTING_VERSION = 2
 """Raise it when the same bytes would be cut into other records: what was received before is then received again."""
 BATCH_BYTES = 8 << 20
@@ -40,17 +41,6 @@ BINARY_SHARE = 0.05
 """A text may hold a stray control character, which its row is quarantined for; a head full of them is no text."""
 JSON_FORMATS = ("jsonl", "json", "parquet")
 """Formats whose records are JSON objects by the time they are in the lake."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a file's records are written: format, columns, encoding, and for CSV its delimiter."""
-
-    format: str
-    columns: list[str]
-    delimiter: str = ","
-    encoding: str = UTF8.name
-    suggested_encoding: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,23 +70,14 @@ class Dump:
         """Records of all its files."""
         return sum(file.n_records for file in self.files)
 
-    def detail(self) -> dict[str, Any]:
-        """What `find_dump` writes down for the steps behind it."""
-        return {
-            "layouts": [asdict(layout) for layout in self.layouts],
-            "profile": self.profile.model_dump(mode="json"),
-            "received": self.key,
-            "manifest_night": self.manifest_night.isoformat() if self.manifest_night else None,
-        }
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How the caller wants a dump to be read; None: the profile that fits best, and its encoding."""
-
-    source: str = ""
-    profile: str | None = None
-    encoding: str | None = None
+    def handoff(self) -> ReceivedDump:
+        """Return what the steps that read the records go by."""
+        return ReceivedDump(
+            layouts=self.layouts,
+            profile=self.profile.model_dump(mode="json"),
+            received_key=self.key,
+            manifest_night=self.manifest_night,
+        )
 
 
 def received_key(dump_id: str, encoding: Encoding) -> str:
@@ -104,7 +85,7 @@ def received_key(dump_id: str, encoding: Encoding) -> str:
     return f"dump={dump_id}/as={encoding.name}.{CUTTING_VERSION}"
 
 
-def receive(uri: str, config: Settings, workspace: Workspace, reading: Reading = Reading()) -> Dump:
+def receive(uri: str, config: Settings, workspace: Workspace, reading: Reading = BEST_FITTING) -> Dump:
     """Read every file once, keep its records, and name the dump by what it holds.
 
     Raises ParameterError, DumpNotFoundError, DumpUnreadableError or DumpRefusedError; then nothing is committed.
@@ -138,17 +119,16 @@ def _numbered_as(order: list[str], taken: list[tuple[DumpFile, Layout]]) -> list
 
 
 def received_before(
-    dump_id: str, uri: str, files: list[DumpFile], detail: dict[str, Any], config: Settings, reading: Reading
+    dump_id: str, uri: str, files: list[DumpFile], then: ReceivedDump, config: Settings, reading: Reading
 ) -> Dump:
-    """A dump by what `find_dump` wrote down of it then, to be read as today's profiles say.
+    """Return a dump that was received before, to be read as today's profiles say.
 
-    Its records are those of then only where `key` is `detail["received"]`. Raises ParameterError or DumpRefusedError.
+    Its records are those of `then` only where `key` is `then.received_key`. Raises ParameterError or
+    DumpRefusedError.
     """
     candidates, encoding = readable_as(reading, config)
-    layouts, dated = layouts_of(detail), detail["manifest_night"]
-    profile = _one_profile(layouts, candidates, reading.source, uri)
-    night = date.fromisoformat(dated) if dated else None
-    return Dump(dump_id, uri, files, layouts, profile, received_key(dump_id, encoding), night)
+    profile = _one_profile(then.layouts, candidates, reading.source, uri)
+    return Dump(dump_id, uri, files, then.layouts, profile, received_key(dump_id, encoding), then.manifest_night)
 
 
 def readable_as(reading: Reading, config: Settings) -> tuple[list[Profile], Encoding]:
@@ -325,8 +305,3 @@ def _as_arrow(batch: list[Record], file_no: int) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(
         [pa.array(v, type=f.type) for v, f in zip(values, SCHEMA, strict=True)], schema=SCHEMA
     )
-
-
-def layouts_of(detail: dict[str, Any]) -> list[Layout]:
-    """The layouts that `find_dump` wrote into its step's detail."""
-    return [Layout(**layout) for layout in detail["layouts"]]

@@ -9,6 +9,7 @@ from typing import Any
 
 from sentiment.errors import DataError, ParameterError
 from sentiment.labels import WEAK_NEGATIVE_TO, WEAK_POSITIVE_FROM
+from sentiment.runs.model import Layout
 
 
 class LabelSource(StrEnum):
@@ -40,8 +41,8 @@ class LabelledSet:
     label_source: LabelSource
     received: str
     """Key of the set's records in the workspace's data set `received`."""
-    layouts: list[dict[str, Any]]
-    """Each file's columns, as `dump.receive` describes them."""
+    layouts: list[Layout]
+    """One for each file, by `file_no`."""
     profile: dict[str, Any]
     """Fields of the source profile by which the columns were mapped."""
 

@@ -1,1 +1,1 @@
-"""spark-submit entries: read arguments, compose the rooms, stop."""
+"""Entries of spark-submit: read arguments, compose the components, report an outcome."""

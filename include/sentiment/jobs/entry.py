@@ -1,4 +1,4 @@
-"""What every job shares: arguments, a session, a ledger step, and an exit code that says what failed."""
+"""What every job shares: arguments, a session, an attempt of a step, and an exit code by the kind of error."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ log = logging.getLogger("sentiment.jobs")
 Work = Callable[["SparkSession", Run, attempts.Attempt, Workspace], None]
 
 
-def main(step_name: str, work: Work) -> int:
-    """Run `work` as one start of a step of `--run-id`; returns the process's exit code."""
-    parser = argparse.ArgumentParser(description=f"{step_name}, for a run that find_dump has opened")
+def main(step: str, work: Work) -> int:
+    """Run `work` as one attempt of a step of `--run-id`; return the process's exit code."""
+    parser = argparse.ArgumentParser(description=f"{step}, for a run that find_dump has opened")
     parser.add_argument("--run-id", required=True, help="e.g. 20261122-1a2b3c4d, as `sentiment runs` lists them")
     run_id = parser.parse_args().run_id
 
     def start() -> None:
         run = opening.get_run(run_id)
-        with attempts.attempt(run_id, step_name) as step:
-            work(spark.session(f"sentiment {step_name} {run_id}"), run, step, Workspace(settings.load().lake))
+        with attempts.attempt(run_id, step) as attempt:
+            work(spark.session(f"sentiment {step} {run_id}"), run, attempt, Workspace(settings.load().lake))
 
     return ended(start)
 

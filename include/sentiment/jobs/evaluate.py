@@ -17,7 +17,6 @@ from pyspark.sql import functions as F
 from sentiment import settings
 from sentiment.dump.ingest import to_rows
 from sentiment.dump.profiles import Profile
-from sentiment.dump.receive import layouts_of
 from sentiment.errors import InfrastructureError, SentimentError
 from sentiment.evaluation import counting, selection, stored
 from sentiment.evaluation.labelled_set import LabelledSet
@@ -73,8 +72,8 @@ def work(session: SparkSession, asked: Asked, workspace: Workspace) -> Evaluatio
 def _rows(session: SparkSession, of: LabelledSet, workspace: Workspace) -> DataFrame:
     """The set's records as a night would read them, with what `selection` asks of the network's side."""
     records = workspace.read(session, workspace.committed("received", of.received))
-    layouts, profile = layouts_of({"layouts": of.layouts}), Profile(**of.profile)
-    rows = to_rows(records, settings.load().source, layouts, profile, forgetting.tombstones())
+    profile = Profile.model_validate(of.profile)
+    rows = to_rows(records, settings.load().source, of.layouts, profile, forgetting.tombstones())
     return rows.withColumn("prepared_blank", preparation.leaves_nothing(F.col("text")))
 
 

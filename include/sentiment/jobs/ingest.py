@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from sentiment.dump.ingest import to_rows
 from sentiment.dump.profiles import Profile
-from sentiment.dump.receive import layouts_of
 from sentiment.jobs.entry import main
 from sentiment.runs import attempts, phases
+from sentiment.runs.handoff import ReceivedDump
 from sentiment.runs.model import Run
 from sentiment.store import forgetting
 from sentiment.workspace import Workspace, run_key
@@ -18,16 +18,22 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-def work(spark: SparkSession, run: Run, step: attempts.Attempt, workspace: Workspace) -> None:
-    found = attempts.finished(run.run_id, "find_dump").detail
-    received, profile = workspace.committed("received", found["received"]), Profile(**found["profile"])
-    rows = to_rows(workspace.read(spark, received), run.source, layouts_of(found), profile, forgetting.tombstones())
+def work(spark: SparkSession, run: Run, attempt: attempts.Attempt, workspace: Workspace) -> None:
+    """Decode and map the run's received records into its part `ingested`, one row for each record.
+
+    Reads the part `received` of the run's dump, by the layouts and the source profile that find_dump recorded, and
+    the suppressed keys. Counts `read`, in records. Raises InfrastructureError where the received records are gone
+    from the workspace, ParameterError where find_dump has not finished.
+    """
+    dump = attempts.finished(run.run_id, "find_dump").handoff(ReceivedDump)
+    received, profile = workspace.committed("received", dump.records_key), Profile.model_validate(dump.profile)
+    rows = to_rows(workspace.read(spark, received), run.source, dump.layouts, profile, forgetting.tombstones())
     total = sum(part.rows for part in received)
-    part = workspace.write(rows, "ingested", run_key(run.night, run.run_id), step.token, total, "")
-    workspace.commit("ingested", run_key(run.night, run.run_id), step.token, part)
+    part = workspace.write(rows, "ingested", run_key(run.night, run.run_id), attempt.token, total, "")
+    workspace.commit("ingested", run_key(run.night, run.run_id), attempt.token, part)
     phases.reached("ingested")
-    step.counts["read"] = total
-    step.progress(total, total)
+    attempt.counts["read"] = total
+    attempt.progress(total, total)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from sentiment.jobs.entry import ended
 from sentiment.orchestration import rescoring
 from sentiment.orchestration.rescoring import Night, Request
 from sentiment.runs import attempts, opening
+from sentiment.runs.handoff import CanaryPrediction, RescoredNight
 from sentiment.runs.model import Run
 from sentiment.runtime import spark
 from sentiment.schemas import REVIEW
@@ -34,23 +35,27 @@ log = logging.getLogger("sentiment.jobs")
 
 
 def work(session: SparkSession, request: Request, workspace: Workspace) -> int:
-    """Score and publish every night that the model lacks, one by one; returns how many.
+    """Score and publish every night of the range that the model lacks, one by one; return how many nights.
 
-    What was killed goes on with the night it was in, whose texts are scored up to the last chunk.
+    Reads each night's reviews from Postgres, without those whose version is not stored any more, and the score cache.
+    Writes what the jobs score and publish write, under a run of its own for each night. The canary predictions are
+    compared before a night is published. A job that was killed goes on with the night it was in, whose texts are
+    scored up to the last chunk. Raises ParameterError where the model is not here or is retired, CanaryMovedError,
+    and what publishing raises.
     """
     config, pending = settings.load(), rescoring.pending(request)
     if not pending:
         return 0
     model = registry.find(request.model, config)
     pipeline = network.load(session, model, config.models_served)
-    said = score.canary_said(session, pipeline, model)
+    canary_predictions = score.canary_predictions(session, pipeline, model)
     for number, night in enumerate(pending, 1):
-        run = _one_night(session, request, night, workspace, model, pipeline, said)
-        log.info("night %s, %d of %d: %s", night.night, number, len(pending), _words(run))
+        run = _one_night(session, request, night, workspace, model, pipeline, canary_predictions)
+        log.info("night %s, %d of %d: %s", night.night, number, len(pending), _summary(run))
     return len(pending)
 
 
-def _words(run: Run) -> str:
+def _summary(run: Run) -> str:
     n = run.counts
     return f"{n['scored']:,} scored, {n['reused']:,} reused, {n['published']:,} published by {run.model_id}"
 
@@ -62,59 +67,68 @@ def _one_night(
     workspace: Workspace,
     model: registry.Model,
     pipeline: PipelineModel,
-    said: list[dict[str, object]],
+    predictions: list[CanaryPrediction],
 ) -> Run:
-    """Its stored reviews through the score cache into the tables, as one start of the step `rescore`."""
+    """Take a night's stored reviews through the score cache into the tables, as one attempt of the step `rescore`."""
     run = opening.open_run(night.night, request.source, night.dump_id, model.model_id)
     if run.status == "published":
         return run
-    with attempts.attempt(run.run_id, publishing.RESCORE) as step:
-        step.detail["baseline"] = publishing.newest_publication(run.source)
-        accepted = _accepted(session, run, step, workspace)
-        told = score.scored(
-            accepted, workspace, model, pipeline, step, rescoring.has_sentences(night.night, run.source)
-        )
-        part = score.keep(told, run, step, workspace)
-        sung = [canary.Said(**each) for each in said]  # type: ignore[arg-type]
-        step.detail["canary"] = canary.check(model.model_id, registry.canary_fingerprint(model), run.run_id, sung)
-        staging, key = publish.staged(run, step), run_key(run.night, run.run_id)
-        scored = workspace.read(session, workspace.committed("scored", key, step.token))
+    with attempts.attempt(run.run_id, publishing.RESCORE) as attempt:
+        base_run = publishing.newest_publication(run.source)
+        attempt.handoff = rescored = RescoredNight(novelty_base_run=base_run)
+        accepted = _accepted(session, run, attempt, rescored, workspace)
+        with_sentences = rescoring.has_sentences(night.night, run.source)
+        reviews = score.scored(accepted, workspace, model, pipeline, attempt, with_sentences)
+        rescored.scored = part = score.write(reviews, run, attempt, workspace)
+        compared = [canary.Said(p.sentence_no, p.label, p.score) for p in predictions]
+        rescored.canary = canary.check(model.model_id, registry.canary_fingerprint(model), run.run_id, compared)
+        staging, key = publish.staged(run, attempt), run_key(run.night, run.run_id)
+        scored = workspace.read(session, workspace.committed("scored", key, attempt.token))
         for column in ("title", "text", "author"):  # what is shown is stored already
             scored = scored.withColumn(column, F.when(~F.col("is_shown"), F.col(column)))
         publish.fill(staging, "review", scored)
-        publish.fill(staging, "profile", workspace.read(session, workspace.committed("profile", key, step.token)))
-        publishing.merge(run, step, publishing.Expected(part, 0, step.detail["baseline"]))
+        publish.fill(staging, "profile", workspace.read(session, workspace.committed("profile", key, attempt.token)))
+        publishing.merge(run, attempt, publishing.Expected(part, 0, base_run))
     opening.set_status(run.run_id, "published", f"Night {run.night} once more, by {run.model_id}.")
     return opening.get_run(run.run_id)
 
 
-def _accepted(session: SparkSession, run: Run, step: attempts.Attempt, workspace: Workspace) -> DataFrame:
-    """What that night said, from the tables into the lake, as `validate` would have left it."""
+def _accepted(
+    session: SparkSession, run: Run, attempt: attempts.Attempt, rescored: RescoredNight, workspace: Workspace
+) -> DataFrame:
+    """Read the night's reviews from the tables into the part `accepted`, as `validate` would have left them."""
     options = database.jdbc_options(database.url("writer"))
     query = session.read.format("jdbc").options(**options).option("query", rescoring.stored_night_query(run))
     rows = query.option("fetchsize", 10_000).load().withColumn("source", F.lit(run.source))
-    rows = _without_forgotten(rows, forgetting.tombstones())
+    rows = _without_suppressed(rows, forgetting.tombstones())
     key = run_key(run.night, run.run_id)
     columns = (*REVIEW, "novelty", "is_shown")
-    part = workspace.write(rows.select(*columns), "accepted", key, step.token, 0, "")
-    there = workspace.read(session, [part])
-    kept = there.where("text IS NOT NULL")
-    n, n_kept = there.count(), kept.count()
-    workspace.commit("accepted", key, step.token, part)
-    step.counts = {"read": n_kept, "accepted": n_kept}
-    step.detail["versions_not_kept"] = n - n_kept
-    if n > n_kept:
-        log.warning("%d reviews of night %s are left out: the versions it held are not kept", n - n_kept, run.night)
-    return kept
+    part = workspace.write(rows.select(*columns), "accepted", key, attempt.token, 0, "")
+    listed = workspace.read(session, [part])
+    stored = listed.where("text IS NOT NULL")
+    n_listed, n_stored = listed.count(), stored.count()
+    workspace.commit("accepted", key, attempt.token, part)
+    attempt.counts = {"read": n_stored, "accepted": n_stored}
+    rescored.versions_not_kept = n_listed - n_stored
+    if rescored.versions_not_kept:
+        log.warning(
+            "%d reviews of night %s are left out: the versions it held are not kept",
+            rescored.versions_not_kept,
+            run.night,
+        )
+    return stored
 
 
-def _without_forgotten(rows: DataFrame, forgotten: Collection[str]) -> DataFrame:
-    """What is being removed at this moment, between tombstone and tables, is not read into a night again."""
-    if not forgotten:
+def _without_suppressed(rows: DataFrame, suppressed_keys: Collection[str]) -> DataFrame:
+    """Leave out reviews, and names of authors, on the suppression list that the tables still hold.
+
+    A removal lists its key first and clears the tables last; a night that is rescored in between must not read it.
+    """
+    if not suppressed_keys:
         return rows
-    gone = contract.is_forgotten("review", "review_id", forgotten)
-    by_gone = contract.is_forgotten("author", "author", forgotten)
-    return rows.where(~gone).withColumn("author", F.when(~by_gone, F.col("author")))
+    suppressed = contract.is_forgotten("review", "review_id", suppressed_keys)
+    by_suppressed = contract.is_forgotten("author", "author", suppressed_keys)
+    return rows.where(~suppressed).withColumn("author", F.when(~by_suppressed, F.col("author")))
 
 
 def main() -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 
 from sentiment import settings
 from sentiment.database import transaction
@@ -20,11 +21,13 @@ from sentiment.evaluation.model import DATASET, Evaluation, Mistake, work_key
 from sentiment.evaluation.paired import Comparison, Pairs
 from sentiment.evaluation.selection import summary
 from sentiment.orchestration import steps
+from sentiment.runs.model import Reading
 from sentiment.scoring import registry
 from sentiment.sql import statement
 from sentiment.store import quarantine
 from sentiment.workspace import Workspace
 
+LABELLED_SET = TypeAdapter(LabelledSet)
 SHOWN_CHARS = 100
 """Characters shown of a mistake's text."""
 
@@ -65,7 +68,7 @@ def find_set(request: Request) -> LabelledSet:
     Raises ParameterError for models that are not here or can't say what ratings mean, DataError for a file that
     can't be read or has no labels, SetupError for a database of another revision.
     """
-    from sentiment.dump.receive import Reading, receive
+    from sentiment.dump.receive import receive
 
     config = settings.load()
     if request.store:
@@ -78,8 +81,8 @@ def find_set(request: Request) -> LabelledSet:
         labelled_set.check_target(model_target, source, request.uri)
     name = request.name or request.uri.rstrip("/").rpartition("/")[2]
     sha256 = dump.files[0].sha256 if len(dump.files) == 1 else dump.dump_id
-    detail = dump.detail()
-    return LabelledSet(request.uri, name, sha256, source, dump.key, detail["layouts"], detail["profile"])
+    profile = dump.profile.model_dump(mode="json")
+    return LabelledSet(request.uri, name, sha256, source, dump.key, dump.layouts, profile)
 
 
 def target(model: registry.Model) -> Target:
@@ -89,13 +92,12 @@ def target(model: registry.Model) -> Target:
 
 def set_to_json(labelled: LabelledSet) -> str:
     """Return the set as JSON, for the job's command line."""
-    return json.dumps(asdict(labelled))
+    return LABELLED_SET.dump_json(labelled).decode()
 
 
 def set_from_json(text: str) -> LabelledSet:
     """Return the set that `set_to_json` wrote."""
-    values = json.loads(text)
-    return LabelledSet(**{**values, "label_source": LabelSource(values["label_source"])})
+    return LABELLED_SET.validate_json(text)
 
 
 def leave(outcome: Evaluation | SentimentError, path: Path | None) -> None:

@@ -17,13 +17,14 @@ import sqlalchemy as sa
 
 from sentiment import settings
 from sentiment.database import transaction
-from sentiment.dump.receive import Dump, Reading, receive, received_before
+from sentiment.dump.receive import Dump, receive, received_before
 from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError
 from sentiment.orchestration import steps
 from sentiment.orchestration.steps import Found
 from sentiment.quality import batch
 from sentiment.runs import attempts, opening
-from sentiment.runs.model import DumpFile, Run
+from sentiment.runs.handoff import ReceivedDump
+from sentiment.runs.model import DumpFile, Reading, Run
 from sentiment.sql import statement
 from sentiment.store import quarantine
 from sentiment.workspace import Workspace
@@ -103,29 +104,28 @@ def plan(request: Requeue) -> Plan:
     opening.check_shown(run)
     if not refused:
         raise ParameterError(f"Run {run.run_id} has refused no record that could pass.", "sentiment quarantine list")
-    detail = attempts.finished(run.run_id, "find_dump").detail
-    reading = _reading(request, run, detail)
-    dump = _in_workspace(run, reading, detail)
+    then = attempts.finished(run.run_id, "find_dump").handoff(ReceivedDump)
+    reading = _reading(request, run, then)
+    dump = _in_workspace(run, reading, then)
     if not dump:
         _check_files(request, run)
-    allow, sentences = {*detail.get("allow", ()), *request.allow}, detail.get("sentences", False)
-    return Plan(run, refused, by_rule, reading, allow, dump, sentences=sentences)
+    return Plan(run, refused, by_rule, reading, {*then.allow, *request.allow}, dump, sentences=then.sentences)
 
 
-def _reading(request: Requeue, run: Run, detail: dict[str, Any]) -> Reading:
+def _reading(request: Requeue, run: Run, then: ReceivedDump) -> Reading:
     """Return how that night's request wanted its dump read, with the changes of this one."""
-    then = Reading(**detail.get("asked", {}))
-    return Reading(run.source, request.profile or then.profile, request.encoding or then.encoding)
+    profile, encoding = request.profile or then.reading.profile, request.encoding or then.reading.encoding
+    return Reading(run.source, profile, encoding)
 
 
-def _in_workspace(run: Run, reading: Reading, detail: dict[str, Any]) -> Dump | None:
+def _in_workspace(run: Run, reading: Reading, then: ReceivedDump) -> Dump | None:
     """Return the dump as the run workspace holds it; None where it must be read again."""
-    if "received" not in detail:
+    if then.received_key is None:
         return None  # that night's version of the code cut records in another way
     config = settings.load()
-    dump = received_before(run.dump_id, *_recorded_files(run), detail, config, reading)
+    dump = received_before(run.dump_id, *_recorded_files(run), then, config, reading)
     # Another encoding may cut records elsewhere; it is part of the key.
-    is_same = dump.key == detail["received"] and Workspace(config.lake).committed("received", dump.key)
+    is_same = dump.key == then.received_key and Workspace(config.lake).committed("received", dump.key)
     return dump if is_same else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -16,11 +16,12 @@ from sentiment.database import transaction
 from sentiment.errors import InfrastructureError, ParameterError, SetupError
 from sentiment.quality import batch
 from sentiment.runs import attempts, opening, phases
-from sentiment.runs.model import Run
+from sentiment.runs.handoff import ComparedCanary, Report, ScoredNight, TrackedDrift
+from sentiment.runs.model import Reading, Run
 from sentiment.workspace import Workspace, run_key
 
 if TYPE_CHECKING:
-    from sentiment.dump.receive import Dump, Reading
+    from sentiment.dump.receive import Dump
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def find_dump(request: Request) -> Found:
     """
     from sentiment.drift import confidence
     from sentiment.drift.history import Stream
-    from sentiment.dump.receive import Reading, receive
+    from sentiment.dump.receive import receive
     from sentiment.scoring import registry
 
     config = settings.load()
@@ -95,17 +96,17 @@ def find_dump(request: Request) -> Found:
 
 
 def begin(run: Run, dump: Dump, reading: Reading, allow: Collection[str], sentences: bool) -> Found:
-    """Write down how the dump's records are read and what may be wrong with it; the steps after this one go by it."""
-    with attempts.attempt(run.run_id, "find_dump") as step:
+    """Record how the dump's records are to be read and check the batch by its files, as the attempt of find_dump."""
+    with attempts.attempt(run.run_id, "find_dump") as attempt:
         _check_received(run, dump.key)
-        step.detail = dump.detail() | {"allow": sorted(allow), "asked": asdict(reading), "sentences": sentences}
-        mapping = ", ".join(f"{theirs} as {ours}" for ours, theirs in dump.mapped.items())
+        attempt.handoff = received = dump.handoff()
+        received.allow, received.reading, received.sentences = sorted(allow), reading, sentences
+        mapping = ", ".join(f"{column} as {name}" for name, column in dump.mapped.items())
         log.info("read by the source profile %s: %s", dump.profile.name, mapping)
-        step.counts["read"] = dump.n_records
-        broken, kept = batch.check_arrival(run, _arrival(dump), settings.load())
-        step.detail |= kept
-        step.detail["allowed"] = batch.stop_unless_allowed(run, broken, allow)
-        step.progress(step.counts["read"], step.counts["read"])
+        attempt.counts["read"] = dump.n_records
+        findings = batch.check_arrival(run, _arrival(dump), settings.load(), received)
+        received.allowed = batch.stop_unless_allowed(run, findings, allow)
+        attempt.progress(dump.n_records, dump.n_records)
         phases.reached("dump found")
     return Found(run.run_id, nothing_new=False)
 
@@ -140,12 +141,14 @@ def audit(run_id: str) -> None:
     from sentiment.drift import canary
     from sentiment.scoring import registry
 
-    with attempts.attempt(run_id, "audit") as step:
+    with attempts.attempt(run_id, "audit") as attempt:
         run = opening.get_run(run_id)
         _check_conservation(run)
         model = registry.find(run.model_id, settings.load())
-        said = [canary.Said(**each) for each in attempts.finished(run_id, "score").detail["canary"]]
-        step.detail["canary"] = canary.check(model.model_id, registry.canary_fingerprint(model), run_id, said)
+        scored = attempts.finished(run_id, "score").handoff(ScoredNight)
+        predictions = [canary.Said(p.sentence_no, p.label, p.score) for p in scored.canary]
+        finding = canary.check(model.model_id, registry.canary_fingerprint(model), run_id, predictions)
+        attempt.handoff = ComparedCanary(canary=finding)
         phases.reached("audited")
     opening.set_status(run_id, "audited")
 
@@ -174,19 +177,19 @@ def track_drift(run_id: str) -> None:
     """Compare the published night with its reference and the night before."""
     from sentiment.drift import tracking
 
-    with attempts.attempt(run_id, "track_drift") as step:
-        step.detail = {"statuses": dict(tracking.track(run_id))}
+    with attempts.attempt(run_id, "track_drift") as attempt:
+        attempt.handoff = TrackedDrift(statuses=dict(tracking.track(run_id)))
 
 
 def report(run_id: str, nothing_new: bool, dry_run: bool) -> str:
     """The night in one paragraph; kept as the run's verdict."""
-    words = summary(run_id, nothing_new, dry_run)
+    text = summary(run_id, nothing_new, dry_run)
     if not nothing_new:
-        with attempts.attempt(run_id, "report") as step:
-            step.detail = {"words": words}
-        opening.set_status(run_id, "audited", words)
-    log.info("%s", words)
-    return words
+        with attempts.attempt(run_id, "report") as attempt:
+            attempt.handoff = Report(text=text)
+        opening.set_status(run_id, "audited", text)
+    log.info("%s", text)
+    return text
 
 
 def summary(run_id: str, nothing_new: bool = False, dry_run: bool = False) -> str:

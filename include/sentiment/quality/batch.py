@@ -15,11 +15,11 @@ from datetime import date
 from enum import StrEnum
 from itertools import chain
 from pathlib import PurePath
-from typing import Any
 
 from sentiment.database import transaction
 from sentiment.errors import DumpRefusedError, ParameterError
 from sentiment.runs import opening
+from sentiment.runs.handoff import DumpColumns, ReceivedDump
 from sentiment.runs.model import Run
 from sentiment.settings import Settings
 from sentiment.sql import statement
@@ -129,23 +129,23 @@ def check_allowed(allow: Collection[str], reason: str | None) -> None:
         )
 
 
-def check_arrival(run: Run, arrival: Arrival, config: Settings) -> tuple[Findings, dict[str, Any]]:
+def check_arrival(run: Run, arrival: Arrival, config: Settings, received: ReceivedDump) -> Findings:
     """Check what needs the files alone: date, repetition, columns and number of records.
 
-    Returns the findings, and what the step stores: `schema` (the next night is compared with it), `told` (changes of
-    columns, as sentences) and `bounds` ([least, most] records, null where there are too few nights).
+    Returns the findings. `received` is given what is stored with them: the columns, which the next night's are
+    compared with, their changes, and the bounds of the number of records.
     """
     before = _previous_schema(run)
     change = SchemaChange(before or arrival.schema, arrival.schema)
     low, high = bounds(_recent_rows("quality/recent_rows_read", run), config, arrival.is_full)
-    findings = {
+    received.dump_columns = DumpColumns(columns=list(arrival.schema.columns), mapped=dict(arrival.schema.mapped))
+    received.schema_changes, received.record_bounds = change.sentences(), (low, high)
+    return {
         BatchCheck.dump_date: dated_otherwise(arrival.dates(), run.night),
         BatchCheck.same_dump: _published_before(run),
         BatchCheck.schema_change: unmapped_columns(change),
         BatchCheck.row_count: row_count("records", arrival.n_records, low, high),
     }
-    schema = {"columns": list(arrival.schema.columns), "mapped": dict(arrival.schema.mapped)}
-    return findings, {"schema": schema, "told": change.sentences(), "bounds": [low, high]}
 
 
 def check_judged(run: Run, counts: Mapping[str, int], reasons: Mapping[str, int], config: Settings) -> Findings:

@@ -6,13 +6,12 @@ rows are read a second time only to remove, by position, the few that are not ac
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from sentiment import contract
 from sentiment.quality.rules import Rule
+from sentiment.runs.handoff import JudgedNight
 from sentiment.schemas import POSITION, QUARANTINED, REVIEW
 
 
@@ -55,17 +54,14 @@ def accepted(rows: DataFrame, *others: DataFrame) -> DataFrame:
     return rows.select(*REVIEW)
 
 
-def summary(verdicts: DataFrame, rules: tuple[Rule, ...]) -> dict[str, Any]:
-    """Return `rules` (names), `reasons` (rule -> records that failed it) and `languages` (code -> texts).
-
-    Rules that no record failed are left out of `reasons`.
-    """
+def summary(verdicts: DataFrame, rules: tuple[Rule, ...]) -> JudgedNight:
+    """Count the records that failed each rule, and the texts of each language."""
     # Grouped by language, all counts come from one job.
     failed = (F.count(F.when(~F.col(rule.flag), True)).alias(rule.name) for rule in rules)
     groups = verdicts.groupBy("language").agg(F.count("*").alias("n"), *failed).collect()
     totals = {rule.name: sum(group[rule.name] for group in groups) for rule in rules}
-    return {
-        "rules": [*totals],
-        "reasons": {name: n for name, n in totals.items() if n},
-        "languages": {group["language"]: group["n"] for group in groups if group["language"]},
-    }
+    return JudgedNight(
+        rules=[*totals],
+        reasons={name: n for name, n in totals.items() if n},
+        languages={group["language"]: group["n"] for group in groups if group["language"]},
+    )

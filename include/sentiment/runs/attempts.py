@@ -18,39 +18,44 @@ import sqlalchemy as sa
 
 from sentiment.database import transaction
 from sentiment.errors import InfrastructureError, ParameterError, SentimentError, StaleAttemptError
+from sentiment.runs.handoff import Handoff, Model, load
+from sentiment.runs.model import COUNTS
+from sentiment.sql import statement
 
 log = logging.getLogger(__name__)
 
-
 HEARTBEAT_S = 10
-
+ERROR_CHARS = 4000
+"""An error that is not one of ours is cut to so many characters: Spark's hold whole plans."""
 
 LIVE_MINUTES = 10
-"""A running step that has not beaten for longer is taken for dead."""
-
-
-LIVE = f"state = 'running' AND heartbeat_at > now() - interval '{LIVE_MINUTES} minutes'"
-"""SQL: which rows of `sentiment.run_step` work now."""
+LIVE = "state = 'running' AND heartbeat_at > now() - interval '10 minutes'"
+"""SQL: which rows of `sentiment.run_step` work now. An attempt without a heartbeat for longer is taken for dead."""
 
 
 @dataclass
 class Attempt:
-    """A running start of a step. `counts` go to the run's columns, `detail` to the step's own row."""
+    """A running attempt of a step."""
 
     run_id: str
-    name: str
+    step: str
     token: int
+    """The fencing token: greater than those of all attempts that began before."""
     counts: dict[str, int] = field(default_factory=dict)
-    detail: dict[str, Any] = field(default_factory=dict)
+    """For the run's columns, by the names of `runs.model.COUNTS`; written when the attempt finishes."""
+    handoff: Handoff | None = None
+    """What the steps after this one read; stored with every heartbeat and at the end, failed or not."""
     rows_done: int = 0
     rows_total: int = 0
+    pace: Mapping[str, float] = field(default_factory=dict)
+    """`rows_per_s` and `left_s`, seconds still to go; empty before something is done."""
 
-    def progress(self, rows_done: int, rows_total: int) -> None:
-        """Note how far the step is, in rows; the heartbeat writes it."""
-        self.rows_done, self.rows_total = rows_done, rows_total
+    def progress(self, rows_done: int, rows_total: int, pace: Mapping[str, float] | None = None) -> None:
+        """Note how far the step is, in rows; the next heartbeat writes it."""
+        self.rows_done, self.rows_total, self.pace = rows_done, rows_total, pace or {}
 
-    def check_fence(self, connection: sa.Connection | None = None) -> None:
-        """Raise StaleAttemptError where a newer start of this step has drawn a token."""
+    def check_token(self, connection: sa.Connection | None = None) -> None:
+        """Raise StaleAttemptError where a newer attempt of this step has drawn a token."""
         if connection is not None:
             self._check(connection)
             return
@@ -60,29 +65,46 @@ class Attempt:
     def _check(self, c: sa.Connection) -> None:
         newest = c.execute(
             sa.text("SELECT max(token) FROM sentiment.run_step WHERE run_id = :run_id AND step = :step"),
-            {"run_id": self.run_id, "step": self.name},
+            {"run_id": self.run_id, "step": self.step},
         ).scalar()
         if newest != self.token:
             raise StaleAttemptError(
-                f"Attempt {self.token} of {self.name} in run {self.run_id} is stale: attempt {newest} has begun.",
+                f"Attempt {self.token} of {self.step} in run {self.run_id} is stale: attempt {newest} has begun.",
                 f"sentiment run show {self.run_id}",
             )
 
 
-@contextmanager
-def attempt(run_id: str, name: str) -> Iterator[Attempt]:
-    """Start a step: draw its token, beat while it works, and write down how it ended.
+@dataclass(frozen=True)
+class Finished:
+    """The newest finished attempt of a step."""
 
-    Raises ParameterError where the run's model was retired meanwhile.
+    run_id: str
+    step: str
+    token: int
+    """Names the folders of the parts that the attempt committed."""
+    detail: Mapping[str, Any]
+    """The stored JSON; `handoff` gives it types."""
+
+    def handoff(self, model: type[Model]) -> Model:
+        """Return what the attempt left; raise InfrastructureError where the row doesn't fit the model."""
+        return load(model, self.detail, f"attempt {self.token} of {self.step} in run {self.run_id}")
+
+
+@contextmanager
+def attempt(run_id: str, step: str) -> Iterator[Attempt]:
+    """Begin an attempt of a step: draw its token, beat while it works, and record how it ended.
+
+    Raises ParameterError where the run's model was retired meanwhile, StaleAttemptError at the end where a newer
+    attempt has begun. An error inside is recorded and raised again.
     """
-    current = _start(run_id, name)
+    current = _begin(run_id, step)
     stop = threading.Event()
     beat = threading.Thread(target=_beat, args=(current, stop), daemon=True)
     beat.start()
     try:
         _refuse_retired(current)
         yield current
-    except BaseException as error:
+    except BaseException as error:  # a killed task's SystemExit is recorded as well
         _fail(current, error)
         raise
     else:
@@ -91,15 +113,9 @@ def attempt(run_id: str, name: str) -> Iterator[Attempt]:
         stop.set()
 
 
-def _start(run_id: str, name: str) -> Attempt:
+def _begin(run_id: str, step: str) -> Attempt:
     with transaction() as c:
-        token: int = c.execute(
-            sa.text(
-                "INSERT INTO sentiment.run_step (run_id, step, token, state) "
-                "VALUES (:run_id, :step, nextval('sentiment.fence_token'), 'running') RETURNING token"
-            ),
-            {"run_id": run_id, "step": name},
-        ).scalar_one()
+        token: int = c.execute(statement("runs/begin_attempt"), {"run_id": run_id, "step": step}).scalar_one()
         c.execute(
             sa.text(
                 "UPDATE sentiment.run SET status = 'running', verdict = NULL "
@@ -107,17 +123,13 @@ def _start(run_id: str, name: str) -> Attempt:
             ),
             {"run_id": run_id},
         )
-    log.info("%s of run %s starts with token %s", name, run_id, token)
-    return Attempt(run_id, name, token)
+    log.info("%s of run %s starts with token %s", step, run_id, token)
+    return Attempt(run_id, step, token)
 
 
 def _refuse_retired(current: Attempt) -> None:
-    query = (
-        "SELECT model_id FROM sentiment.model WHERE retired_at IS NOT NULL "
-        "AND model_id = (SELECT model_id FROM sentiment.run WHERE run_id = :run_id)"
-    )
     with transaction() as c:
-        retired = c.execute(sa.text(query), {"run_id": current.run_id}).scalar()
+        retired = c.execute(statement("runs/retired_model"), {"run_id": current.run_id}).scalar()
     if retired:
         raise ParameterError(
             f"Model {retired!r} of run {current.run_id} is retired: its scores are being removed.",
@@ -130,8 +142,8 @@ def _beat(current: Attempt, stop: threading.Event) -> None:
         try:
             with transaction() as c:
                 _write(c, current, "running")
-        except SentimentError as error:
-            log.warning("heartbeat of %s not written: %s", current.name, error)
+        except SentimentError as error:  # a beat that is missed is no reason to lose an hour's scores
+            log.warning("heartbeat of %s not written: %s", current.step, error)
 
 
 def _finish(current: Attempt) -> None:
@@ -140,83 +152,69 @@ def _finish(current: Attempt) -> None:
 
 
 def finish_in(c: sa.Connection, current: Attempt) -> None:
-    """Finish the step inside the caller's transaction, if its token is still the newest."""
-    c.execute(sa.text("SELECT 1 FROM sentiment.run WHERE run_id = :r FOR UPDATE"), {"r": current.run_id})
-    current.check_fence(c)
+    """Finish the step inside the caller's transaction; raise StaleAttemptError where its token is not the newest."""
+    # The run's row is locked first, so that of two attempts that finish at once the second sees the first one's end.
+    c.execute(sa.text("SELECT 1 FROM sentiment.run WHERE run_id = :run_id FOR UPDATE"), {"run_id": current.run_id})
+    current.check_token(c)
     _write(c, current, "done")
     if current.counts:
-        columns = ", ".join(f"rows_{name} = :{name}" for name in current.counts)
-        c.execute(
-            sa.text(f"UPDATE sentiment.run SET {columns} WHERE run_id = :run_id"),
-            {**current.counts, "run_id": current.run_id},
-        )
+        counts: dict[str, int | None] = {**dict.fromkeys(COUNTS), **current.counts}
+        c.execute(statement("runs/write_counts"), {**counts, "run_id": current.run_id})
 
 
 def _fail(current: Attempt, error: BaseException) -> None:
-    told = error if isinstance(error, SentimentError) else InfrastructureError(str(error)[:4000] or repr(error))
-    fault = {"error_kind": type(told).__name__, "error": told.message, "try_next": told.try_next or None}
+    known = error if isinstance(error, SentimentError) else InfrastructureError(str(error)[:ERROR_CHARS] or repr(error))
+    record = {"error_kind": type(known).__name__, "error": known.message, "try_next": known.try_next or None}
     try:
         with transaction() as c:
-            _write(c, current, "failed", fault)
-            c.execute(sa.text(MARK_FAILED), {"run_id": current.run_id, "token": current.token, "error": told.message})
-    except SentimentError as second:
-        log.warning("failure of %s not written: %s", current.name, second)
+            _write(c, current, "failed", record)
+            c.execute(
+                statement("runs/fail_run"),
+                {"run_id": current.run_id, "token": current.token, "error": known.message},
+            )
+    except SentimentError as second:  # the first error is the one to raise
+        log.warning("failure of %s not written: %s", current.step, second)
 
 
-MARK_FAILED = """
-UPDATE sentiment.run SET status = 'failed', verdict = :error, finished_at = now()
-WHERE run_id = :run_id AND status IN ('running', 'audited')
-  AND :token = (SELECT max(token) FROM sentiment.run_step WHERE run_id = :run_id)
-"""
-"""A stale attempt's failure says nothing about the run."""
-
-
-def _write(c: sa.Connection, current: Attempt, state: str, fault: Mapping[str, str | None] | None = None) -> None:
-    fault = fault or {"error_kind": None, "error": None, "try_next": None}
+def _write(c: sa.Connection, current: Attempt, state: str, error: Mapping[str, str | None] | None = None) -> None:
+    handoff = current.handoff.stored() if current.handoff else {}
     c.execute(
-        sa.text(
-            "UPDATE sentiment.run_step SET state = :state, heartbeat_at = now(), rows_done = :rows_done, "
-            "rows_total = :rows_total, detail = cast(:detail AS jsonb), error_kind = :error_kind, error = :error, "
-            "try_next = :try_next, finished_at = CASE WHEN :state = 'running' THEN NULL ELSE now() END "
-            "WHERE run_id = :run_id AND step = :step AND token = :token AND state = 'running'"
-        ),
+        statement("runs/write_attempt"),
         {
-            **fault,
+            **(error or {"error_kind": None, "error": None, "try_next": None}),
             "state": state,
             "rows_done": current.rows_done,
             "rows_total": current.rows_total,
-            "detail": json.dumps(current.detail),
+            "detail": json.dumps({**handoff, **current.pace}),
             "run_id": current.run_id,
-            "step": current.name,
+            "step": current.step,
             "token": current.token,
         },
     )
 
 
-def finished(run_id: str, name: str) -> Attempt:
-    """The newest finished start of a step, with its token and detail; ParameterError where none finished."""
+def finished(run_id: str, step: str) -> Finished:
+    """Return the newest finished attempt of a step; raise ParameterError where none has finished."""
     with transaction() as c:
-        row = c.execute(
-            sa.text(
-                "SELECT token, detail FROM sentiment.run_step WHERE run_id = :run_id AND step = :step "
-                "AND state = 'done' ORDER BY token DESC LIMIT 1"
-            ),
-            {"run_id": run_id, "step": name},
-        ).one_or_none()
+        row = c.execute(statement("runs/finished_attempt"), {"run_id": run_id, "step": step}).one_or_none()
     if row is None:
-        raise ParameterError(f"Step {name} of run {run_id} has not finished.", f"sentiment run show {run_id}")
-    return Attempt(run_id, name, row.token, detail=row.detail)
+        raise ParameterError(f"Step {step} of run {run_id} has not finished.", f"sentiment run show {run_id}")
+    return Finished(run_id, step, row.token, row.detail)
 
 
-def failure(run_id: str, name: str) -> tuple[str, str, str] | None:
-    """Class, message and next command of the newest start of a step, if it failed and said why."""
+def failure(run_id: str, step: str) -> tuple[str, str, str] | None:
+    """Return class, message and next command of a step's newest attempt, if that one failed.
+
+    For people and reports. What a job ended with is read from its outcome (`runs.outcome`), never from here: the
+    newest attempt may be an older one than the job that was just submitted.
+    """
     with transaction() as c:
         row = c.execute(
             sa.text(
                 "SELECT state, error_kind, error, try_next FROM sentiment.run_step "
                 "WHERE run_id = :run_id AND step = :step ORDER BY token DESC LIMIT 1"
             ),
-            {"run_id": run_id, "step": name},
+            {"run_id": run_id, "step": step},
         ).one_or_none()
     if row is None or row.state != "failed":
         return None
@@ -224,9 +222,12 @@ def failure(run_id: str, name: str) -> tuple[str, str, str] | None:
 
 
 def live_tokens() -> dict[int, str]:
-    """Fence token -> run of every step that works now, by its heartbeat."""
+    """Return fencing token -> run of every attempt that works now, by its heartbeat."""
     with transaction() as c:
-        return {
-            row.token: row.run_id
-            for row in c.exec_driver_sql(f"SELECT token, run_id FROM sentiment.run_step WHERE {LIVE}")
-        }
+        rows = c.execute(
+            sa.text(
+                "SELECT token, run_id FROM sentiment.run_step "
+                "WHERE state = 'running' AND heartbeat_at > now() - interval '10 minutes'"
+            )
+        )
+        return {row.token: row.run_id for row in rows}

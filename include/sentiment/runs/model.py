@@ -5,39 +5,75 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+STEPS = ("find_dump", "ingest", "validate", "score", "audit", "publish", "track_drift", "report")
+"""The steps of a night, in order; a step is a task's work as the ledger records it."""
+
+COUNTS = ("read", "accepted", "quarantined", "duplicate", "scored", "reused", "published")
+"""What a run counts: columns `rows_…` of `sentiment.run`, in records or reviews."""
+
 
 @dataclass(frozen=True)
 class Run:
     """One row of `sentiment.run`: identity and state."""
 
     run_id: str
+    """Night and eight hex digits, like 20261122-0a1b2c3d."""
     night: date
     source: str
     dump_id: str
+    """SHA-256 in hex over the hashes of the dump's files."""
     model_id: str
     status: str
+    """running, audited, published, superseded or failed."""
     supersedes: str | None
+    """The published run of the same night that this one is to replace."""
     reason: str | None
+    """Why a night is replaced, or batch checks may fail, as a person put it."""
     verdict: str | None
+    """The night in one paragraph, or what it failed of; null while it runs."""
     counts: dict[str, int]
+    """By the names of `COUNTS`."""
     requeue_of: str | None = None
-    """The run of the same dump that it replaces, to let mended records through."""
+    """The run of the same dump that this one replaces, so that mended records are published."""
 
 
 @dataclass(frozen=True)
 class DumpFile:
-    """One file of a dump, as it lay there."""
+    """One file of a dump, as it was received."""
 
     file_no: int
+    """From 0, in the order of receiving."""
     uri: str
     sha256: str
+    """Hex, of the file's bytes as stored, compressed or not."""
     format: str
     compression: str
     n_bytes: int
+    """Bytes as stored."""
     n_records: int
 
 
-STEPS = ("find_dump", "ingest", "validate", "score", "audit", "publish", "track_drift", "report")
+@dataclass(frozen=True)
+class Layout:
+    """How a file's records are written."""
+
+    format: str
+    """jsonl, json, csv or parquet."""
+    columns: list[str]
+    """Names in the file's order; of JSON those of its first records."""
+    delimiter: str = ","
+    """Of CSV."""
+    encoding: str = "utf-8"
+    suggested_encoding: str | None = None
+    """The encoding that records which are not in `encoding` seem to have."""
 
 
-COUNTS = ("read", "accepted", "quarantined", "duplicate", "scored", "reused", "published")
+@dataclass(frozen=True)
+class Reading:
+    """How whoever runs a night wants its dump to be read."""
+
+    source: str = ""
+    profile: str | None = None
+    """Name of a source profile; None: the one that fits best."""
+    encoding: str | None = None
+    """None: the profile's."""

@@ -19,25 +19,19 @@ from sentiment.database import transaction
 from sentiment.errors import ParameterError
 from sentiment.runs.model import COUNTS, DumpFile, Run
 from sentiment.settings import PROJECT_ROOT
+from sentiment.sql import statement
 
 log = logging.getLogger(__name__)
 
-
 LOCK_OPENING = "SELECT pg_advisory_xact_lock(hashtext('sentiment.open_run'))"
+"""SQL: let nobody else open a run, or remove what one is about to need, until the transaction ends."""
 
-
-_REQUEUE_OF = "(SELECT o.run_id FROM sentiment.run o WHERE o.run_id = run.supersedes AND o.dump_id = run.dump_id)"
-
-
-_RUN_COLUMNS = (
-    "run_id, night, source, dump_id, model_id, status, supersedes, reason, verdict, "
-    f"{', '.join(f'rows_{c}' for c in COUNTS)}, {_REQUEUE_OF} AS requeue_of"
-)
+IDENTITY = ("night", "source", "dump_id", "model_id")
 
 
 @lru_cache(maxsize=1)
 def code_version() -> str:
-    """Version and, in a checkout, the commit."""
+    """Return the version of this package and, in a checkout, the commit, like 0.1.0+ed0ba86f1c2d."""
     done = subprocess.run(
         ["git", "-C", str(PROJECT_ROOT), "rev-parse", "--short=12", "HEAD"],
         capture_output=True,
@@ -48,30 +42,20 @@ def code_version() -> str:
 
 
 def record_dump(dump_id: str, source: str, uri: str, files: list[DumpFile]) -> None:
-    """Write the dump and its files down; the same dump again changes nothing."""
+    """Record a dump and its files; the same dump again changes nothing."""
     with transaction() as c:
         c.execute(
-            sa.text(
-                "INSERT INTO sentiment.dump (dump_id, source, uri, n_files, n_bytes, n_records) "
-                "VALUES (:dump_id, :source, :uri, :n_files, :n_bytes, :n_records) ON CONFLICT DO NOTHING"
-            ),
+            statement("runs/insert_dump"),
             {
                 "dump_id": dump_id,
                 "source": source,
                 "uri": uri,
                 "n_files": len(files),
-                "n_bytes": sum(f.n_bytes for f in files),
-                "n_records": sum(f.n_records for f in files),
+                "n_bytes": sum(file.n_bytes for file in files),
+                "n_records": sum(file.n_records for file in files),
             },
         )
-        c.execute(
-            sa.text(
-                "INSERT INTO sentiment.dump_file (dump_id, file_no, uri, sha256, format, compression, n_bytes, "
-                "n_records) VALUES (:dump_id, :file_no, :uri, :sha256, :format, :compression, :n_bytes, :n_records) "
-                "ON CONFLICT DO NOTHING"
-            ),
-            [{"dump_id": dump_id, **vars(f)} for f in files],
-        )
+        c.execute(statement("runs/insert_dump_file"), [{"dump_id": dump_id, **vars(file)} for file in files])
 
 
 def open_run(
@@ -83,42 +67,44 @@ def open_run(
     supersede: bool = False,
     reason: str | None = None,
 ) -> Run:
-    """The run of this identity: the one there is, or a new one.
+    """Return the run of a night, source, dump and model: the one there is, or a new one.
 
-    Raises ParameterError where another dump is published for the same night and `supersede` was not asked
-    for with a reason.
+    Raises ParameterError where another dump is published for the same night and `supersede` was not requested with a
+    reason.
     """
-    asked = Run(_new_id(night), night, source, dump_id, model_id, "running", None, reason, None, {})
+    request = Run(_new_id(night), night, source, dump_id, model_id, "running", None, reason, None, {})
     with transaction() as c:
         c.exec_driver_sql(LOCK_OPENING)
-        existing = _find_run(c, asked)
+        existing = _find_run(c, request)
         if existing and existing.status == "published":
             return existing
         replaced = _published_otherwise(c, night, source, dump_id)
         if replaced and not (supersede and reason):
             raise ParameterError(
                 f"Night {night} of {source} is already published from another dump (run {replaced}).",
-                f"trigger again with supersede = true and a reason, or: {rerun_command(asked, supersede=True)}",
+                f"trigger again with supersede = true and a reason, or: {rerun_command(request, supersede=True)}",
             )
-        run_id = (existing or asked).run_id
-        _write_run(c, replace(asked, run_id=run_id, supersedes=replaced), airflow_run_id)
+        run_id = (existing or request).run_id
+        _write_run(c, replace(request, run_id=run_id, supersedes=replaced), airflow_run_id)
     return get_run(run_id)
 
 
 def rerun_command(run: Run, allow: Collection[str] = (), supersede: bool = False) -> str:
-    """The command that runs a night again, from its own dump; `allow` are rules that may be broken."""
+    """Return the command that runs a night again from its own dump; `allow` are batch checks that it may fail."""
     if run.requeue_of:
         options = "".join(f"--allow {rule} " for rule in allow)
         return f"sentiment quarantine requeue {run.requeue_of} {options}--reason 'why it is right' --replace"
     with transaction() as c:
-        uri = c.execute(sa.text("SELECT uri FROM sentiment.dump WHERE dump_id = :d"), {"d": run.dump_id}).scalar()
+        query = sa.text("SELECT uri FROM sentiment.dump WHERE dump_id = :dump_id")
+        uri = c.execute(query, {"dump_id": run.dump_id}).scalar()
     night = f"make nightly DUMP={shlex.quote(uri or '…')} DATE={run.night} SOURCE={run.source} MODEL={run.model_id}"
     night += " SUPERSEDE='why'" if supersede else ""
     return f"{night} ALLOW={','.join(allow)} REASON='why it is right'" if allow else night
 
 
 def open_requeue(requeued: str, reason: str, airflow_run_id: str | None = None) -> Run:
-    """The run that takes up the dump of a published run again, to replace it: the one there is, or a new one.
+    """Return the run that reads the dump of the published run `requeued` again, to replace it: the one there is, or a
+    new one.
 
     Raises ParameterError where `requeued` is not what its night shows.
     """
@@ -135,13 +121,13 @@ def open_requeue(requeued: str, reason: str, airflow_run_id: str | None = None) 
 
 
 def find_requeue(old: Run) -> Run | None:
-    """The run that was opened to requeue a run, unless it was superseded in its turn."""
+    """Return the run that was opened to requeue `old`, unless that run was superseded in its turn."""
     with transaction() as c:
         return _find_run(c, old, old.run_id)
 
 
 def check_shown(run: Run) -> None:
-    """Raise ParameterError, naming the run that is, where a run is not what its night shows."""
+    """Raise ParameterError where a run is not what its night shows; the error names the run that is."""
     with transaction() as c:
         _check_shown(c, run)
 
@@ -149,8 +135,10 @@ def check_shown(run: Run) -> None:
 def _check_shown(c: sa.Connection, run: Run) -> None:
     if run.status == "published":
         return
-    query = "SELECT run_id FROM sentiment.run WHERE night = :night AND source = :source AND status = 'published'"
-    shown = c.execute(sa.text(query), {"night": run.night, "source": run.source}).scalars().first()
+    query = sa.text(
+        "SELECT run_id FROM sentiment.run WHERE night = :night AND source = :source AND status = 'published'"
+    )
+    shown = c.execute(query, {"night": run.night, "source": run.source}).scalars().first()
     raise ParameterError(
         f"Run {run.run_id} is {run.status}, and only a run that its night shows can be requeued; "
         f"night {run.night} shows {shown or 'none'}.",
@@ -163,80 +151,44 @@ def _new_id(night: date) -> str:
 
 
 def _write_run(c: sa.Connection, run: Run, airflow_run_id: str | None) -> None:
-    """Write the run as one that begins, or begins again."""
-    names = ("run_id", "night", "source", "dump_id", "model_id", "supersedes", "reason")
-    c.execute(
-        sa.text(
-            "INSERT INTO sentiment.run (run_id, night, source, dump_id, model_id, airflow_run_id, status, "
-            "code_version, supersedes, reason) VALUES (:run_id, :night, :source, :dump_id, :model_id, "
-            ":airflow_run_id, 'running', :code_version, :supersedes, :reason) "
-            "ON CONFLICT (run_id) DO UPDATE SET status = 'running', airflow_run_id = excluded.airflow_run_id, "
-            "code_version = excluded.code_version, supersedes = excluded.supersedes, reason = excluded.reason, "
-            "verdict = NULL, finished_at = NULL"
-        ),
-        {name: getattr(run, name) for name in names}
-        | {"airflow_run_id": airflow_run_id, "code_version": code_version()},
-    )
+    names = ("run_id", *IDENTITY, "supersedes", "reason")
+    values = {name: getattr(run, name) for name in names}
+    c.execute(statement("runs/write_run"), {**values, "airflow_run_id": airflow_run_id, "code_version": code_version()})
 
 
 def _find_run(c: sa.Connection, like: Run, requeue_of: str | None = None) -> Run | None:
-    """The run of that night, source, dump and model that counts: the published one, else the one not over.
-
-    With `requeue_of` the one that was opened to replace that run.
-    """
-    which = "requeue_of = :requeue_of" if requeue_of else "(requeue_of IS NULL OR status = 'published')"
-    identity = {name: getattr(like, name) for name in ("night", "source", "dump_id", "model_id")}
-    row = c.execute(
-        sa.text(
-            f"SELECT * FROM (SELECT {_RUN_COLUMNS} FROM sentiment.run WHERE night = :night AND source = :source "
-            f"AND dump_id = :dump_id AND model_id = :model_id AND status <> 'superseded') AS found WHERE {which} "
-            "ORDER BY status = 'published' DESC LIMIT 1"
-        ),
-        {**identity, "requeue_of": requeue_of},
-    ).one_or_none()
+    identity = {name: getattr(like, name) for name in IDENTITY}
+    row = c.execute(statement("runs/find_run"), {**identity, "requeue_of": requeue_of}).one_or_none()
     return _run(row) if row else None
 
 
 def _published_otherwise(c: sa.Connection, night: date, source: str, dump_id: str) -> str | None:
-    found: str | None = c.execute(
-        sa.text(
-            "SELECT run_id FROM sentiment.run WHERE night = :night AND source = :source "
-            "AND status = 'published' AND dump_id <> :dump_id ORDER BY published_at DESC LIMIT 1"
-        ),
-        {"night": night, "source": source, "dump_id": dump_id},
-    ).scalar()
-    return found
+    values = {"night": night, "source": source, "dump_id": dump_id}
+    run_id: str | None = c.execute(statement("runs/published_from_other_dump"), values).scalar()
+    return run_id
 
 
 def _run(row: sa.Row[Any]) -> Run:
     values = row._mapping
-    names = ("run_id", "night", "source", "dump_id", "model_id", "status", "supersedes", "reason", "verdict")
-    counts = {c: values[f"rows_{c}"] for c in COUNTS}
-    return Run(**{n: values[n] for n in names}, counts=counts, requeue_of=values["requeue_of"])
+    counts = {count: values[f"rows_{count}"] for count in COUNTS}
+    names = ("run_id", *IDENTITY, "status", "supersedes", "reason", "verdict", "requeue_of")
+    return Run(**{name: values[name] for name in names}, counts=counts)
 
 
 def get_run(run_id: str) -> Run:
-    """The run; ParameterError where there is none."""
+    """Return a run; raise ParameterError where there is none of this id."""
     with transaction() as c:
         return _get_run(c, run_id)
 
 
 def _get_run(c: sa.Connection, run_id: str) -> Run:
-    query = f"SELECT {_RUN_COLUMNS} FROM sentiment.run WHERE run_id = :run_id"
-    row = c.execute(sa.text(query), {"run_id": run_id}).one_or_none()
+    row = c.execute(statement("runs/get_run"), {"run_id": run_id}).one_or_none()
     if row is None:
         raise ParameterError(f"There is no run {run_id!r}.", "sentiment runs")
     return _run(row)
 
 
 def set_status(run_id: str, status: str, verdict: str | None = None) -> None:
-    """Move the run to `status`, with the night in one sentence if there is something to say."""
+    """Move a run to `status`, unless it is published or superseded; `verdict` is the night in one paragraph."""
     with transaction() as c:
-        c.execute(
-            sa.text(
-                "UPDATE sentiment.run SET status = "
-                "CASE WHEN status IN ('published', 'superseded') THEN status ELSE :status END, "
-                "verdict = coalesce(:verdict, verdict), finished_at = now() WHERE run_id = :run_id"
-            ),
-            {"run_id": run_id, "status": status, "verdict": verdict},
-        )
+        c.execute(statement("runs/set_status"), {"run_id": run_id, "status": status, "verdict": verdict})

@@ -17,9 +17,9 @@ PHASES = (
     "after commit",
     "cleaned",
 )
-"""Moments of a night at which work is done but not yet written down as done: where being killed hurts most."""
+"""Where being killed hurts most; the kill matrix kills at each of them."""
 
 
 def reached(name: str) -> None:
-    """Tell Python's audit hooks (`sys.addaudithook`) where a night is; nobody listens outside the kill matrix."""
+    """Announce a moment of `PHASES` to Python's audit hooks (`sys.addaudithook`); only the kill matrix listens."""
     sys.audit("sentiment.phase", name)

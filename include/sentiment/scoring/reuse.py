@@ -63,8 +63,7 @@ def fill(accepted: DataFrame, workspace: Workspace, model: Model, step: Attempt,
         return _keep_chunk(score(chunk, rows), workspace, model, step, number)
 
     for pace in in_chunks(missing, keep):
-        step.detail |= pace.rates()
-        step.progress(pace.done, pace.total)
+        step.progress(pace.done, pace.total, pace.rates())
         log.info("%s", pace.message())
     missing.unpersist()
 
@@ -103,7 +102,7 @@ def _keep_chunk(scored: DataFrame, workspace: Workspace, model: Model, step: Att
     key = cache_key(model.fingerprint)
     part = workspace.write(said.repartition(1), DATASET, key, step.token, 0, "", number)
     rows = workspace.read(scored.sparkSession, [part]).count()
-    step.check_fence()
+    step.check_token()
     workspace.commit(DATASET, key, step.token, Part(part.files, rows, part.checksum), number)
     phases.reached("chunk scored")
     return rows

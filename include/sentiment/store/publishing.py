@@ -81,7 +81,7 @@ def merge(run: Run, attempt: attempts.Attempt, expected: Expected) -> None:
             status = c.execute(
                 sa.text("SELECT status FROM sentiment.run WHERE run_id = :run_id FOR UPDATE"), {"run_id": run.run_id}
             ).scalar_one()
-            attempt.check_fence(c)
+            attempt.check_token(c)
             if status == "superseded":
                 raise DataError(
                     f"Run {run.run_id} was superseded, so it can't be published again by clearing its tasks.",
