@@ -20,8 +20,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import Param, dag, get_current_context, task
-from sentiment.orchestration.airflow_side import BY_HAND, use_connections
+from airflow.sdk import Param, dag, get_current_context
+from sentiment.orchestration.connections import sentiment_task
+from sentiment.orchestration.dag_defaults import on_demand
 
 PARAMS = {
     "alarm": Param(type="string", pattern="^[0-9a-f]{16}$", description="an id of `sentiment drift show`"),
@@ -29,17 +30,16 @@ PARAMS = {
 }
 
 
-@dag(**BY_HAND, params=PARAMS, doc_md=__doc__)
+@dag(**on_demand(), params=PARAMS, doc_md=__doc__)
 def acknowledge_alarm() -> None:
-    @task(execution_timeout=timedelta(minutes=30))
+    @sentiment_task(execution_timeout=timedelta(minutes=30))
     def acknowledge() -> str:
-        """The night from which the alarm is acknowledged."""
+        """Return the night from which the alarm is acknowledged."""
         from sentiment.drift import tracking
 
-        use_connections()
         context = get_current_context()
-        asked, who = context["params"], context["dag_run"].triggering_user_name
-        return str(tracking.acknowledge(asked["alarm"], asked["reason"], who or "Airflow").night)
+        params, who = context["params"], context["dag_run"].triggering_user_name
+        return str(tracking.acknowledge(params["alarm"], params["reason"], who or "Airflow").night)
 
     acknowledge()
 

@@ -36,10 +36,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk import Param, dag, get_current_context
 from sentiment.evaluation.labelled_set import LabelSource
 from sentiment.orchestration import params
-from sentiment.orchestration.airflow_side import BY_HAND, EVALUATION_ID, SparkEvaluate, use_connections
+from sentiment.orchestration.connections import sentiment_task
+from sentiment.orchestration.dag_defaults import on_demand
+from sentiment.orchestration.spark_tasks import EVALUATION_ID, SparkEvaluate
 from sentiment.settings import MODEL_PATTERN
 
 PARAMS = {
@@ -74,25 +76,23 @@ PARAMS = {
 TASKS = ("evaluate", "evaluate_against")
 
 
-@dag(**BY_HAND, params=PARAMS, doc_md=__doc__)
+@dag(**on_demand(), params=PARAMS, doc_md=__doc__)
 def evaluate_model() -> None:
-    @task(execution_timeout=timedelta(hours=1))
+    @sentiment_task(execution_timeout=timedelta(hours=1))
     def find_set() -> dict[str, Any]:
-        """The set, taken in and checked before any Spark starts, and the models."""
+        """Receive the set and check it, before any Spark starts; return it with the models."""
         from sentiment.orchestration import evaluating
 
-        use_connections()
         asked = dict(get_current_context()["params"])
         uri, labels, mistakes = (asked.pop(name) for name in ("labelled_set", "labels", "mistakes"))
         request = evaluating.Request(uri, labels=LabelSource(labels) if labels else None, **asked)
         found = evaluating.set_to_json(evaluating.find_set(request))
         return {"set": found, "mistakes": mistakes, "model": request.model, "against": request.against}
 
-    @task(trigger_rule="none_failed", execution_timeout=timedelta(minutes=10))
+    @sentiment_task(trigger_rule="none_failed", execution_timeout=timedelta(minutes=10))
     def report() -> str:
         from sentiment.orchestration import evaluating
 
-        use_connections()
         pulled = (get_current_context()["ti"].xcom_pull(task_ids=name, key=EVALUATION_ID) for name in TASKS)
         done = [evaluation_id for evaluation_id in pulled if evaluation_id]
         evaluating.clear(done)

@@ -20,10 +20,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pendulum
-from airflow.sdk import CronDataIntervalTimetable, Param, dag, get_current_context, task
+from airflow.sdk import Param, dag, get_current_context
 from sentiment import settings
-from sentiment.orchestration.airflow_side import TASK_DEFAULTS, use_connections
+from sentiment.orchestration.connections import sentiment_task
+from sentiment.orchestration.dag_defaults import scheduled
 
 SETTINGS = settings.load()
 PARAMS = {
@@ -33,25 +33,15 @@ PARAMS = {
 }
 
 
-@dag(
-    schedule=CronDataIntervalTimetable("0 12 * * 0", timezone="Europe/Paris"),
-    start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Paris"),
-    catchup=False,
-    max_active_runs=1,
-    params=PARAMS,
-    default_args=TASK_DEFAULTS,
-    doc_md=__doc__,
-    tags=["sentiment"],
-)
+@dag(**scheduled("0 12 * * 0"), params=PARAMS, doc_md=__doc__)
 def maintain_store() -> None:
-    @task(execution_timeout=timedelta(hours=2))
+    @sentiment_task(execution_timeout=timedelta(hours=2))
     def maintain() -> dict[str, int]:
         """Counts by kind, of what was or would be removed."""
         from collections import Counter
 
         from sentiment.orchestration import maintenance
 
-        use_connections()
         counts: Counter[str] = Counter()
         for leftover in maintenance.maintain(bool(get_current_context()["params"]["dry_run"])):
             counts[leftover.kind] += leftover.amount

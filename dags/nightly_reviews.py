@@ -33,12 +33,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pendulum
-from airflow.sdk import CronDataIntervalTimetable, Param, dag, get_current_context, task
+from airflow.sdk import Param, dag, get_current_context, task
 from airflow.sdk.bases.sensor import PokeReturnValue
 from sentiment import settings
 from sentiment.orchestration import params
-from sentiment.orchestration.airflow_side import NIGHT_DEFAULTS, night_of, use_connections
+from sentiment.orchestration.connections import sentiment_task
+from sentiment.orchestration.dag_defaults import NIGHT_TASK_DEFAULTS, scheduled
 from sentiment.orchestration.night_tasks import after_find_dump
 
 SETTINGS = settings.load()
@@ -71,29 +71,21 @@ PARAMS = {
 }
 
 
-@dag(
-    schedule=CronDataIntervalTimetable("0 4 * * *", timezone="Europe/Paris"),
-    start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Paris"),
-    catchup=False,
-    max_active_runs=1,
-    params=PARAMS,
-    default_args=NIGHT_DEFAULTS,
-    doc_md=__doc__,
-    tags=["sentiment"],
-)
+@dag(**scheduled("0 4 * * *", NIGHT_TASK_DEFAULTS), params=PARAMS, doc_md=__doc__)
 def nightly_reviews() -> None:
-    @task.sensor(
+    @sentiment_task(
+        task.sensor,
         mode="reschedule",
         poke_interval=60,
         timeout=SETTINGS.dump_wait_minutes * 60 + 3600,
         execution_timeout=timedelta(hours=2),
     )
     def find_dump() -> PokeReturnValue:
+        """Receive the night's dump, or wait for it."""
         from sentiment.orchestration import waiting
 
-        use_connections()
         context = get_current_context()
-        found = waiting.find_or_wait(context, night_of(context))
+        found = waiting.find_or_wait(context, waiting.night_of(context))
         return PokeReturnValue(is_done=found is not None, xcom_value=found)
 
     after_find_dump(find_dump())

@@ -22,9 +22,10 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk import Param, dag, get_current_context
 from sentiment.orchestration import params
-from sentiment.orchestration.airflow_side import BY_HAND, use_connections
+from sentiment.orchestration.connections import sentiment_task
+from sentiment.orchestration.dag_defaults import on_demand
 
 PARAMS = {
     "first": Param(type="string", format="date", description="first night of the range, Paris date"),
@@ -35,19 +36,18 @@ PARAMS = {
 }
 
 
-@dag(**BY_HAND, params=PARAMS, doc_md=__doc__)
+@dag(**on_demand(), params=PARAMS, doc_md=__doc__)
 def pin_reference() -> None:
-    @task(execution_timeout=timedelta(minutes=30))
+    @sentiment_task(execution_timeout=timedelta(minutes=30))
     def pin() -> str:
-        """The new reference's id."""
+        """Return the new reference's id."""
         from sentiment.drift import reference
         from sentiment.drift.history import Stream
 
-        use_connections()
-        asked = get_current_context()["params"]
-        first, last = (date.fromisoformat(asked[name]) for name in ("first", "last"))
-        stream = Stream(asked["source"], asked["model"])
-        return reference.pin(stream, first, last, float(asked["budget"])).reference_id
+        request = get_current_context()["params"]
+        first, last = (date.fromisoformat(request[name]) for name in ("first", "last"))
+        stream = Stream(request["source"], request["model"])
+        return reference.pin(stream, first, last, float(request["budget"])).reference_id
 
     pin()
 

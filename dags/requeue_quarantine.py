@@ -36,7 +36,8 @@ from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
 from sentiment.orchestration import params
-from sentiment.orchestration.airflow_side import BY_HAND, NIGHT_DEFAULTS, use_connections
+from sentiment.orchestration.connections import sentiment_task
+from sentiment.orchestration.dag_defaults import NIGHT_TASK_DEFAULTS, on_demand
 from sentiment.orchestration.night_tasks import after_find_dump
 
 PARAMS = {
@@ -55,13 +56,12 @@ PARAMS = {
 }
 
 
-@dag(**{**BY_HAND, "default_args": NIGHT_DEFAULTS}, params=PARAMS, doc_md=__doc__)
+@dag(**on_demand(NIGHT_TASK_DEFAULTS), params=PARAMS, doc_md=__doc__)
 def requeue_quarantine() -> None:
-    @task.short_circuit(execution_timeout=timedelta(hours=2))
+    @sentiment_task(task.short_circuit, execution_timeout=timedelta(hours=2))
     def find_dump() -> dict[str, Any] | None:
         from sentiment.orchestration import requeueing
 
-        use_connections()
         return requeueing.find_or_preview(get_current_context())
 
     after_find_dump(find_dump())

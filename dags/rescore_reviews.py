@@ -30,9 +30,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk import Param, dag, get_current_context
 from sentiment.orchestration import params
-from sentiment.orchestration.airflow_side import BY_HAND, SparkRescore, use_connections
+from sentiment.orchestration.connections import sentiment_task
+from sentiment.orchestration.dag_defaults import on_demand
+from sentiment.orchestration.spark_tasks import SparkRescore
 
 PARAMS = {
     "model": params.model(),
@@ -42,30 +44,28 @@ PARAMS = {
 }
 
 
-@dag(**BY_HAND, params=PARAMS, doc_md=__doc__)
+@dag(**on_demand(), params=PARAMS, doc_md=__doc__)
 def rescore_reviews() -> None:
-    @task(execution_timeout=timedelta(minutes=10))
+    @sentiment_task(execution_timeout=timedelta(minutes=10))
     def find_nights() -> dict[str, Any]:
-        """The request, checked before any Spark starts, and how many nights it is about."""
+        """Return the request, checked before any Spark starts, and how many nights it is about."""
         from sentiment.orchestration import rescoring
 
-        use_connections()
         asked = get_current_context()["params"]
         days = {name: date.fromisoformat(asked[name]) for name in ("first", "last")}
         request = rescoring.Request(asked["model"], asked["source"], **days)
         found = {name: asked[name] for name in ("model", "source", "first", "last")}
         return {**found, "nights": len(rescoring.pending(request))}
 
-    @task(trigger_rule="none_failed", execution_timeout=timedelta(minutes=10))
+    @sentiment_task(trigger_rule="none_failed", execution_timeout=timedelta(minutes=10))
     def report(found: dict[str, Any]) -> str:
         from sentiment.orchestration import rescoring
 
-        use_connections()
         days = {name: date.fromisoformat(found[name]) for name in ("first", "last")}
         return rescoring.report(found["model"], found["source"], **days)
 
     found = find_nights()
-    found >> SparkRescore(execution_timeout=timedelta(days=3)) >> report(found)  # type: ignore[arg-type]
+    found >> SparkRescore(execution_timeout=timedelta(days=3)) >> report(found)
 
 
 rescore_reviews()

@@ -14,7 +14,8 @@ from airflow.sdk import DAG
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import ParamValidationError
 from sentiment.errors import DataError, DumpRefusedError, InfrastructureError, ParameterError, StaleAttemptError
-from sentiment.orchestration.airflow_side import RETRY_POLICY, night_of
+from sentiment.orchestration.dag_defaults import RETRY_POLICY
+from sentiment.orchestration.waiting import night_of
 from sentiment.runs.model import STEPS
 
 DAGS = Path(__file__).parents[2] / "dags"

@@ -23,6 +23,9 @@ from sentiment.jobs import evaluate
 from sentiment.jobs.evaluate import Asked
 from sentiment.orchestration import evaluating
 from sentiment.orchestration.evaluating import Request
+from sentiment.runs import outcome
+from sentiment.runs.model import Layout
+from sentiment.runs.outcome import Outcome
 from sentiment.runtime import spark as sessions
 from sentiment.scoring import network, registry
 from sentiment.workspace import Workspace
@@ -272,27 +275,20 @@ def test_a_mistakes_text_is_one_line_that_does_nothing() -> None:
     assert other == "  pos 0.8900, labelled neg, record 2 of file 1: deux"
 
 
-def test_results_and_errors_travel_as_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "result.json"
-    assert evaluating.failure(path) is None
-    evaluating.leave(models.MADE, path)
-    assert evaluating.result(path) == models.MADE
-    evaluating.leave(ParameterError("wrong", "this"), path)
-    assert evaluating.failure(path) == ("ParameterError", "wrong", "this")
-    evaluating.leave(models.MADE, None)
-    (line,) = capsys.readouterr().out.splitlines()
-    assert json.loads(line)["evaluation"]["left_out"] == {"no_label": 3}
+def test_a_result_travels_as_it_is() -> None:
+    assert evaluating.from_result(evaluating.to_result(models.MADE)) == models.MADE
 
 
-def test_the_job_leaves_its_error_and_exits_with_its_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_job_reports_its_error_and_exits_with_its_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise DataError("no record", "look")
 
-    found = LabelledSet("u", "n", "0", LabelSource.polarity, "k", [], {})
-    path = tmp_path / "result.json"
+    labelled = LabelledSet("u", "n", "0", LabelSource.polarity, "k", [Layout("csv", ["review"], ";")], {})
+    path = tmp_path / "outcome.json"
+    assert evaluating.set_from_json(evaluating.set_to_json(labelled)) == labelled
     monkeypatch.setattr(evaluate, "work", refuse)
     monkeypatch.setattr(sessions, "session", lambda _: None)
-    arguments = ["--set", evaluating.set_to_json(found), "--model", "m", "--no-store", "--result", str(path)]
+    arguments = ["--set", evaluating.set_to_json(labelled), "--model", "m", "--no-store", "--outcome", str(path)]
     monkeypatch.setattr(sys, "argv", ["evaluate", *arguments])
     assert evaluate.main() == DataError.exit_code
-    assert evaluating.failure(path) == ("DataError", "no record", "look")
+    assert outcome.read(path) == Outcome.of_error(DataError("no record", "look"))

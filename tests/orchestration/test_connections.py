@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from sentiment import database, settings
-from sentiment.orchestration import airflow_side
+from sentiment.orchestration import connections
 
 EXTRA = {"sslmode": "verify-full", "sslrootcert": "/etc/a root/ca.pem"}
 FIELDS = {
@@ -40,7 +40,7 @@ def test_reviews_db_keeps_its_extras(
         monkeypatch.setenv(name, "what the connection replaces")
     monkeypatch.setenv("AIRFLOW_CONN_REVIEWS_DB", defined)
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_CLUSTER", json.dumps({"conn_type": "spark", "host": "local[2]"}))
-    airflow_side.use_connections()
+    connections.use_connections()
     address, master = database.url("writer"), settings.load().spark_master
     monkeypatch.undo()
     settings.load.cache_clear()

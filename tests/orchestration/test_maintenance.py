@@ -340,7 +340,12 @@ def test_a_retired_model_scores_no_more(published: Run, old_model: str) -> None:
         with pytest.raises(ParameterError, match=old_model) as refused, attempts.attempt(run.run_id, "score"):
             pytest.fail("the step has begun")
         assert refused.value.try_next == "sentiment model retire --undo old"
-    kind, message, try_next = attempts.failure(run.run_id, "score") or ("", "", "")
+    query = (
+        "SELECT error_kind, error, try_next FROM sentiment.run_step WHERE run_id = :run_id AND step = 'score' "
+        "ORDER BY token DESC LIMIT 1"
+    )
+    with transaction() as c:
+        kind, message, try_next = c.execute(sa.text(query), {"run_id": run.run_id}).one()
     assert (kind, try_next) == ("ParameterError", "sentiment model retire --undo old")
     assert old_model in message
     run_sql("DELETE FROM sentiment.run_step WHERE run_id = :r", r=run.run_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,12 +84,16 @@ def test_nights_by_another_model_side_by_side(
             raise InfrastructureError("the server is away")
         merge(run, step, expected)
 
-    began = datetime.now(UTC) - timedelta(minutes=1)
     with monkeypatch.context() as patched:
         patched.setattr(publishing, "merge", fails_for_the_older)
         with pytest.raises(InfrastructureError, match="away"):
             rescore.work(spark, REQUEST, workspace)
-    assert rescoring.failure(MODEL, began) == ("InfrastructureError", "the server is away", "")
+    failed = rows(
+        "SELECT s.error_kind, s.error FROM sentiment.run_step s JOIN sentiment.run r USING (run_id) "
+        "WHERE s.step = 'rescore' AND s.state = 'failed' AND r.model_id = :m",
+        m=MODEL,
+    )
+    assert failed == [("InfrastructureError", "the server is away")]
     assert [pending.night for pending in rescoring.pending(REQUEST)] == [NIGHTS[0]]
     with pytest.raises(ParameterError, match=MODEL):
         rescoring.use(MODEL)

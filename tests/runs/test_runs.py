@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sentiment import settings
 from sentiment.database import transaction
-from sentiment.errors import DumpRefusedError, ParameterError, StaleAttemptError, from_record
+from sentiment.errors import DumpRefusedError, ParameterError, StaleAttemptError
 from sentiment.runs import attempts, opening
 from sentiment.runs.handoff import JudgedNight, ScoredNight
 from sentiment.runs.model import DumpFile
@@ -31,15 +31,15 @@ def test_the_same_identity_is_the_same_run(run_id: str) -> None:
 def test_a_failure_is_kept_in_words_and_a_new_start_takes_it_back(run_id: str) -> None:
     with pytest.raises(DumpRefusedError), attempts.attempt(run_id, "validate"):
         raise DumpRefusedError("half of it is broken", "look at it")
-    told = attempts.failure(run_id, "validate")
-    assert told == ("DumpRefusedError", "half of it is broken", "look at it")
-    assert isinstance(from_record(*told), DumpRefusedError)
+    query = "SELECT error_kind, error, try_next, state FROM sentiment.run_step WHERE run_id = :run_id"
+    with transaction() as c:
+        row = tuple(c.execute(sa.text(query), {"run_id": run_id}).one())
+    assert row == ("DumpRefusedError", "half of it is broken", "look at it", "failed")
     run = opening.get_run(run_id)
     assert (run.status, run.verdict) == ("failed", "half of it is broken")
     with attempts.attempt(run_id, "validate") as attempt:
         attempt.counts["accepted"] = 7
         assert opening.get_run(run_id).status == "running"
-    assert attempts.failure(run_id, "validate") is None
     assert opening.get_run(run_id).counts["accepted"] == 7
 
 

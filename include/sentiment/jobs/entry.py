@@ -1,17 +1,22 @@
-"""What every job shares: arguments, a session, an attempt of a step, and an exit code by the kind of error."""
+"""What every job shares: arguments, a session, an attempt of a step, its outcome and its exit code."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
 
 from sentiment import settings
 from sentiment.errors import SentimentError
-from sentiment.runs import attempts, opening
+from sentiment.runs import attempts, opening, outcome
 from sentiment.runs.model import Run
+from sentiment.runs.outcome import Outcome
 from sentiment.runtime import spark
 from sentiment.workspace import Workspace
 
@@ -27,22 +32,46 @@ def main(step: str, work: Work) -> int:
     """Run `work` as one attempt of a step of `--run-id`; return the process's exit code."""
     parser = argparse.ArgumentParser(description=f"{step}, for a run that find_dump has opened")
     parser.add_argument("--run-id", required=True, help="e.g. 20261122-1a2b3c4d, as `sentiment runs` lists them")
-    run_id = parser.parse_args().run_id
+    add_outcome(parser)
+    arguments = parser.parse_args()
 
     def start() -> None:
-        run = opening.get_run(run_id)
-        with attempts.attempt(run_id, step) as attempt:
-            work(spark.session(f"sentiment {step} {run_id}"), run, attempt, Workspace(settings.load().lake))
+        run = opening.get_run(arguments.run_id)
+        with attempts.attempt(run.run_id, step) as attempt:
+            session = spark.session(f"sentiment {step} {run.run_id}")
+            work(session, run, attempt, Workspace(settings.load().lake))
 
-    return ended(start)
+    return ended(start, arguments.outcome)
 
 
-def ended(start: Callable[[], None]) -> int:
-    """Do a job's work with its log on standard output; returns the process's exit code."""
+def add_outcome(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--outcome`."""
+    parser.add_argument(
+        "--outcome", type=Path, help="file for the result or the error, which must not be there; else it is printed"
+    )
+
+
+def ended(start: Callable[[], JsonValue], path: Path | None) -> int:
+    """Do a job's work with its log on standard output; return the process's exit code.
+
+    Its result or its error is written to `path`. Without a path a result is printed as one line of JSON, and an error
+    is in the log alone. An error that is not one of ours is raised again, so that its traceback is in the log.
+    """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
     try:
-        start()
+        _report(path, Outcome(result=start()))
     except SentimentError as error:
         log.error("%s", error)
+        _report(path, Outcome.of_error(error))
         return error.exit_code
+    except BaseException as error:
+        _report(path, Outcome.of_error(error))
+        raise
     return 0
+
+
+def _report(path: Path | None, ending: Outcome) -> None:
+    if path is not None:
+        outcome.write(path, ending)
+    elif ending.result is not None:
+        sys.stdout.write(f"{json.dumps(ending.result)}\n")

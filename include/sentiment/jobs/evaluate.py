@@ -5,23 +5,22 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from pydantic import JsonValue
 from pyspark.sql import functions as F
 
 from sentiment import settings
 from sentiment.dump.ingest import to_rows
 from sentiment.dump.profiles import Profile
-from sentiment.errors import InfrastructureError, SentimentError
+from sentiment.errors import InfrastructureError
 from sentiment.evaluation import counting, selection, stored
 from sentiment.evaluation.labelled_set import LabelledSet
 from sentiment.evaluation.model import DATASET, Against, Evaluation, work_key
-from sentiment.jobs.entry import ended
+from sentiment.jobs.entry import add_outcome, ended
 from sentiment.orchestration import evaluating
 from sentiment.runtime import spark
 from sentiment.scoring import network, preparation, registry, reuse
@@ -112,24 +111,16 @@ def main() -> int:
     parser.add_argument("--mistakes", type=int, default=10)
     parser.add_argument("--against", help="an evaluation of the same set whose verdicts are still in the lake")
     parser.add_argument("--no-store", dest="store", action="store_false")
-    parser.add_argument("--result", type=Path, help="file for the result, or the error; else it is printed")
-    given = vars(parser.parse_args())
-    result, labelled_set = given.pop("result"), evaluating.set_from_json(given.pop("set"))
+    add_outcome(parser)
+    arguments = vars(parser.parse_args())
+    outcome, labelled_set = arguments.pop("outcome"), arguments.pop("set")
 
-    def start() -> None:
-        asked = Asked(labelled_set, **given)
-        done = work(spark.session(f"sentiment evaluate {asked.model}"), asked, Workspace(settings.load().lake))
-        evaluating.leave(done, result)
+    def start() -> JsonValue:
+        request = Asked(evaluating.set_from_json(labelled_set), **arguments)
+        session = spark.session(f"sentiment evaluate {request.model}")
+        return evaluating.to_result(work(session, request, Workspace(settings.load().lake)))
 
-    return ended(lambda: _noting(start, result))
-
-
-def _noting(start: Callable[[], None], result: Path | None) -> None:
-    try:
-        start()
-    except SentimentError as error:
-        evaluating.leave(error, result)
-        raise
+    return ended(start, outcome)
 
 
 if __name__ == "__main__":

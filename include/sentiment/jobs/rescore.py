@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from sentiment import contract, database, settings
 from sentiment.drift import canary
 from sentiment.jobs import publish, score
-from sentiment.jobs.entry import ended
+from sentiment.jobs.entry import add_outcome, ended
 from sentiment.orchestration import rescoring
 from sentiment.orchestration.rescoring import Night, Request
 from sentiment.runs import attempts, opening
@@ -139,11 +139,15 @@ def main() -> int:
     parser.add_argument("--from", dest="first", type=date.fromisoformat, required=True)
     parser.add_argument("--to", dest="last", type=date.fromisoformat, required=True)
 
+    add_outcome(parser)
+    arguments = vars(parser.parse_args())
+    outcome = arguments.pop("outcome")
+
     def start() -> None:
-        request = Request(**vars(parser.parse_args()))
+        request = Request(**arguments)
         work(spark.session(f"sentiment rescore {request.model}"), request, Workspace(settings.load().lake))
 
-    return ended(start)
+    return ended(start, outcome)
 
 
 if __name__ == "__main__":

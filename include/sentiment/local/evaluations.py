@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 
 from sentiment import settings
 from sentiment.embedded import airflow
-from sentiment.errors import InfrastructureError
 from sentiment.evaluation.labelled_set import LabelledSet
 from sentiment.evaluation.model import Evaluation
 from sentiment.orchestration import evaluating
 from sentiment.orchestration.evaluating import Request
+from sentiment.runs import outcome
 
 Progress = Callable[[str], None]
 PROGRESS = "INFO sentiment.jobs: "
@@ -46,17 +46,12 @@ def _job(arguments: list[str], labelled: LabelledSet, progress: Progress) -> Eva
     log = settings.load().home / "logs" / f"evaluate-{datetime.now():%Y%m%dT%H%M%S.%f}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
-        outcome = Path(folder) / "result.json"
-        code = _wait(
-            [sys.executable, "-m", "sentiment.jobs.evaluate", *arguments, "--result", str(outcome)], log, progress
-        )
-        if code:
-            unknown = InfrastructureError(
-                f"The job that evaluates {labelled.name} ended with exit code {code} and no error; see {log}.",
-                f"tail -n 30 {log}",
-            )
-            evaluating.raise_failure(outcome, unknown)
-        return evaluating.result(outcome)
+        path = Path(folder) / "outcome.json"
+        command = [sys.executable, "-m", "sentiment.jobs.evaluate", *arguments, "--outcome", str(path)]
+        code = _wait(command, log, progress)
+        cause = RuntimeError(f"exit code {code}; see {log}") if code else None
+        job = f"evaluate of {labelled.name}"
+        return evaluating.from_result(outcome.result(path, job, f"tail -n 30 {log}", cause))
 
 
 def _wait(command: list[str], log: Path, progress: Progress) -> int:

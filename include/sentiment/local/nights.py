@@ -17,8 +17,9 @@ from sentiment import settings
 from sentiment.database import transaction
 from sentiment.embedded import airflow, machine
 from sentiment.embedded.machine import Machine, Progress, stage
-from sentiment.errors import InfrastructureError, ParameterError, SentimentError, from_record
+from sentiment.errors import InfrastructureError, ParameterError, SentimentError
 from sentiment.orchestration import steps
+from sentiment.runs import outcome
 from sentiment.runs.model import Run
 from sentiment.samples import sample_dump
 from sentiment.settings import Settings
@@ -191,9 +192,10 @@ def _attempts_since(token: int) -> list[sa.Row[Any]]:
 
 def _failure(note: Path, log: Path) -> SentimentError:
     """Return the failed task's own error; else what Airflow wrote at the log's end, where it refused to begin."""
-    if note.exists():
-        error = json.loads(note.read_text("utf-8"))
-        return from_record(error["kind"], f"{error['task']}: {error['message']}", error["try_next"] or f"less {log}")
+    noted = outcome.read(note)
+    if noted is not None and noted.error is not None:
+        error = noted.error.error()
+        return type(error)(f"{noted.task}: {error.message}", error.try_next or f"less {log}")
     lines = [line.strip() for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
     refused = [line.partition(PARAM_REFUSED)[2] for line in lines if PARAM_REFUSED in line]
     if refused:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
 from sentiment import settings
 from sentiment.database import transaction
-from sentiment.errors import ParameterError, SentimentError, from_record
+from sentiment.errors import ParameterError
 from sentiment.evaluation import card, labelled_set, paired
 from sentiment.evaluation.labelled_set import DESCRIPTIONS, LabelledSet, LabelSource, Target
 from sentiment.evaluation.model import DATASET, Evaluation, Mistake, work_key
@@ -100,39 +98,15 @@ def set_from_json(text: str) -> LabelledSet:
     return LABELLED_SET.validate_json(text)
 
 
-def leave(outcome: Evaluation | SentimentError, path: Path | None) -> None:
-    """Write a job's result, or its error, as one line of JSON: into the file, or to standard output."""
-    if isinstance(outcome, SentimentError):
-        told = {"kind": type(outcome).__name__, "message": outcome.message, "try_next": outcome.try_next}
-        line = json.dumps({"error": told})
-    else:
-        line = json.dumps({"evaluation": json.loads(outcome.to_json())})
-    if path:
-        path.write_text(line, "utf-8")
-    else:
-        sys.stdout.write(f"{line}\n")
+def to_result(evaluation: Evaluation) -> JsonValue:
+    """Return an evaluation as a job reports it, for `from_result` in another process."""
+    result: JsonValue = json.loads(evaluation.to_json())
+    return result
 
 
-def failure(path: Path) -> tuple[str, str, str] | None:
-    """Class, message and next command of the error that a job left, if it left one."""
-    error = _left(path).get("error")
-    return (error["kind"], error["message"], error["try_next"]) if error else None
-
-
-def result(path: Path) -> Evaluation:
-    """What a job left that has ended well."""
-    return Evaluation.from_json(json.dumps(_left(path)["evaluation"]).encode())
-
-
-def _left(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    return found
-
-
-def raise_failure(path: Path, otherwise: SentimentError) -> None:
-    """Raise the error that a job left; where it left none, the other one."""
-    told = failure(path)
-    raise from_record(*told) if told else otherwise
+def from_result(result: JsonValue) -> Evaluation:
+    """Return the evaluation that a job reported."""
+    return Evaluation.from_json(json.dumps(result).encode())
 
 
 def clear(evaluation_ids: Sequence[str]) -> None:

@@ -58,19 +58,6 @@ def pending(request: Request) -> list[Night]:
         return [Night(row.night, row.dump_id) for row in rows]
 
 
-FAILED = """
-SELECT error_kind, error, try_next FROM sentiment.run_step s JOIN sentiment.run r USING (run_id)
-WHERE s.step = :step AND s.state = 'failed' AND r.model_id = :model AND s.finished_at >= :since
-ORDER BY s.token DESC LIMIT 1"""
-
-
-def failure(model: str, since: datetime) -> tuple[str, str, str] | None:
-    """Return class, message and next command of the night that failed last since then; None where none did."""
-    with transaction() as c:
-        row = c.execute(sa.text(FAILED), {"step": publishing.RESCORE, "model": model, "since": since}).one_or_none()
-    return (row.error_kind, row.error, row.try_next or "") if row else None
-
-
 def stored_night_query(run: Run) -> str:
     """Return the query, without parameters, that lists the reviews of a run's night as `accepted` had them.
 

@@ -1,4 +1,4 @@
-"""find_dump inside Airflow: look for the night's dump, or wait for it."""
+"""find_dump inside Airflow: which night a run stands for, and the night's dump, or waiting for it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,22 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def find_or_wait(context: Context, night: date) -> dict[str, Any] | None:
-    """What find_dump found, for the tasks after it; None while a scheduled night may still wait.
+def night_of(context: Context) -> date:
+    """Return the Paris date a run stands for: the Param, else the start of its data interval, else the day before."""
+    typed = context["params"].get("night")
+    if typed:
+        return date.fromisoformat(typed)
+    run = context["dag_run"]
+    if run.data_interval_start is not None:
+        return run.data_interval_start.astimezone(steps.PARIS).date()
+    return run.run_after.astimezone(steps.PARIS).date() - timedelta(days=1)
 
-    A dump that was named must be there at once; a scheduled night waits SENTIMENT_DUMP_WAIT_MINUTES.
+
+def find_or_wait(context: Context, night: date) -> dict[str, Any] | None:
+    """Open the night's run and return it for the tasks after find_dump; None while a scheduled night may still wait.
+
+    A dump that was named must be there at once; a scheduled night waits SENTIMENT_DUMP_WAIT_MINUTES. Raises what
+    `steps.find_dump` raises.
     """
     params, config = context["params"], settings.load()
     request = steps.Request(

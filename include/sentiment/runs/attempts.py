@@ -17,17 +17,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from sentiment.database import transaction
-from sentiment.errors import InfrastructureError, ParameterError, SentimentError, StaleAttemptError
+from sentiment.errors import ParameterError, SentimentError, StaleAttemptError
 from sentiment.runs.handoff import Handoff, Model, load
 from sentiment.runs.model import COUNTS
+from sentiment.runs.outcome import recognised
 from sentiment.sql import statement
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 10
-ERROR_CHARS = 4000
-"""An error that is not one of ours is cut to so many characters: Spark's hold whole plans."""
-
 LIVE_MINUTES = 10
 LIVE = "state = 'running' AND heartbeat_at > now() - interval '10 minutes'"
 """SQL: which rows of `sentiment.run_step` work now. An attempt without a heartbeat for longer is taken for dead."""
@@ -163,7 +161,7 @@ def finish_in(c: sa.Connection, current: Attempt) -> None:
 
 
 def _fail(current: Attempt, error: BaseException) -> None:
-    known = error if isinstance(error, SentimentError) else InfrastructureError(str(error)[:ERROR_CHARS] or repr(error))
+    known = recognised(error)
     record = {"error_kind": type(known).__name__, "error": known.message, "try_next": known.try_next or None}
     try:
         with transaction() as c:
@@ -200,25 +198,6 @@ def finished(run_id: str, step: str) -> Finished:
     if row is None:
         raise ParameterError(f"Step {step} of run {run_id} has not finished.", f"sentiment run show {run_id}")
     return Finished(run_id, step, row.token, row.detail)
-
-
-def failure(run_id: str, step: str) -> tuple[str, str, str] | None:
-    """Return class, message and next command of a step's newest attempt, if that one failed.
-
-    For people and reports. What a job ended with is read from its outcome (`runs.outcome`), never from here: the
-    newest attempt may be an older one than the job that was just submitted.
-    """
-    with transaction() as c:
-        row = c.execute(
-            sa.text(
-                "SELECT state, error_kind, error, try_next FROM sentiment.run_step "
-                "WHERE run_id = :run_id AND step = :step ORDER BY token DESC LIMIT 1"
-            ),
-            {"run_id": run_id, "step": step},
-        ).one_or_none()
-    if row is None or row.state != "failed":
-        return None
-    return row.error_kind, row.error, row.try_next or ""
 
 
 def live_tokens() -> dict[int, str]:

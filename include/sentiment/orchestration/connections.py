@@ -1,0 +1,62 @@
+"""Airflow's connections in place of settings, and the one decorator that applies them to a task."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import sqlalchemy as sa
+from airflow.sdk import BaseHook, task
+from airflow.sdk.definitions.xcom_arg import XComArg
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from sentiment import settings
+
+REVIEWS_DB, SPARK_CLUSTER = "reviews_db", "spark_cluster"
+
+
+def sentiment_task(kind: Callable[..., Any] = task, /, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Make a function an Airflow task whose body runs with the connections applied.
+
+    `kind` is Airflow's decorator (`task`, `task.sensor`, `task.short_circuit`), `options` are its own.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., XComArg]:
+        @wraps(function)
+        def body(*arguments: Any, **named: Any) -> Any:
+            use_connections()
+            return function(*arguments, **named)
+
+        decorated: Callable[..., XComArg] = kind(**options)(body)
+        return decorated
+
+    return decorate
+
+
+def use_connections() -> None:
+    """Let the Airflow connections `reviews_db` and `spark_cluster`, where defined, win over the settings."""
+    reviews = connection(REVIEWS_DB)
+    if reviews is not None:
+        os.environ["SENTIMENT_DATABASE_URL"] = _address(reviews)
+    spark = connection(SPARK_CLUSTER)
+    if spark is not None:
+        os.environ["SENTIMENT_SPARK_MASTER"] = f"{spark.host}:{spark.port}" if spark.port else str(spark.host)
+    # Settings are read once a process, and Airflow's worker may have read them for the task before this one.
+    settings.load.cache_clear()
+
+
+def connection(conn_id: str) -> Any | None:
+    """Return an Airflow connection; None where it is not defined."""
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        return None
+
+
+def _address(defined: Any) -> str:
+    # get_uri would put extras that are no strings, all together, into one parameter that neither libpq nor JDBC knows.
+    query = {name: str(value) for name, value in defined.extra_dejson.items()}
+    server = (defined.login, defined.password, defined.host, defined.port, defined.schema)
+    return sa.URL.create("postgresql", *server, query).render_as_string(hide_password=False)

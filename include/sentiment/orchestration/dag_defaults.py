@@ -1,0 +1,68 @@
+"""What the DAGs have in common: retries by kind of error, the note for `make nightly`, start date, tags."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pendulum
+from airflow.sdk import CronDataIntervalTimetable, ExceptionRetryPolicy, RetryRule
+from airflow.sdk.definitions.retry_policy import RetryAction
+
+from sentiment import settings
+from sentiment.errors import DataError, ParameterError, SetupError, StaleAttemptError
+from sentiment.runs import outcome
+from sentiment.runs.outcome import Outcome
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+ZONE = "Europe/Paris"
+
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(
+            exception=[DataError, ParameterError, SetupError],
+            action=RetryAction.FAIL,
+            reason="the same input fails again",
+        ),
+        RetryRule(exception=StaleAttemptError, action=RetryAction.FAIL, reason="a newer attempt is at work"),
+    ]
+)
+"""Everything else, infrastructure errors above all, is tried again with back-off."""
+
+TASK_DEFAULTS: dict[str, Any] = {
+    "retries": 2,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=10),
+    "retry_policy": RETRY_POLICY,
+}
+
+
+def note_failure(context: Context) -> None:
+    """Write a failed task's error to the file that `make nightly` named for it, if it named one."""
+    path, error = settings.load().failure_note, context.get("exception")
+    if path is not None and isinstance(error, BaseException):
+        outcome.write(path, Outcome.of_error(error, task=context["ti"].task_id))
+
+
+NIGHT_TASK_DEFAULTS = {**TASK_DEFAULTS, "on_failure_callback": note_failure}
+"""Of tasks whose error a caller waits for."""
+
+
+def on_demand(task_defaults: dict[str, Any] = TASK_DEFAULTS) -> dict[str, Any]:
+    """Return the arguments of a DAG that runs when somebody asks, one run at a time."""
+    return {
+        "schedule": None,
+        "start_date": pendulum.datetime(2026, 1, 1, tz=ZONE),
+        "catchup": False,
+        "max_active_runs": 1,
+        "default_args": task_defaults,
+        "tags": ["sentiment"],
+    }
+
+
+def scheduled(cron: str, task_defaults: dict[str, Any] = TASK_DEFAULTS) -> dict[str, Any]:
+    """Return the arguments of a DAG that runs by a cron line in Paris time; a run stands for the interval before it."""
+    return {**on_demand(task_defaults), "schedule": CronDataIntervalTimetable(cron, timezone=ZONE)}

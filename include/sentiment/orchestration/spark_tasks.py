@@ -1,0 +1,142 @@
+"""Spark jobs as Airflow tasks: submitted to the cluster of a connection, their errors raised as our own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+from pydantic import JsonValue
+
+from sentiment import settings
+from sentiment.errors import SetupError
+from sentiment.orchestration.connections import SPARK_CLUSTER, connection, use_connections
+from sentiment.runs import outcome
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+JOBS = Path(__file__).resolve().parents[1] / "jobs"
+EVALUATION_ID = "evaluation_id"
+"""The XCom that names what a task has evaluated."""
+
+
+class SparkStep(SparkSubmitOperator):
+    """One of our jobs on the cluster of the connection `spark_cluster`; its errors come back as our own."""
+
+    def __init__(self, *, step: str, skip_if: str = "", task_id: str = "", **kwargs: Any) -> None:
+        super().__init__(
+            task_id=task_id or step,
+            application=str(JOBS / f"{step}.py"),
+            application_args=["--run-id", "{{ ti.xcom_pull(task_ids='find_dump')['run_id'] }}"],
+            conn_id=SPARK_CLUSTER,
+            name=f"sentiment-{step}",
+            pool="spark",
+            verbose=False,
+            **kwargs,
+        )
+        self.step = step
+        self.skip_if = skip_if
+
+    def _timeout_s(self, config: settings.Settings) -> str:
+        """Return the statement timeout, in seconds: no statement outlives the task that waits for it."""
+        task_s = self.execution_timeout.total_seconds() if self.execution_timeout else config.statement_timeout_s
+        return str(int(min(config.statement_timeout_s, task_s)))
+
+    def execute(self, context: Context) -> None:
+        """Submit and wait; raise the error that the job reported, InfrastructureError where it reported nothing."""
+        if context["ti"].xcom_pull(task_ids="find_dump")["nothing_new"]:
+            raise AirflowSkipException("nothing new: this dump is published already")
+        if self.skip_if and context["params"][self.skip_if]:
+            raise AirflowSkipException(f"{self.skip_if}: {self.step} is left out")
+        self._submit(context)
+
+    def _submit(self, context: Context) -> JsonValue:
+        """Submit the job with an outcome file of its own, wait, and return its result."""
+        from sentiment.runtime import spark
+
+        use_connections()
+        self._refuse_cluster_mode()
+        config = settings.load()
+        spark.make_scratch(config)
+        self.conf = spark.conf(config)
+        own = {"SENTIMENT_SPARK_MASTER": config.spark_master, "SENTIMENT_STATEMENT_TIMEOUT_S": self._timeout_s(config)}
+        self.env_vars = spark.environment(config) | own
+        arguments, cause = self.application_args or [], None
+        # A folder made for this very submission: no file that an older attempt wrote can be in it.
+        with TemporaryDirectory(prefix="sentiment-outcome-") as folder:
+            path = Path(folder) / "outcome.json"
+            self.application_args = [*arguments, "--outcome", str(path)]
+            try:
+                super().execute(context)
+            except AirflowException as error:
+                cause = error
+            finally:
+                self.application_args = arguments
+            return outcome.result(path, self.step, f"the log of the task {self.task_id} in Airflow", cause)
+
+    def _refuse_cluster_mode(self) -> None:
+        """Raise SetupError where the driver would run on another machine, which doesn't see the outcome file."""
+        defined = connection(SPARK_CLUSTER)
+        extra = defined.extra_dejson if defined is not None else {}
+        if "cluster" in (self._deploy_mode, extra.get("deploy-mode")):
+            raise SetupError(
+                f"The connection {SPARK_CLUSTER} asks for the deploy mode cluster; jobs report through a file of the "
+                "machine that submits them, so expected client.",
+                f"airflow connections get {SPARK_CLUSTER}, and leave deploy-mode out of its extra",
+            )
+
+
+def _from_xcom(task_id: str, options: Mapping[str, str]) -> list[str]:
+    """Return arguments `option value …` whose values are templates of a task's XCom: option -> its key."""
+    return [
+        argument
+        for option, key in options.items()
+        for argument in (option, f"{{{{ ti.xcom_pull(task_ids='{task_id}')['{key}'] }}}}")
+    ]
+
+
+class SparkRescore(SparkStep):
+    """The job `rescore` for the request of the task `find_nights`; skipped where no night is to be scored."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(step="rescore", **kwargs)
+        options = {"--model": "model", "--source": "source", "--from": "first", "--to": "last"}
+        self.application_args = _from_xcom("find_nights", options)
+
+    def execute(self, context: Context) -> None:
+        """Submit and wait; raise the error of the night that failed, InfrastructureError where none was reported."""
+        if not context["ti"].xcom_pull(task_ids="find_nights")["nights"]:
+            raise AirflowSkipException("the model has scored every night of the range")
+        self._submit(context)
+
+
+class SparkEvaluate(SparkStep):
+    """The job `evaluate` on the set of the task `find_set`, by the model it names as `which`; skipped without one.
+
+    Leaves the evaluation's id as an XCom. It is compared with what the task `against` has evaluated.
+    """
+
+    def __init__(self, *, task_id: str, which: str, against: str = "", **kwargs: Any) -> None:
+        super().__init__(step="evaluate", task_id=task_id, **kwargs)
+        self.which = which
+        self.application_args = _from_xcom("find_set", {"--set": "set", "--model": which, "--mistakes": "mistakes"})
+        if against:
+            earlier = f"{{{{ ti.xcom_pull(task_ids='{against}', key='{EVALUATION_ID}') }}}}"
+            self.application_args += ["--against", earlier]
+
+    def execute(self, context: Context) -> None:
+        """Submit, wait and log the figures; raise the error that the job reported, else InfrastructureError."""
+        from sentiment.orchestration import evaluating
+
+        if not context["ti"].xcom_pull(task_ids="find_set")[self.which]:
+            raise AirflowSkipException("no other model to compare with")
+        done = evaluating.from_result(self._submit(context))
+        log.info("%s", "\n".join(evaluating.report_lines(done)))
+        context["ti"].xcom_push(EVALUATION_ID, done.evaluation_id)

@@ -1,0 +1,92 @@
+"""A Spark job's task raises what that very submission reported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+from sentiment import settings
+from sentiment.errors import DumpRefusedError, InfrastructureError, SetupError
+from sentiment.orchestration.spark_tasks import SparkStep
+from sentiment.runs import outcome
+from sentiment.runs.outcome import Outcome
+from sentiment.runtime import spark
+
+RUN = {"run_id": "20260101-00000000", "nothing_new": False}
+
+
+class Cluster:
+    """Stands for the cluster: each submission ends as the next of `endings` says, None for a driver that dies."""
+
+    def __init__(self, endings: list[Outcome | None]) -> None:
+        self.endings = endings
+        self.paths: list[Path] = []
+
+    def execute(self, task: SparkSubmitOperator, _: object) -> None:
+        arguments: list[str] = list(task.application_args or [])
+        path = Path(arguments[arguments.index("--outcome") + 1])
+        assert not path.exists()
+        self.paths.append(path)
+        ending = self.endings.pop(0)
+        if ending is not None:
+            outcome.write(path, ending)
+        if ending is None or ending.error is not None:
+            raise AirflowException("spark-submit ended with 1")
+
+
+@pytest.fixture
+def connected(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    monkeypatch.setenv("SENTIMENT_DATABASE_URL", "postgresql://nobody@nowhere/none")
+    monkeypatch.setenv("SENTIMENT_SPARK_MASTER", "local[1]")
+    monkeypatch.setenv("AIRFLOW_CONN_REVIEWS_DB", "postgresql://nobody@nowhere/none")
+    monkeypatch.setenv("AIRFLOW_CONN_SPARK_CLUSTER", json.dumps({"conn_type": "spark", "host": "local[1]"}))
+    monkeypatch.setattr(spark, "conf", lambda _: {})
+    monkeypatch.setattr(spark, "environment", lambda _: {})
+    yield monkeypatch
+    monkeypatch.undo()
+    settings.load.cache_clear()
+
+
+def submit(cluster: Cluster, patch: pytest.MonkeyPatch, **context: Any) -> None:
+    def execute(task: SparkSubmitOperator, context: object) -> None:
+        cluster.execute(task, context)
+
+    patch.setattr(SparkSubmitOperator, "execute", execute)
+    run: Any = {"ti": SimpleNamespace(xcom_pull=lambda **_: {**RUN, **context}), "params": {}}
+    SparkStep(step="score").execute(run)
+
+
+def test_a_job_that_reports_success_is_done(connected: pytest.MonkeyPatch) -> None:
+    cluster = Cluster([Outcome()])
+    submit(cluster, connected)
+    assert not cluster.paths[0].parent.exists()
+
+
+def test_an_older_attempts_error_is_never_a_newer_ones(connected: pytest.MonkeyPatch) -> None:
+    cluster = Cluster([Outcome.of_error(DumpRefusedError("half of it is broken", "look")), None])
+    with pytest.raises(DumpRefusedError):
+        submit(cluster, connected)
+    with pytest.raises(InfrastructureError) as raised:
+        submit(cluster, connected)
+    assert not isinstance(raised.value, DumpRefusedError)
+    assert "score" in raised.value.message
+    assert cluster.paths[0] != cluster.paths[1]
+
+
+def test_a_published_dump_starts_no_job(connected: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AirflowSkipException):
+        submit(Cluster([]), connected, nothing_new=True)
+
+
+def test_a_driver_on_another_machine_is_refused(connected: pytest.MonkeyPatch) -> None:
+    other = {"conn_type": "spark", "host": "spark://s", "extra": {"deploy-mode": "cluster"}}
+    connected.setenv("AIRFLOW_CONN_SPARK_CLUSTER", json.dumps(other))
+    with pytest.raises(SetupError) as raised:
+        submit(Cluster([]), connected)
+    assert "deploy-mode" in raised.value.try_next

@@ -1,0 +1,88 @@
+"""What a job ended with comes back whole, and never from another submission."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from sentiment.errors import DataError, DumpRefusedError, InfrastructureError, ParameterError
+from sentiment.jobs import entry
+from sentiment.runs import outcome
+from sentiment.runs.outcome import Outcome
+
+
+def test_a_result_comes_back_as_it_was(tmp_path: Path) -> None:
+    value = {"counts": [1, 2], "name": "été", "share": 0.25, "none": None}
+    outcome.write(tmp_path / "o", Outcome(result=value))
+    assert outcome.result(tmp_path / "o", "evaluate", "the log") == value
+    assert [path.name for path in tmp_path.iterdir()] == ["o"]
+
+
+def test_an_error_comes_back_as_its_class(tmp_path: Path) -> None:
+    outcome.write(tmp_path / "o", Outcome.of_error(DumpRefusedError("half of it is broken", "look at it")))
+    with pytest.raises(DumpRefusedError) as raised:
+        outcome.result(tmp_path / "o", "validate", "the log", RuntimeError("exit code 3"))
+    assert (raised.value.message, raised.value.try_next) == ("half of it is broken", "look at it")
+
+
+def test_an_error_of_another_library_is_tried_again(tmp_path: Path) -> None:
+    outcome.write(tmp_path / "o", Outcome.of_error(KeyError("text"), task="score"))
+    noted = outcome.read(tmp_path / "o")
+    assert noted is not None
+    assert noted.task == "score"
+    assert noted.error is not None
+    assert type(noted.error.error()) is InfrastructureError
+    assert outcome.recognised(RuntimeError("x" * 9000)).message == "x" * outcome.ERROR_CHARS
+    assert outcome.recognised(RuntimeError()).message == "RuntimeError()"
+
+
+def test_a_job_without_a_report_is_an_infrastructure_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(InfrastructureError) as raised:
+        outcome.result(tmp_path / "none", "score", "tail -n 30 score.log", RuntimeError("exit code 137"))
+    assert "score" in raised.value.message
+    assert "137" in raised.value.message
+    assert "score.log" in raised.value.try_next
+
+
+def test_a_job_that_fails_after_its_report_is_an_infrastructure_error(tmp_path: Path) -> None:
+    outcome.write(tmp_path / "o", Outcome())
+    with pytest.raises(InfrastructureError):
+        outcome.result(tmp_path / "o", "score", "the log", RuntimeError("exit code 134"))
+
+
+def refuse() -> NoReturn:
+    raise DataError("no record", "look")
+
+
+def break_off() -> NoReturn:
+    raise KeyError("text")
+
+
+def test_a_job_reports_its_error_and_exits_with_its_code(tmp_path: Path) -> None:
+    assert entry.ended(refuse, tmp_path / "o") == DataError.exit_code
+    noted = outcome.read(tmp_path / "o")
+    assert noted == Outcome.of_error(DataError("no record", "look"))
+    with pytest.raises(KeyError):
+        entry.ended(break_off, tmp_path / "other")
+    assert outcome.read(tmp_path / "other") == Outcome.of_error(KeyError("text"))
+
+
+def test_a_job_reports_its_result_or_prints_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry.ended(lambda: {"n": 3}, tmp_path / "o") == 0
+    assert outcome.read(tmp_path / "o") == Outcome(result={"n": 3})
+    assert capsys.readouterr().out == ""
+    assert entry.ended(lambda: {"n": 3}, None) == 0
+    assert capsys.readouterr().out == '{"n": 3}\n'
+
+
+def test_a_run_that_is_not_there_is_reported_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready: object
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["score", "--run-id", "20260101-00000000", "--outcome", str(tmp_path / "o")])
+    assert entry.main("score", lambda *_: None) == ParameterError.exit_code
+    noted = outcome.read(tmp_path / "o")
+    assert noted is not None
+    assert noted.error is not None
+    assert noted.error.kind == "ParameterError"
