@@ -15,9 +15,10 @@ from sentiment.cli.render import show_error
 from sentiment.errors import SentimentError
 
 app = typer.Typer(
-    help="Nightly sentiment of French film reviews. Example: `sentiment nightly --dump reviews.jsonl.gz`. "
+    help="Nightly sentiment of French film reviews.\n\n"
     "Errors end with the command to type next; exit codes: 2 a wrong value, 3 a data error, 4 an infrastructure "
-    "error, 5 something this machine lacks.",
+    "error, 5 something this machine lacks.\n\n"
+    "Example: `sentiment nightly --dump reviews.jsonl.gz`",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",

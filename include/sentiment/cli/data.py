@@ -14,11 +14,11 @@ from sentiment.cli.render import OUT, show, table
 from sentiment.cli.values import parse_date
 
 source_app = typer.Typer(
-    help="Source profiles: how the dumps of a source are read. Example: `sentiment source look /data/reviews.csv`",
+    help="Source profiles: how the dumps of a source are read.\n\nExample: `sentiment source look /data/reviews.csv`",
     no_args_is_help=True,
 )
 review_app = typer.Typer(
-    help="One review. Example: `sentiment review forget 0123456789abcdef0123456789abcdef`", no_args_is_help=True
+    help="One review.\n\nExample: `sentiment review forget 0123456789abcdef0123456789abcdef`", no_args_is_help=True
 )
 MAX_PROBLEMS = 5
 
@@ -53,7 +53,7 @@ def source_look(
     profile: Annotated[str | None, typer.Option(help="a name of `sentiment source list`; else what fits best")] = None,
     encoding: Annotated[str | None, typer.Option(help="the dump's encoding, where it is not UTF-8")] = None,
 ) -> None:
-    """Report how the first records of a dump would be read: format, columns, profile, and which can't be read.
+    """Report how the first records of a dump would be read: format, columns, profile, records that can't be read.
 
     Nothing is written. Example: `sentiment source look /data/reviews.csv --encoding windows-1252`
     """

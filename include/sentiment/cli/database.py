@@ -13,7 +13,7 @@ from sentiment.cli.render import OUT
 from sentiment.cli.values import wrong_value
 
 app = typer.Typer(
-    help="The reviews database. Example: `sentiment db url --role reader`",
+    help="The reviews database.\n\nExample: `sentiment db url --role reader`",
     no_args_is_help=True,
 )
 

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from sentiment.drift.history import Stream
 
 reference_app = typer.Typer(
-    help="References that nights are compared with. "
+    help="References that nights are compared with.\n\n"
     "Example: `sentiment reference pin --from 2026-05-01 --to 2026-10-31`",
     no_args_is_help=True,
 )
 drift_app = typer.Typer(
-    help="Drift: what changed, since when, and why. Example: `sentiment drift show`", no_args_is_help=True
+    help="Drift: what changed, since when, and why.\n\nExample: `sentiment drift show`", no_args_is_help=True
 )
 
 

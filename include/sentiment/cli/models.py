@@ -15,7 +15,7 @@ from sentiment.cli.values import parse_date, wrong_value
 from sentiment.evaluation.labelled_set import LabelSource
 
 app = typer.Typer(
-    help="Models that can score reviews. Example: `sentiment model list`",
+    help="Models that can score reviews.\n\nExample: `sentiment model list`",
     no_args_is_help=True,
 )
 

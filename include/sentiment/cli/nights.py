@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from sentiment.runs.listing import ListedAttempt
 
 run_app = typer.Typer(
-    help="One run: a night's dump, taken in and scored by one model. Example: `sentiment run show 20261122-1a2b3c4d`",
+    help="One run: a night's dump, taken in and scored by one model.\n\n"
+    "Example: `sentiment run show 20261122-1a2b3c4d`",
     no_args_is_help=True,
 )
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sentiment.store.quarantine import Which
 
 app = typer.Typer(
-    help="Refused records: list them, look at one, export them, and requeue their run once the reason is mended. "
+    help="Refused records: list them, look at one, export them, and requeue their run once the reason is mended.\n\n"
     "Example: `sentiment quarantine list --night 2026-11-22`",
     no_args_is_help=True,
 )
