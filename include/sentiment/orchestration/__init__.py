@@ -1,1 +1,1 @@
-"""Task bodies of the DAGs, and the little that Airflow needs to know about our Spark jobs and errors."""
+"""Task bodies that need no Spark, what people do to published nights and models, and the Airflow side of both."""

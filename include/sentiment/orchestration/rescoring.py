@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from sentiment import settings
 from sentiment.database import transaction
@@ -14,7 +13,7 @@ from sentiment.errors import ParameterError
 from sentiment.orchestration.steps import PARIS
 from sentiment.runs.model import Run
 from sentiment.scoring import registry
-from sentiment.sql import statement
+from sentiment.sql import statement, with_literals
 from sentiment.store import publishing
 
 
@@ -64,10 +63,7 @@ def stored_night_query(run: Run) -> str:
     Its rows have the review's columns, its novelty, and whether the version is shown; the text is null where the
     version is not kept any more.
     """
-    query = statement("orchestration/rescoring/stored_night").bindparams(night=run.night, source=run.source)
-    # Spark's JDBC reader takes a query as text, and binds nothing; SQLAlchemy quotes the two values.
-    dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
-    return str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    return with_literals("orchestration/rescoring/stored_night", {"night": run.night, "source": run.source})
 
 
 def has_sentences(night: date, source: str) -> bool:
