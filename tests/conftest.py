@@ -1,11 +1,15 @@
-"""Heavy things, started once a session: a home of its own, Postgres, a Spark session."""
+"""Heavy things, started once a session: a home of its own, Postgres, a Spark session; and each test's lane.
+
+A module that uses the database gets one of its own, a copy of the migrated one, with a run workspace of its own, so
+that no test sees what another module's tests left. What a test sets in the environment ends with the test.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,17 +22,33 @@ from sentiment.runtime import jars
 from sentiment.samples import sample_dump
 from sentiment.settings import Settings
 
+from tests.kit import databases
+from tests.kit.databases import Database
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 NIGHT = date(2026, 11, 19)
+LANES = ("unit", "postgres", "spark", "night", "browser")
+LANE_OF_FIXTURE = {"night": "night", "spark": "spark", "server": "postgres"}
+"""Fixture -> the lane of the tests that use it, the heaviest first; a marker on the test or its module wins."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses by marker
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put every test in one lane."""
+    for item in items:
+        if not any(item.get_closest_marker(lane) for lane in LANES):
+            fixtures = getattr(item, "fixturenames", ())
+            lane = next((lane for name, lane in LANE_OF_FIXTURE.items() if name in fixtures), "unit")
+            item.add_marker(getattr(pytest.mark, lane))
 
 
 @pytest.fixture(scope="session")
 def home() -> Iterator[Path]:
-    """A SENTIMENT_HOME of this test session; nothing of the checkout's own state is read or written."""
+    """Return a SENTIMENT_HOME of this test session; nothing of the checkout's own state is read or written."""
     folder = Path(tempfile.mkdtemp(prefix="sentiment-tests-"))
-    folder.chmod(0o755)
+    folder.chmod(0o755)  # the embedded server runs as a system user and must reach its folder
     for name in [n for n in os.environ if n.startswith(("SENTIMENT_", "AIRFLOW"))]:
         del os.environ[name]
     os.environ["SENTIMENT_HOME"] = str(folder)
@@ -37,24 +57,84 @@ def home() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def ready(home: Path) -> Iterator[machine.Machine]:
-    """The whole machine of this home: jars, Postgres, both databases migrated."""
-    config = settings.load()
-    prepared = machine.prepare(config, lambda _: None)
-    yield prepared
-    machine.postgres(config).destroy()
+@pytest.fixture(autouse=True)
+def _environment_ends_with_the_test() -> Iterator[None]:
+    before = dict(os.environ)
+    yield
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
+    settings.load.cache_clear()
 
 
 @pytest.fixture
-def config(ready: machine.Machine) -> Settings:
-    """The settings of the session's machine."""
+def set_settings(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:
+    """Return a function that sets settings by name, None removes one; they end with the test."""
+
+    def change(**values: object) -> Settings:
+        for name, value in values.items():
+            variable = f"SENTIMENT_{name.upper()}"
+            monkeypatch.delenv(variable, raising=False) if value is None else monkeypatch.setenv(variable, str(value))
+        settings.load.cache_clear()
+        return settings.load()
+
+    return change
+
+
+@pytest.fixture(scope="session")
+def server(home: Path) -> Iterator[Database]:
+    """Return the migrated reviews database on the session's server, of which every module gets a copy."""
+    config = settings.load()
+    template = databases.template(config)
+    yield template
+    machine.postgres(config).destroy()
+
+
+@pytest.fixture(scope="session")
+def ready(server: Database) -> machine.Machine:
+    """Return the whole machine of this home: jars and Airflow's database beside the reviews database."""
+    return machine.prepare(settings.load(), lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def published_night(ready: machine.Machine, server: Database) -> Iterator[Database]:
+    """Publish a small night with every kind of record through the real DAG, once; modules get copies of it."""
+    with databases.copy_of(server, "night") as database:
+        path = settings.load().home / "dumps" / f"allocine-{NIGHT}.jsonl.gz"
+        sample_dump.write(sample_dump.SampleDump(night=NIGHT, n_reviews=200, defect_share=0.05), path)
+        nights.run({"dump": str(path), "night": NIGHT.isoformat(), "sentences": True}, lambda _: None)
+    yield database
+    databases.drop(database)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _database_of_the_module(request: pytest.FixtureRequest) -> Iterator[None]:
+    items = [item for item in request.session.items if item.getparent(pytest.Module) is request.node]
+    fixtures = {name for item in items for name in getattr(item, "fixturenames", ())}
+    if "server" not in fixtures:
+        yield
+        return
+    template = request.getfixturevalue("published_night" if "night" in fixtures else "server")
+    with databases.copy_of(template, request.node.name) as database:
+        yield
+    databases.drop(database)
+
+
+@pytest.fixture
+def airflow_env(ready: machine.Machine) -> dict[str, str]:
+    """Return the environment of an Airflow process that works on the module's database."""
+    return ready.env | {name: value for name, value in os.environ.items() if name.startswith("SENTIMENT_")}
+
+
+@pytest.fixture
+def config(server: Database) -> Settings:
+    """Return the settings, with the module's own database and run workspace."""
     return settings.load()
 
 
 @pytest.fixture(scope="session")
 def spark(home: Path) -> Iterator[SparkSession]:
-    """One Spark session with the jars, for all tests."""
+    """Start one Spark session with the jars, for all tests."""
     from sentiment.runtime import spark as sessions
 
     os.environ["SENTIMENT_SPARK_MASTER"] = "local[2,4]"  # tasks are tried again, as on a cluster
@@ -68,14 +148,10 @@ def spark(home: Path) -> Iterator[SparkSession]:
     yield session
     session.stop()
     if gateway is not None:
-        gateway.shutdown()  # else py4j says goodbye to a closed log when Python ends
+        gateway.shutdown()  # else py4j writes to a closed log when Python ends
 
 
 @pytest.fixture(scope="session")
-def night(ready: machine.Machine) -> date:
-    """A small night with every kind of record, published through the real DAG once for all tests."""
-    config = settings.load()
-    path = config.home / "dumps" / f"allocine-{NIGHT}.jsonl.gz"
-    sample_dump.write(sample_dump.SampleDump(night=NIGHT, n_reviews=200, defect_share=0.05), path)
-    nights.run({"dump": str(path), "night": NIGHT.isoformat(), "sentences": True}, lambda _: None)
+def night(published_night: Database) -> date:
+    """Return the night that was published through the real DAG; its tables are in the module's database."""
     return NIGHT

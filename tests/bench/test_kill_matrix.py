@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def model(ready: object) -> None:
+def model(server: object) -> None:
     registry.register(registry.find("cinema-fr", settings.load()))
 
 
 @pytest.fixture(scope="module")
-def reader(ready: object) -> Iterator[Watcher]:
+def reader(server: object) -> Iterator[Watcher]:
     """A reader that looks all the time, and must never have seen half a night."""
     with Watcher() as watcher:
         yield watcher

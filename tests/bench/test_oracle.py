@@ -14,7 +14,7 @@ from tests.kit import nights, oracle
 
 
 @pytest.fixture(scope="module", autouse=True)
-def model(ready: object) -> None:
+def model(server: object) -> None:
     registry.register(registry.find("cinema-fr", settings.load()))
 
 

@@ -56,12 +56,12 @@ def test_wrong_params_are_refused(dag: Any, name: str, value: object) -> None:
     loading.assert_refused(dag, name, value)
 
 
-def test_an_alarm_is_acknowledged_through_airflow(ready: Machine, alarmed: list[date]) -> None:
+def test_an_alarm_is_acknowledged_through_airflow(airflow_env: dict[str, str], alarmed: list[date]) -> None:
     before = whole_night()
     assert (before.status, before.reason) == ("alarm", None)
     conf = json.dumps({"alarm": before.alarm_id, "reason": WHY})
     command = [str(airflow.bin_folder() / "airflow"), "dags", "test", "acknowledge_alarm", "--conf", conf]
-    done = subprocess.run(command, env=ready.env, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, env=airflow_env, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     after = next(a for a in alarms.listed(STREAM.source, None, only_open=True) if a.alarm_id == before.alarm_id)
     assert (after.status, after.reason) == ("acknowledged", WHY)

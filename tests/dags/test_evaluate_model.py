@@ -84,11 +84,11 @@ def second(ready: object) -> Iterator[str]:
         yield model
 
 
-def test_two_models_through_airflow(ready: Machine, second: str) -> None:
+def test_two_models_through_airflow(airflow_env: dict[str, str], second: str) -> None:
     conf = {"labelled_set": str(OWN), "model": "cinema-fr", "against": second, "name": "through the DAG", "mistakes": 1}
     airflow = str(Path(sys.executable).parent / "airflow")
     command = [airflow, "dags", "test", "evaluate_model", "--conf", json.dumps(conf)]
-    done = subprocess.run(command, env=ready.env, capture_output=True, text=True, check=False, timeout=400)
+    done = subprocess.run(command, env=airflow_env, capture_output=True, text=True, check=False, timeout=400)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-3000:]
     assert "cinema-fr on through the DAG: 271 records" in said

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
     from pyspark.sql import Column, SparkSession
 
-pytestmark = pytest.mark.usefixtures("ready")
+pytestmark = pytest.mark.usefixtures("server")
 
 FIRST = [Said(1, "pos", 0.9), Said(2, "neg", 0.7)]
 NEAR = 0.2

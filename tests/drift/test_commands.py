@@ -21,14 +21,14 @@ from typer.testing import CliRunner
 from tests.kit import stored_nights
 from tests.kit.stored_nights import AUDIENCE, FIRST, N_REFERENCE, made
 
-pytestmark = pytest.mark.usefixtures("ready")
+pytestmark = pytest.mark.usefixtures("server")
 
 STREAM = Stream("commanded", "commanded-model")
 WHICH = ["--source", STREAM.source, "--model", STREAM.model_id]
 
 
 @pytest.fixture(scope="module")
-def nights(ready: object) -> Iterator[list[date]]:
+def nights(server: object) -> Iterator[list[date]]:
     """Stored nights of one stream, the last ten of them fallen."""
     yield stored_nights.put(STREAM, FIRST, AUDIENCE, made(Shift(share=-0.12)))
     stored_nights.remove(STREAM)

@@ -40,7 +40,7 @@ def test_open_bins_reach_to_the_ends_and_no_bin_means_as_it_is() -> None:
     assert confidence.band(calibrator([0.1] * bins), 0.35, 0.65) == (0.35, 0.65)
 
 
-def test_the_settings_band_is_noted_with_the_model(ready: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_settings_band_is_noted_with_the_model(server: object, monkeypatch: pytest.MonkeyPatch) -> None:
     registry.register(registry.find("cinema-fr", settings.load()))
     with transaction() as c:
         for low, high in ((0.45, 0.55), (0.35, 0.65)):

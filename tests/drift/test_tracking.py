@@ -21,7 +21,7 @@ from sentiment.errors import DataError, ParameterError
 from tests.kit import stored_nights
 from tests.kit.stored_nights import AUDIENCE, FIRST, MINE, N_REFERENCE, made
 
-pytestmark = pytest.mark.usefixtures("ready")
+pytestmark = pytest.mark.usefixtures("server")
 
 _NUMBERS = count(1)
 

@@ -35,7 +35,7 @@ from tests.evaluation import models
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-pytestmark = pytest.mark.usefixtures("ready")
+pytestmark = pytest.mark.usefixtures("server")
 
 Evaluate = Callable[..., Evaluation]
 Written = Callable[[list[Any]], str]

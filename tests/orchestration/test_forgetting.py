@@ -123,7 +123,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(ready: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+def scene(server: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     monkeypatch.setenv("SENTIMENT_LAKE", str(tmp_path / "lake"))
     settings.load.cache_clear()
     registry.register(registry.find("cinema-fr", settings.load()))
@@ -333,7 +333,7 @@ def test_other_texts_are_not_the_target(raw: str) -> None:
     assert not TARGET.said_in(raw.encode())
 
 
-def test_every_column_of_bytes_or_names_is_searched(ready: object) -> None:
+def test_every_column_of_bytes_or_names_is_searched(server: object) -> None:
     query = (
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema IN ('sentiment', 'drift') "
         "AND (data_type = 'bytea' OR column_name = 'author') ORDER BY 1"
@@ -374,7 +374,7 @@ def test_no_dump_brings_it_back(spark: SparkSession, tmp_path: Path) -> None:
     ingested.unpersist()
 
 
-def test_no_night_brings_it_back(ready: object, spark: SparkSession, tmp_path: Path) -> None:
+def test_no_night_brings_it_back(server: object, spark: SparkSession, tmp_path: Path) -> None:
     """By the jobs themselves: ingested, refused without its bytes, its score gone, all else published as before."""
     registry.register(registry.find("cinema-fr", settings.load()))
     dump = tmp_path / "dump.jsonl"

@@ -36,7 +36,7 @@ LONG_AGO = "now() - interval '5 years'"
 
 
 @pytest.fixture(autouse=True)
-def model(ready: object) -> None:
+def model(server: object) -> None:
     registry.register(registry.find("cinema-fr", settings.load()))
 
 
@@ -404,10 +404,10 @@ def test_months_are_created_ahead_and_old_ones_dropped() -> None:
     assert scalar(ahead) == 1
 
 
-def test_the_dag_lists_and_removes_nothing(ready: Machine, published: Run) -> None:
+def test_the_dag_lists_and_removes_nothing(airflow_env: dict[str, str], published: Run) -> None:
     run_sql(f"UPDATE sentiment.run SET finished_at = {LONG_AGO} WHERE run_id = :r", r=published.run_id)
     command = [str(Path(sys.executable).parent / "airflow"), "dags", "test", "maintain_store"]
-    done = subprocess.run(command, env=ready.env, capture_output=True, text=True, check=False, timeout=200)
+    done = subprocess.run(command, env=airflow_env, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "would remove" in done.stdout + done.stderr
     assert kinds()["payloads of refused records"] > 0

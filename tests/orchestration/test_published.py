@@ -17,7 +17,7 @@ NO_WAY_OUT = " ".join(f"-D{way}.proxyHost=127.0.0.1 -D{way}.proxyPort=9" for way
 """Java is sent to a port where nobody listens, so that the test is the same on every machine."""
 
 
-@pytest.mark.usefixtures("ready")
+@pytest.mark.usefixtures("server")
 def test_the_error_names_the_file_to_bring_and_nothing_is_registered() -> None:
     command = [str(airflow.bin_folder() / "sentiment"), "model", "add", adding.PUBLISHED]
     env = {**os.environ, "JAVA_TOOL_OPTIONS": NO_WAY_OUT}

@@ -24,7 +24,7 @@ TEXTS = ["Un film magnifique, à voir absolument !", "Deux heures d'ennui.", "Ni
 
 
 @pytest.fixture
-def config(ready: object, tmp_path: Path) -> Settings:
+def config(server: object, tmp_path: Path) -> Settings:
     return settings.load().model_copy(update={"models": tmp_path / "models"})
 
 

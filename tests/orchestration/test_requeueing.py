@@ -70,7 +70,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(ready: object, tmp_path: Path) -> Iterator[Scene]:
+def scene(server: object, tmp_path: Path) -> Iterator[Scene]:
     scene = Scene(tmp_path)
     yield scene
     for (dump_id,) in rows("SELECT DISTINCT dump_id FROM sentiment.run WHERE source = :s", s=scene.source):

@@ -46,7 +46,7 @@ def run_sql(query: str, **values: object) -> None:
 
 
 @pytest.fixture
-def published(ready: object) -> Iterator[None]:
+def published(server: object) -> Iterator[None]:
     """Two nights by cinema-fr, of which the second changed some reviews; and another model that has scored nothing."""
     config = settings.load()
     registry.register(registry.find("cinema-fr", config))

@@ -106,7 +106,7 @@ def test_a_full_listing_hardly_shrinks(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def source(ready: object) -> Iterator[str]:
+def source(server: object) -> Iterator[str]:
     name = f"batch_{uuid4().hex[:8]}"
     yield name
     with transaction("owner") as c:

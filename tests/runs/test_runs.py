@@ -16,7 +16,7 @@ from sentiment.scoring import registry
 
 
 @pytest.fixture
-def run_id(ready: object, request: pytest.FixtureRequest) -> str:
+def run_id(server: object, request: pytest.FixtureRequest) -> str:
     registry.register(registry.find("cinema-fr", settings.load()))
     dump_id = request.node.name
     opening.record_dump(dump_id, "ledger", "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])

@@ -35,7 +35,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture
-def model(ready: object) -> Model:
+def model(server: object) -> Model:
     found = registry.find("cinema-fr", settings.load())
     registry.register(found)
     return found

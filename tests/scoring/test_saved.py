@@ -30,7 +30,7 @@ needs_shared = pytest.mark.skipif(
 
 
 @pytest.fixture
-def added(spark: SparkSession, ready: object, request: pytest.FixtureRequest, tmp_path: Path) -> registry.Model:
+def added(spark: SparkSession, server: object, request: pytest.FixtureRequest, tmp_path: Path) -> registry.Model:
     """The old classifier, brought as `sentiment model add` brings it."""
     config = settings.load().model_copy(update={"models": tmp_path})
     name = f"old-{request.node.callspec.id}" if hasattr(request.node, "callspec") else "old"
@@ -77,7 +77,7 @@ def test_a_zip_of_the_published_shape_is_the_same_model(
     assert (model.fingerprint, model.labels, model.engine) == (added.fingerprint, ("neg", "pos"), "tensorflow")
 
 
-def test_what_todays_spark_nlp_saves_can_be_brought(spark: SparkSession, ready: object, tmp_path: Path) -> None:
+def test_what_todays_spark_nlp_saves_can_be_brought(spark: SparkSession, server: object, tmp_path: Path) -> None:
     bundled = registry.find("cinema-fr", settings.load())
     pipeline = network.load(spark, bundled, settings.load().models_served)
     classifier: Any = pipeline.stages[-1]
@@ -122,7 +122,7 @@ def test_another_saved_thing_is_refused(tmp_path: Path, fault: str, reason: str)
 def unregistered(request: pytest.FixtureRequest) -> Any:
     """Take back what a test registered."""
     yield
-    if "ready" in request.fixturenames or "added" in request.fixturenames:
+    if "server" in request.fixturenames or "added" in request.fixturenames:
         from sentiment.database import transaction
 
         with transaction("owner") as c:

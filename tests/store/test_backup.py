@@ -62,7 +62,7 @@ def new_home() -> Iterator[Settings]:
 
 
 @pytest.fixture
-def unfinished(ready: machine.Machine) -> Iterator[None]:
+def unfinished(server: object) -> Iterator[None]:
     """A published night, and the work tables of another."""
     small_night.publish(SOURCE, NIGHT, ["Zoé Vexillaire", "L'\n\tautre\\", None])
     UNFINISHED.create()

@@ -15,7 +15,7 @@ from sentiment import database
 
 from tests.store import small_night
 
-pytestmark = pytest.mark.usefixtures("ready")
+pytestmark = pytest.mark.usefixtures("server")
 
 SOURCE, NIGHT = "contract_test", date(2026, 7, 6)
 

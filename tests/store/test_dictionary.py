@@ -13,7 +13,7 @@ from sentiment.store import dictionary
 from sentiment.store.staging import Staging
 from typer.testing import CliRunner
 
-pytestmark = pytest.mark.usefixtures("ready")
+pytestmark = pytest.mark.usefixtures("server")
 
 PAGE = PROJECT_ROOT / "docs" / "data-dictionary.md"
 

@@ -12,8 +12,9 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 from sentiment import database, settings
-from sentiment.embedded.machine import Machine
 from sentiment.store import dictionary, migrate
+
+from tests.kit.databases import Database
 
 _NUMBERS = count(1)
 NAMES = ("OWNER_URL", "DATABASE_URL", "READER_URL")
@@ -61,10 +62,10 @@ EARLIER = {"0001": FIRST_EDITION} | dict.fromkeys(("0002", "0003", "0004", "0005
 
 
 @contextmanager
-def new_database(ready: Machine) -> Iterator[None]:
+def new_database(server: Database) -> Iterator[None]:
     """Another reviews database on the session's server, and the settings pointing at it."""
     name = f"migrated_{next(_NUMBERS)}"
-    superuser = sa.create_engine(ready.server.url("postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    superuser = sa.create_engine(server.server.url("postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     addresses = {n: database.url(role) for n, role in zip(NAMES, database.ROLES, strict=True)}
     with superuser.connect() as c:
         c.exec_driver_sql(f"CREATE DATABASE {name} OWNER sentiment_owner")
@@ -97,10 +98,10 @@ def test_every_earlier_revision_has_data_to_be_tested_with() -> None:
     assert list(EARLIER) == revisions()[:-1]
 
 
-def test_from_empty_and_from_the_first_edition_the_schema_is_the_same(ready: Machine) -> None:
+def test_from_empty_and_from_the_first_edition_the_schema_is_the_same(server: Database) -> None:
     pages = []
     for start in (None, *EARLIER):
-        with new_database(ready):
+        with new_database(server):
             if start:
                 migrate.upgrade(start)
             assert migrate.upgrade() == migrate.head()
@@ -150,8 +151,8 @@ def watching_locks() -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("start", EARLIER)
-def test_data_survive_and_no_lock_is_long(ready: Machine, start: str) -> None:
-    with new_database(ready):
+def test_data_survive_and_no_lock_is_long(server: Database, start: str) -> None:
+    with new_database(server):
         migrate.upgrade(start)
         with database.transaction("owner") as c:
             c.exec_driver_sql(EARLIER[start])
@@ -169,8 +170,8 @@ def test_data_survive_and_no_lock_is_long(ready: Machine, start: str) -> None:
         assert "COALESCE(supersedes" in one("SELECT pg_get_indexdef('sentiment.run_identity'::regclass)")
 
 
-def test_widening_the_identity_is_done_again_where_it_was_killed(ready: Machine) -> None:
-    with new_database(ready):
+def test_widening_the_identity_is_done_again_where_it_was_killed(server: Database) -> None:
+    with new_database(server):
         migrate.upgrade("0002")
         with database.transaction("owner") as c:
             c.exec_driver_sql("CREATE INDEX run_identity_wider ON sentiment.run (night)")
@@ -188,8 +189,8 @@ def test_widening_the_identity_is_done_again_where_it_was_killed(ready: Machine)
         "UPDATE sentiment.review SET author = 'x'",
     ],
 )
-def test_a_long_lock_is_seen(ready: Machine, statement: str) -> None:
-    with new_database(ready):
+def test_a_long_lock_is_seen(server: Database, statement: str) -> None:
+    with new_database(server):
         migrate.upgrade("0001")
         with database.transaction("owner") as c:
             c.exec_driver_sql(FIRST_EDITION)
@@ -234,8 +235,8 @@ WAITED_FOR = {
 }
 
 
-def test_nobody_waits_for_a_sequential_scan(ready: Machine) -> None:
-    with new_database(ready):
+def test_nobody_waits_for_a_sequential_scan(server: Database) -> None:
+    with new_database(server):
         migrate.upgrade()
         with database.transaction("owner") as c:
             c.execute(sa.text(MILLION))

@@ -36,7 +36,7 @@ STAGED = (
 
 
 @pytest.fixture(autouse=True)
-def clean(ready: object) -> Iterator[None]:
+def clean(server: object) -> Iterator[None]:
     registry.register(registry.find("cinema-fr", settings.load()))
     yield
     with transaction("owner") as c:

@@ -45,7 +45,7 @@ def dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def nights(ready: object, dump: Path) -> Iterator[list[Run]]:
+def nights(server: object, dump: Path) -> Iterator[list[Run]]:
     """Two published nights, each with its one refused record; the newer has hostile ones too."""
     days: list[tuple[date, list[str | None]]] = [(NIGHT, ["Zoé Vexillaire"]), (NIGHT + timedelta(days=1), [])]
     found = [small_night.publish(SOURCE, night, authors) for night, authors in days]

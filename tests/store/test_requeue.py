@@ -84,7 +84,7 @@ class Story:
 
 
 @pytest.fixture
-def story(ready: object) -> Iterator[Story]:
+def story(server: object) -> Iterator[Story]:
     registry.register(registry.find("cinema-fr", settings.load()))
     found = Story(f"requeued_{next(_NUMBERS)}")
     yield found

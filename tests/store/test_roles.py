@@ -14,7 +14,7 @@ from sentiment.store import migrate, roles
 from sentiment.store.staging import Staging
 from sqlalchemy.exc import DBAPIError, InternalError, ProgrammingError
 
-pytestmark = pytest.mark.usefixtures("ready")
+pytestmark = pytest.mark.usefixtures("server")
 
 HIDDEN = {"review", "review_version", "quarantine", "pseudonym_salt", "forgotten"}
 """Tables of `sentiment` that hold author names, or what would tell them."""

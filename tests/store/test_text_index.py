@@ -7,20 +7,20 @@ from datetime import date
 
 import pytest
 import sqlalchemy as sa
-from sentiment import settings
+from sentiment import database, settings
 from sentiment.database import transaction
-from sentiment.embedded.machine import Machine
 from sentiment.scoring import registry
 from sentiment.store import text_index
 
 from tests.kit import nights
+from tests.kit.databases import Database
 from tests.kit.nights import Attempt, publish_without_spark
 
 WANTED = "100 % RATÉ\\_"
 
 
 @pytest.fixture
-def published(ready: object) -> Iterator[str]:
+def published(server: object) -> Iterator[str]:
     registry.register(registry.find("cinema-fr", settings.load()))
     night = date(2026, 5, 11)
     publish_without_spark(Attempt("texts", night, nights.dump(night, 3)))
@@ -72,9 +72,9 @@ def test_with_and_without_the_index(published: str) -> None:
     assert found("100 % rate%") == []
 
 
-def test_a_build_that_was_stopped_is_done_anew(published: str, ready: Machine) -> None:
+def test_a_build_that_was_stopped_is_done_anew(published: str, server: Database) -> None:
     text_index.create()
-    superuser = sa.create_engine(ready.server.url("reviews"), poolclass=sa.NullPool)
+    superuser = sa.create_engine(server.server.url(str(database.url().database)), poolclass=sa.NullPool)
     with superuser.begin() as c:
         c.exec_driver_sql(
             "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'sentiment.review_words'::regclass"

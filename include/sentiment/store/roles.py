@@ -120,6 +120,11 @@ def _ensure_database(cur: cursor, name: str, owner: str) -> None:
     cur.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
     if not cur.fetchone():
         cur.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(owner)))
+    grant_on_database(cur, name)
+
+
+def grant_on_database(cur: cursor, name: str) -> None:
+    """Let the roles of a database connect to it, and nobody else."""
     cur.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
     roles = [r for r in ROLE_SETTINGS if (r == "airflow") == (name == "airflow")]
     for role in roles:
