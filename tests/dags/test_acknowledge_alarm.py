@@ -14,7 +14,6 @@ from sentiment.drift.alarms import Shown
 from sentiment.drift.history import Stream
 from sentiment.drift.simulate import Shift
 from sentiment.embedded import airflow
-from sentiment.embedded.machine import Machine
 
 from tests.dags import loading
 from tests.kit import stored_nights

@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 from sentiment.database import transaction
-from sentiment.embedded.machine import Machine
 
 from tests.dags import loading
 from tests.evaluation import models

@@ -17,7 +17,6 @@ import pytest
 import sqlalchemy as sa
 from sentiment import settings
 from sentiment.database import transaction
-from sentiment.embedded.machine import Machine
 from sentiment.errors import DataError, InfrastructureError, ParameterError
 from sentiment.orchestration import maintenance
 from sentiment.runs import attempts, opening
