@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 NIGHT = date(2026, 11, 19)
 LANES = ("unit", "postgres", "spark", "night", "browser")
-LANE_OF_FIXTURE = {"night": "night", "spark": "spark", "server": "postgres"}
+LANE_OF_FIXTURE = {"night": "night", "airflow_env": "night", "spark": "spark", "server": "postgres"}
 """Fixture -> the lane of the tests that use it, the heaviest first; a marker on the test or its module wins."""
 
 

@@ -32,7 +32,7 @@ from tests.conftest import NIGHT
 CLI = [str(Path(sys.executable).parent / "sentiment")]
 ROW = re.compile(r'"review": "(.{40})')
 
-pytestmark = pytest.mark.usefixtures("ready")
+pytestmark = [pytest.mark.night, pytest.mark.usefixtures("ready")]
 
 
 def start(*arguments: str, **env: str) -> subprocess.Popen[str]:

@@ -19,6 +19,8 @@ from sentiment.scoring import registry
 from tests.kit import networks
 from tests.kit.networks import Size
 
+pytestmark = pytest.mark.night
+
 FIRST = date(2026, 9, 7)
 SENTIMENT = [str(Path(sys.executable).with_name("sentiment"))]
 

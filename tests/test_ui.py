@@ -27,6 +27,8 @@ from sentiment.database import transaction
 from sentiment.embedded import airflow
 from sentiment.samples import sample_dump
 
+pytestmark = pytest.mark.browser
+
 CLI = str(Path(sys.executable).parent / "sentiment")
 CHROMIUM = shutil.which("chromium")
 DAG = "nightly_reviews"

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from tests.store import small_night
 
-pytestmark = pytest.mark.usefixtures("ready")
+pytestmark = pytest.mark.usefixtures("server")
 
 SOURCE, NIGHT = "listed", date(2031, 5, 6)
 RUNNING = """
@@ -24,7 +24,7 @@ UPDATE sentiment.run_step SET state = 'running', finished_at = NULL, rows_done =
 
 
 @pytest.fixture(scope="module")
-def run(ready: object) -> Iterator[Run]:
+def run(server: object) -> Iterator[Run]:
     """A published run, with an attempt of `score` that is a quarter through."""
     published = small_night.publish(SOURCE, NIGHT, ["Zoé Vexillaire"])
     with attempts.attempt(published.run_id, "score"):

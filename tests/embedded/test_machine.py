@@ -13,6 +13,8 @@ from sentiment.errors import InfrastructureError, SetupError
 from sentiment.runtime import jars
 from sentiment.settings import Settings
 
+pytestmark = pytest.mark.postgres
+
 
 def test_doctor_on_a_bare_home_names_every_gap_and_its_cure(tmp_path: Path) -> None:
     bare = Settings(home=tmp_path / "home", cache=tmp_path / "cache", airflow_port=1)

@@ -15,6 +15,8 @@ import pytest
 from sentiment.embedded.postgres import EmbeddedPostgres, Server
 from sentiment.errors import InfrastructureError, SetupError
 
+pytestmark = pytest.mark.postgres
+
 
 @pytest.fixture(scope="module", params=["reachable", "private"])
 def postgres(request: pytest.FixtureRequest) -> Iterator[EmbeddedPostgres]:

@@ -19,6 +19,8 @@ from sentiment.embedded import postgres
 from sentiment.embedded.postgres import EmbeddedPostgres, Server
 from sentiment.errors import SetupError
 
+pytestmark = pytest.mark.postgres
+
 START = """
 import sys
 from pathlib import Path

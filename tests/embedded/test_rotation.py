@@ -18,6 +18,8 @@ from sentiment.settings import EMBEDDED_ENV, Settings
 from sentiment.store import roles
 from typer.testing import CliRunner
 
+pytestmark = pytest.mark.postgres
+
 Addresses = dict[str, str]
 
 

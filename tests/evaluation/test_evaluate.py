@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from tests.evaluation import models
 
-pytestmark = pytest.mark.usefixtures("ready")
+pytestmark = [pytest.mark.night, pytest.mark.usefixtures("ready")]
 
 OWN = Path(__file__).parents[1] / "golden" / "own-sentences.jsonl"
 SHARED = Path(__file__).parents[3] / "shared"

