@@ -5,15 +5,20 @@ VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv pip --quiet
 COMMA := ,
+FAST := unit or postgres
+# A file's tests stay on one worker, so that each database and each Spark session is made once.
+WORKERS := -n 2 --dist loadfile
+COVERAGE := --cov --cov-report=term:skip-covered
+COVERAGE_FLOOR := 50
 SECONDS_SINCE = $$(( $$(date +%s) - began ))
 
 export PYTHONWARNINGS := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help nightly test lint up down doctor bench audit clean lock docs
+.PHONY: help nightly test test-fast lint up down doctor bench audit clean lock docs
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  make nightly DUMP=reviews.jsonl.gz DATE=2026-11-22 MODEL=cinema-fr runs a dump of your own"
 
 nightly: $(VENV)/.run  ## run one night on this machine, from nothing to a summary
@@ -23,8 +28,12 @@ nightly: $(VENV)/.run  ## run one night on this machine, from nothing to a summa
 	  $(if $(SUPERSEDE),--supersede '$(SUPERSEDE)') $(if $(SENTENCES),--sentences) $(if $(DRY_RUN),--dry-run) \
 	  $(patsubst %,--allow %,$(subst $(COMMA), ,$(ALLOW))) $(if $(REASON),--reason '$(REASON)')
 
-test: lint  ## lint, types, unit and integration tests
-	@$(BIN)/python -m pytest $(PYTEST)
+test: lint  ## every test, in random order; PYTEST='-p randomly -p no:cacheprovider' and the like are passed on
+	@$(BIN)/python -m pytest -m "$(FAST)" $(WORKERS) $(COVERAGE) --cov-fail-under=$(COVERAGE_FLOOR) $(PYTEST)
+	@$(BIN)/python -m pytest -m "not ($(FAST))" $(WORKERS) $(PYTEST)
+
+test-fast: lint  ## the unit and postgres lanes: no Spark, no Airflow process
+	@$(BIN)/python -m pytest -m "$(FAST)" $(WORKERS) $(COVERAGE) --cov-fail-under=$(COVERAGE_FLOOR) $(PYTEST)
 
 lint: $(VENV)/.dev  ## ruff and mypy
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && echo "ruff: clean"
