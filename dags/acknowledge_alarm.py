@@ -1,10 +1,10 @@
 """
 # Acknowledge a drift alarm
 
-Takes note of an open alarm, with a reason.
+Acknowledges an open alarm, with a reason.
 
-**What.** The alarm is followed on until it closes, but told as `acknowledged` from its newest night on, in
-`drift.v_alarm`, `drift.v_drift` and a night's report. Who triggered the run is kept beside the reason.
+**What.** The alarm is followed on until it closes, but reported as `acknowledged` from its newest night on, in
+`drift.v_alarm`, `drift.v_drift` and a night's report. Who triggered the run is stored with the reason.
 `sentiment drift ack` does the same.
 
 **Parameters.** `alarm` is an id of `sentiment drift show` or of `drift.v_alarm`; one that is closed is refused.

@@ -83,11 +83,11 @@ def evaluate_model() -> None:
         """Receive the set and check it, before any Spark starts; return it with the models."""
         from sentiment.orchestration import evaluating
 
-        asked = dict(get_current_context()["params"])
-        uri, labels, mistakes = (asked.pop(name) for name in ("labelled_set", "labels", "mistakes"))
-        request = evaluating.Request(uri, labels=LabelSource(labels) if labels else None, **asked)
-        found = evaluating.set_to_json(evaluating.find_set(request))
-        return {"set": found, "mistakes": mistakes, "model": request.model, "against": request.against}
+        values = dict(get_current_context()["params"])
+        uri, labels, mistakes = (values.pop(name) for name in ("labelled_set", "labels", "mistakes"))
+        request = evaluating.Request(uri, labels=LabelSource(labels) if labels else None, **values)
+        labelled_set = evaluating.set_to_json(evaluating.find_set(request))
+        return {"set": labelled_set, "mistakes": mistakes, "model": request.model, "against": request.against}
 
     @sentiment_task(trigger_rule="none_failed", execution_timeout=timedelta(minutes=10))
     def report() -> str:

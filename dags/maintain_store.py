@@ -1,7 +1,7 @@
 """
 # Maintain the store
 
-Finds what is kept longer than it must be, and removes it when asked to.
+Lists what is stored longer than it must be, and removes it when asked to.
 
 **What.** Staging tables of dead attempts; refused records of superseded runs and versions that no review shows any
 more (`SENTIMENT_KEEP_SUPERSEDED_DAYS`); payloads of quarantined records (`SENTIMENT_KEEP_QUARANTINE_DAYS`; the rows
@@ -28,7 +28,7 @@ from sentiment.orchestration.dag_defaults import scheduled
 SETTINGS = settings.load()
 PARAMS = {
     "dry_run": Param(
-        not SETTINGS.maintain_removes, type="boolean", description="only tell what would be removed; off: remove it"
+        not SETTINGS.maintain_removes, type="boolean", description="only list what would be removed; off: remove it"
     )
 }
 

@@ -61,7 +61,7 @@ PARAMS = {
     "sentences": Param(False, type="boolean", description="score each sentence as well: table sentence_sentiment"),
     "dry_run": Param(False, type="boolean", description="do everything but publish"),
     "supersede": Param(False, type="boolean", description="replace a night that another dump has published"),
-    "allow": params.allow("rules for the whole batch that may be broken this once; needs a reason"),
+    "allow": params.allow("batch checks that the dump may fail this once; needs a reason"),
     "reason": Param(
         None,
         type=["null", "string"],
@@ -85,8 +85,8 @@ def nightly_reviews() -> None:
         from sentiment.orchestration import waiting
 
         context = get_current_context()
-        found = waiting.find_or_wait(context, waiting.night_of(context))
-        return PokeReturnValue(is_done=found is not None, xcom_value=found)
+        run = waiting.find_or_wait(context, waiting.night_of(context))
+        return PokeReturnValue(is_done=run is not None, xcom_value=run)
 
     after_find_dump(find_dump())
 

@@ -51,21 +51,21 @@ def rescore_reviews() -> None:
         """Return the request, checked before any Spark starts, and how many nights it is about."""
         from sentiment.orchestration import rescoring
 
-        asked = get_current_context()["params"]
-        days = {name: date.fromisoformat(asked[name]) for name in ("first", "last")}
-        request = rescoring.Request(asked["model"], asked["source"], **days)
-        found = {name: asked[name] for name in ("model", "source", "first", "last")}
-        return {**found, "nights": len(rescoring.pending(request))}
+        values = get_current_context()["params"]
+        days = {name: date.fromisoformat(values[name]) for name in ("first", "last")}
+        request = rescoring.Request(values["model"], values["source"], **days)
+        request_values = {name: values[name] for name in ("model", "source", "first", "last")}
+        return {**request_values, "nights": len(rescoring.pending(request))}
 
     @sentiment_task(trigger_rule="none_failed", execution_timeout=timedelta(minutes=10))
-    def report(found: dict[str, Any]) -> str:
+    def report(request: dict[str, Any]) -> str:
         from sentiment.orchestration import rescoring
 
-        days = {name: date.fromisoformat(found[name]) for name in ("first", "last")}
-        return rescoring.report(found["model"], found["source"], **days)
+        days = {name: date.fromisoformat(request[name]) for name in ("first", "last")}
+        return rescoring.report(request["model"], request["source"], **days)
 
-    found = find_nights()
-    found >> SparkRescore(execution_timeout=timedelta(days=3)) >> report(found)
+    request = find_nights()
+    request >> SparkRescore(execution_timeout=timedelta(days=3)) >> report(request)
 
 
 rescore_reviews()

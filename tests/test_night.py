@@ -21,7 +21,7 @@ from sentiment.database import transaction
 from sentiment.embedded import machine, secrets
 from sentiment.errors import ParameterError
 from sentiment.local import nights
-from sentiment.orchestration import steps
+from sentiment.orchestration import summary
 from sentiment.runs import opening
 from sentiment.runs.model import STEPS
 from sentiment.samples import sample_dump
@@ -84,7 +84,7 @@ def test_a_night_is_published_whole_and_counts_add_up(night: date) -> None:
     )[0]
     assert tuple(published) == (n["accepted"],) * 3
     assert rows("SELECT sum(n) FROM sentiment.film_night WHERE night = :night", night=NIGHT)[0][0] == n["accepted"]
-    words = steps.summary(rows("SELECT run_id FROM sentiment.run WHERE night = :n", n=NIGHT)[0][0])
+    words = summary.of_run(rows("SELECT run_id FROM sentiment.run WHERE night = :n", n=NIGHT)[0][0])
     assert "insufficient data" in words
     assert f"{n['published']} published" in words
 

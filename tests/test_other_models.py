@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sentiment import settings
 from sentiment.database import transaction
 from sentiment.local import nights
-from sentiment.orchestration import rescoring, steps
+from sentiment.orchestration import rescoring, summary
 from sentiment.samples import sample_dump
 from sentiment.scoring import registry
 
@@ -61,7 +61,7 @@ def test_a_model_of_ones_own_runs_a_night(
     assert found.off < 1e-3
     assert found.no_positive == (0 if "pos" in labels else found.scored)
     assert found.positive == found.said_pos
-    words = steps.share_words(run_id)
+    words = summary.label_shares(run_id)
     assert words.endswith("positive") if "pos" in labels else set(words.split()) & set(labels)
     registry.register(registry.find("cinema-fr", settings.load()))
     rescoring.use(name, anyway=True)

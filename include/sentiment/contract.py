@@ -1,4 +1,4 @@
-"""The review row: its columns, their types, and what makes two rows the same review.
+"""The review row: what makes two rows the same review, and the checksums that say so.
 
 Every expression here is Spark SQL; the one Arrow UDF is Unicode's NFC, which Spark does not have.
 """
@@ -21,37 +21,38 @@ from sentiment.schemas import CONTENT
 
 UNIT_SEPARATOR = "\x1f"
 ID_HEX_CHARS = 32
-RAW_KEPT_BYTES = 64 * 1024
+RAW_HEAD_BYTES = 64 * 1024
+"""Of a refused or an overlong record so many bytes are stored."""
 FORGOTTEN = "forgotten"
 """The problem of a record that a person asked to have removed, and the rule it fails; no fault of the batch."""
 
 
 def hashed(*parts: Column) -> Column:
-    """SHA-256 in hex over the parts; null differs from empty."""
+    """Return SHA-256 in hex over the parts; null differs from empty."""
     joined = F.concat_ws(UNIT_SEPARATOR, *(F.coalesce(p.cast("string"), F.lit("\x00")) for p in parts))
     return F.sha2(joined, 256)
 
 
 def review_id(own_id: Column) -> Column:
-    """Identity of a review, 32 hex characters.
+    """Return the identity of a review, 32 hex characters.
 
-    From source and the dump's own id; without one from source, item, author, date and text; where item,
-    author and date are all missing, the record's place goes in too, so that strangers' identical texts
-    stay apart.
+    It is hashed from source and the dump's own id; without one from source, item, author, date and text; where item,
+    author and date are all missing, from source, text and the record's position, so that identical texts of different
+    people stay apart.
     """
     source, described = F.col("source"), [F.col(c) for c in ("item_id", "author", "review_date")]
-    by_place = hashed(F.lit("place"), source, F.col("text"), F.col("file_no"), F.col("record_no"))
+    by_position = hashed(F.lit("place"), source, F.col("text"), F.col("file_no"), F.col("record_no"))
     by_content = hashed(F.lit("content"), source, *described, F.col("text"))
     full = (
         F.when(own_id.isNotNull(), hashed(F.lit("id"), source, own_id))
-        .when(F.coalesce(*(c.cast("string") for c in described)).isNull(), by_place)
+        .when(F.coalesce(*(c.cast("string") for c in described)).isNull(), by_position)
         .otherwise(by_content)
     )
     return F.substring(full, 1, ID_HEX_CHARS)
 
 
 def text_hash() -> Column:
-    """SHA-256 in hex of the NFC form of `text`: the key of the score cache; null stays null."""
+    """Return SHA-256 in hex of the NFC form of `text`: the key of the score cache; null stays null."""
 
     def hash_nfc(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         forget_archives()
@@ -62,13 +63,15 @@ def text_hash() -> Column:
 
 
 def quoted(text: str) -> str:
-    """A text in Spark SQL."""
+    """Return a text as a literal of Spark SQL."""
     escaped = text.replace("\\", r"\\").replace("'", r"\'")
     return f"'{escaped}'"
 
 
 def forget_archives() -> None:
-    """Called on executors by each of our functions: the next task's Python then starts in a tenth of the time.
+    """Drop archives from the import cache; each of our functions on executors calls it.
+
+    The next task's Python then starts in a tenth of the time.
 
     Spark has every task's Python invalidate its import caches, and until Python 3.13 that reads the directory of every
     archive on its path again, pyspark.zip sixteen times: 0.1 s. An archive that is needed after all is found again.
@@ -79,32 +82,36 @@ def forget_archives() -> None:
 
 
 def mapped(texts: pd.Series, function: Callable[[str], str]) -> pd.Series:
-    """`function` of each text, null of null; as objects, because Arrow can't take back pandas' strings, all null."""
+    """Return `function` of each text, null of null."""
+    # As objects: Arrow can't take back a series of pandas' strings that are all null.
     return pd.Series([function(t) if isinstance(t, str) else None for t in texts], dtype="object")
 
 
 def nfc_sha256(text: str) -> str:
-    """`text_hash` of one text."""
+    """Return the `text_hash` of one text."""
     return hashlib.sha256(unicodedata.normalize("NFC", text).encode()).hexdigest()
 
 
 def content_hash() -> Column:
-    """Hash over everything a later dump may change, 32 hex characters."""
+    """Return the hash over everything a later dump may change, 32 hex characters."""
     return F.substring(hashed(*(F.col(c) for c in CONTENT)), 1, ID_HEX_CHARS)
 
 
-def forgotten_key(kind: str, source: str, value: str) -> str:
-    """What `sentiment.forgotten` keeps of a review id or an author's name; `kind` is review or author."""
+def suppressed_key(kind: str, source: str, value: str) -> str:
+    """Return a key of the suppression list (`sentiment.forgotten`) for a review id or an author's name.
+
+    `kind` is review or author. The list holds no value in the clear.
+    """
     return hashlib.sha256(UNIT_SEPARATOR.join((kind, source, value)).encode()).hexdigest()
 
 
-def is_forgotten(kind: str, column: str, tombstones: Collection[str]) -> Column:
-    """Whether each row's `forgotten_key` is among them; never null."""
-    return hashed(F.lit(kind), F.col("source"), F.col(column)).isin(*tombstones)
+def is_suppressed(kind: str, column: str, suppressed_keys: Collection[str]) -> Column:
+    """Return whether each row's `suppressed_key` is among `suppressed_keys`; never null."""
+    return hashed(F.lit(kind), F.col("source"), F.col(column)).isin(*suppressed_keys)
 
 
 def key_checksum(key: str = "review_id") -> Column:
-    """Sum over rows of the key's first 60 bits: the same in any order, and in Postgres."""
+    """Return the sum over rows of the key's first 60 bits: the same in any order, and in Postgres."""
     bits = F.conv(F.substring(key, 1, 15), 16, 10).cast("decimal(38,0)")
     return F.coalesce(F.sum(bits), F.lit(0)).cast("string")
 

@@ -79,9 +79,9 @@ class PartSchema:
         types = {column.name: column.dataType.simpleString() for column in frame.schema}
         faults = [f"{name} is missing" for name in self.names if name not in types]
         faults += [
-            f"{name} is {found}, expected {expected or 'no such column'}"
-            for name, found in types.items()
-            if found != (expected := self._type(name))
+            f"{name} is {spark_type}, expected {expected or 'no such column'}"
+            for name, spark_type in types.items()
+            if spark_type != (expected := self._type(name))
         ]
         if len(types) != len(frame.columns):
             faults.append(f"columns are named twice: {', '.join(frame.columns)}")

@@ -1,8 +1,8 @@
-"""Where steps leave Parquet, and the manifest that says which of it counts.
+"""The run workspace: Parquet between the steps of a run, and the manifests of what counts.
 
-A step writes below a folder that carries its fence token, so nothing is ever overwritten. A part exists
-for the next step only once its manifest, a small JSON object, is there: that is one atomic write on a
-disk (rename) and on an object store (put), so a killed step leaves only files that nobody reads.
+A step writes below a folder that carries its fencing token, so nothing is ever overwritten. A part exists for the
+next step only once its manifest, a small JSON object, is written: that is one atomic write on a disk (rename) and on
+an object store (put), so a killed step leaves only files that nobody reads.
 """
 
 from __future__ import annotations
@@ -24,35 +24,38 @@ from sentiment.errors import InfrastructureError
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-LOADERS = 16
-"""Manifests read at once: an object store answers each after tens of milliseconds, and a cache of years has many."""
+MANIFESTS_AT_ONCE = 16
+"""An object store answers each after tens of milliseconds, and a score cache of years has many."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A committed part: its files (relative to the lake), rows, and checksum of keys."""
+    """Parquet files that count together; what a manifest holds."""
 
     files: list[str]
+    """Paths relative to the workspace."""
     rows: int
     checksum: str
+    """Of the rows' keys, as `contract.key_checksum` makes it; of `received` the hashes of its files; may be empty."""
 
 
 @dataclass(frozen=True)
 class Folder:
-    """What lies below a folder of the lake."""
+    """What is below a folder of the workspace."""
 
     n_files: int
     n_bytes: int
     newest: datetime
+    """When the newest file was written."""
 
 
 def run_key(night: date, run_id: str) -> str:
-    """The folder of one run inside a dataset."""
+    """Return the key of a run: its folder inside a dataset."""
     return f"night={night}/run={run_id}"
 
 
 class Workspace:
-    """Committed Parquet below one root, a folder or `s3a://`."""
+    """Parquet and manifests below one root, a folder or `s3a://…`; the setting SENTIMENT_LAKE names it."""
 
     def __init__(self, root: str | None = None) -> None:
         self.root = (root or settings.load().lake).rstrip("/")
@@ -63,20 +66,20 @@ class Workspace:
             self._fs, self._base = fs.FileSystem.from_uri(address)
 
     def folder(self, dataset: str, key: str, token: int, chunk: int = 0) -> str:
-        """Where an attempt writes, relative to the lake."""
+        """Return the folder that an attempt writes to, relative to the workspace."""
         return f"{dataset}/{key}/token={token}/chunk={chunk}"
 
     def address(self, relative: str) -> str:
-        """The same as Spark wants it."""
+        """Return a relative path as Spark takes it."""
         return f"{self.root}/{relative}"
 
     def local(self, relative: str) -> str:
-        """The same as `filesystem` wants it."""
+        """Return a relative path as `filesystem` takes it."""
         return f"{self._base}/{relative}"
 
     @property
     def filesystem(self) -> fs.FileSystem:
-        """The file system below, for readers and writers without Spark."""
+        """The file system of the root, for readers and writers without Spark."""
         return self._fs
 
     def write(
@@ -92,16 +95,17 @@ class Workspace:
         return Part(self.list_files(folder), rows, checksum)
 
     def list_files(self, folder: str) -> list[str]:
-        """The Parquet files below a folder, relative to the lake, sorted."""
+        """Return the Parquet files below a folder, relative to the workspace, sorted."""
         selector = fs.FileSelector(self.local(folder), recursive=True)
-        found = (info.path for info in self._fs.get_file_info(selector) if info.path.endswith(".parquet"))
-        return sorted(path[len(self._base) + 1 :] for path in found)
+        paths = (info.path for info in self._fs.get_file_info(selector) if info.path.endswith(".parquet"))
+        return sorted(path[len(self._base) + 1 :] for path in paths)
 
     def commit(self, dataset: str, key: str, token: int, part: Part, chunk: int = 0) -> None:
         """Make a part exist, in one atomic write."""
         self._put(f"manifest/{self.folder(dataset, key, token, chunk)}.json", json.dumps(asdict(part)))
 
     def _put(self, relative: str, text: str) -> None:
+        # A put on an object store is atomic; on a disk a rename is, so the text is written beside its name first.
         target = self.local(relative)
         self._fs.create_dir(target.rsplit("/", 1)[0], recursive=True)
         if not isinstance(self._fs, fs.LocalFileSystem):
@@ -114,11 +118,11 @@ class Workspace:
         self._fs.move(beside, target)
 
     def committed(self, dataset: str, key: str, token: int | None = None) -> list[Part]:
-        """The committed parts of one attempt, or of every attempt below the key."""
+        """Return the committed parts of one attempt, or, without a token, of every attempt below the key."""
         below = f"manifest/{dataset}/{key}" + (f"/token={token}" if token is not None else "")
         selector = fs.FileSelector(self.local(below), recursive=True, allow_not_found=True)
         paths = sorted(i.path for i in self._fs.get_file_info(selector) if i.path.endswith(".json"))
-        with ThreadPoolExecutor(LOADERS) as pool:
+        with ThreadPoolExecutor(MANIFESTS_AT_ONCE) as pool:
             return list(pool.map(self._load, paths))
 
     def _load(self, path: str) -> Part:
@@ -126,65 +130,68 @@ class Workspace:
             return Part(**json.loads(stream.read()))
 
     def size(self, relative: str) -> tuple[int, int]:
-        """Files and bytes below a folder; zeros where there is none."""
+        """Return how many files and bytes are below a folder; zeros where there is no such folder."""
         selector = fs.FileSelector(self.local(relative), recursive=True, allow_not_found=True)
         files = [info for info in self._fs.get_file_info(selector) if info.is_file]
         return len(files), sum(info.size or 0 for info in files)
 
     def folders(self, pattern: str) -> dict[str, Folder]:
-        """Folders by path, relative to the lake: what `pattern` matches at the start of the files' paths."""
+        """Return folders by relative path: what `pattern` matches at the start of the files' relative paths."""
         selector = fs.FileSelector(self._base, recursive=True, allow_not_found=True)
-        found: dict[str, list[fs.FileInfo]] = defaultdict(list)
+        by_folder: dict[str, list[fs.FileInfo]] = defaultdict(list)
         for info in self._fs.get_file_info(selector):
             if info.is_file and (match := re.match(pattern, info.path[len(self._base) + 1 :])):
-                found[match[0]].append(info)
+                by_folder[match[0]].append(info)
         return {
             path: Folder(len(files), sum(f.size or 0 for f in files), max(f.mtime for f in files))
-            for path, files in sorted(found.items())
+            for path, files in sorted(by_folder.items())
         }
 
     def exists(self, relative: str) -> bool:
-        """Whether there is a file or folder of this name."""
+        """Return whether there is a file or folder of this relative path."""
         return bool(self._fs.get_file_info(self.local(relative)).type != fs.FileType.NotFound)
 
     def remove(self, dataset: str, key: str) -> None:
-        """Remove all of a key: first its manifests, so that no reader finds one without its files."""
+        """Remove all of a key: first its manifests, so that no reader meets one without its files."""
         committed = [file for part in self.committed(dataset, key) for file in part.files]
         for folder in (f"manifest/{dataset}/{key}", f"{dataset}/{key}"):
             self.remove_folder(folder)
+        # A part may name files outside its key: `received` is written before the dump has its name.
         for elsewhere in {file.rsplit("/", 1)[0] for file in committed if not file.startswith(f"{dataset}/{key}/")}:
             self.remove_folder(elsewhere)
 
     def remove_folder(self, relative: str) -> None:
-        """Remove a folder that no manifest names, if it is there."""
+        """Remove a folder that no manifest names; do nothing where there is none."""
         if self.exists(relative):
             self._fs.delete_dir(self.local(relative))
 
     def parts(self) -> dict[str, Part]:
-        """Every committed part, by the folder it was written to."""
+        """Return every committed part, by the folder it was written to."""
         below = self.local("manifest")
-        found = self._fs.get_file_info(fs.FileSelector(below, recursive=True, allow_not_found=True))
-        paths = sorted(info.path for info in found if info.path.endswith(".json"))
+        infos = self._fs.get_file_info(fs.FileSelector(below, recursive=True, allow_not_found=True))
+        paths = sorted(info.path for info in infos if info.path.endswith(".json"))
         return {path[len(below) + 1 :].removesuffix(".json"): self._load(path) for path in paths}
 
     def files(self) -> dict[str, datetime]:
-        """Every Parquet file, committed or not, relative to the lake, and when it was written."""
-        found = self._fs.get_file_info(fs.FileSelector(self._base, recursive=True, allow_not_found=True))
-        return {info.path[len(self._base) + 1 :]: info.mtime for info in found if info.path.endswith(".parquet")}
+        """Return every Parquet file, committed or not, relative to the workspace, and when it was written."""
+        infos = self._fs.get_file_info(fs.FileSelector(self._base, recursive=True, allow_not_found=True))
+        return {info.path[len(self._base) + 1 :]: info.mtime for info in infos if info.path.endswith(".parquet")}
 
     def discard(self, folder: str) -> None:
-        """Remove one part, committed or not: first its manifest."""
+        """Remove one part, committed or not; first its manifest."""
         manifest = self.local(f"manifest/{folder}.json")
         if self._fs.get_file_info(manifest).is_file:
             self._fs.delete_file(manifest)
         self._fs.delete_dir(self.local(folder))
 
     def read(self, spark: SparkSession, parts: list[Part]) -> DataFrame:
-        """One frame over committed parts; InfrastructureError where a committed file has gone."""
+        """Return one frame over committed parts; raise InfrastructureError where there is none, or a file is gone."""
         files = [f for part in parts for f in part.files]
         if not files:
-            raise InfrastructureError(f"The lake at {self.root} holds no committed part to read.", "sentiment runs")
+            raise InfrastructureError(
+                f"The workspace at {self.root} holds no committed part to read.", "sentiment runs"
+            )
         missing = [i.path for i in self._fs.get_file_info([self.local(f) for f in files]) if not i.is_file]
         if missing:
-            raise InfrastructureError(f"{missing[0]} is committed but gone from the lake.", "sentiment runs")
+            raise InfrastructureError(f"{missing[0]} is committed but gone from the workspace.", "sentiment runs")
         return spark.read.parquet(*(self.address(f) for f in files))

@@ -13,7 +13,7 @@ from sentiment.drift import reference, tracking
 from sentiment.drift.history import Stream
 from sentiment.drift.simulate import Shift
 from sentiment.errors import DataError, ParameterError, SentimentError
-from sentiment.orchestration import steps
+from sentiment.orchestration import summary
 from sentiment.runs import opening
 from sentiment.runs.model import Run
 from typer.testing import CliRunner
@@ -45,7 +45,7 @@ def typed(*arguments: str) -> str:
 def report(nights: list[date], monkeypatch: pytest.MonkeyPatch) -> str:
     run = Run("r", nights[-1], STREAM.source, "d", STREAM.model_id, "published", None, None, None, {})
     monkeypatch.setattr(opening, "get_run", lambda _: run)
-    return steps.drift_words("r")
+    return summary.drift("r")
 
 
 def test_pin_judge_acknowledge_and_compare(nights: list[date], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from sentiment.evaluation.labelled_set import LabelledSet, LabelSource
 from sentiment.evaluation.model import DATASET, Evaluation, work_key
 from sentiment.evaluation.paired import Pairs
 from sentiment.jobs import evaluate
-from sentiment.jobs.evaluate import Asked
+from sentiment.jobs.evaluate import EvaluationRequest
 from sentiment.orchestration import evaluating
 from sentiment.orchestration.evaluating import Request
 from sentiment.runs import outcome
@@ -82,7 +82,9 @@ def evaluated(spark: SparkSession, said: Network) -> Iterator[Evaluate]:
 
     def run(path: str, mistakes: int = 10, against: str | None = None, **asked: Any) -> Evaluation:
         found = evaluating.find_set(Request(path, "made-up", **asked))
-        told = evaluate.work(spark, Asked(found, "made-up", mistakes, against, False), Workspace(settings.load().lake))
+        told = evaluate.work(
+            spark, EvaluationRequest(found, "made-up", mistakes, against, False), Workspace(settings.load().lake)
+        )
         done.append(told.evaluation_id)
         return told
 
@@ -132,7 +134,7 @@ def test_labels_by_name_or_number_and_what_is_left_out(evaluated: Evaluate, writ
 def test_what_a_person_asked_to_have_removed_is_left_out(evaluated: Evaluate, written: Written) -> None:
     source = settings.load().source
     review_id = hashlib.sha256(contract.UNIT_SEPARATOR.join(("id", source, "gone")).encode()).hexdigest()
-    key = {"key": contract.forgotten_key("review", source, review_id[: contract.ID_HEX_CHARS])}
+    key = {"key": contract.suppressed_key("review", source, review_id[: contract.ID_HEX_CHARS])}
     with transaction("owner") as c:
         c.execute(sa.text("INSERT INTO sentiment.forgotten (kind, key_hash) VALUES ('review', :key)"), key)
     told = evaluated(written([{"id": i, "text": f"pos 0.9 {i}", "polarity": 1} for i in ("gone", "here")]))

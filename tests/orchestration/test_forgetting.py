@@ -350,8 +350,8 @@ def test_no_dump_brings_it_back(spark: SparkSession, tmp_path: Path) -> None:
     received = workspace.read(spark, workspace.committed("received", dump.key))
     ids = [hashlib.sha256(f"id\x1fs\x1f{r['id']}".encode()).hexdigest()[:32] for r in RECORDS]
     suppressed = {
-        contract.forgotten_key("review", "s", ids[0]),
-        contract.forgotten_key("author", "s", AUTHOR),
+        contract.suppressed_key("review", "s", ids[0]),
+        contract.suppressed_key("author", "s", AUTHOR),
     }
     ingested = to_rows(received, "s", dump.layouts, dump.profile, suppressed).persist()
     table = rules.table(config, NIGHT)

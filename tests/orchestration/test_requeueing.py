@@ -18,7 +18,7 @@ from sentiment import settings
 from sentiment.database import transaction
 from sentiment.dump import profiles
 from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError, SetupError
-from sentiment.orchestration import maintenance, requeueing, steps
+from sentiment.orchestration import maintenance, requeueing, steps, summary
 from sentiment.orchestration.requeueing import Requeue
 from sentiment.runs import attempts, opening
 from sentiment.runs.handoff import ReceivedDump
@@ -211,11 +211,11 @@ def test_runs_that_can_not_be_requeued_are_refused(scene: Scene, monkeypatch: py
 def test_one_that_is_over_is_nothing_new(scene: Scene) -> None:
     old = scene.publish()
     new = scene.merge(requeueing.find(Requeue(old.run_id, "mended")).run_id)
-    assert requeueing.find(Requeue(old.run_id, "mended")) == steps.Found(new.run_id, nothing_new=True)
+    assert requeueing.find(Requeue(old.run_id, "mended")) == steps.OpenedRun(new.run_id, nothing_new=True)
     assert requeueing.plan(Requeue(old.run_id)).requeued_in == new.run_id
-    assert old.run_id in steps.summary(new.run_id, nothing_new=True)
+    assert old.run_id in summary.of_run(new.run_id, nothing_new=True)
     again = steps.find_dump(steps.Request(NIGHT, scene.source, nights.MODEL, str(scene.dump)))
-    assert again == steps.Found(new.run_id, nothing_new=True)
+    assert again == steps.OpenedRun(new.run_id, nothing_new=True)
 
 
 def test_a_dry_run_in_airflow_logs_the_plan_and_opens_nothing(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
@@ -294,4 +294,4 @@ def test_a_mended_rule_lets_records_through_from_end_to_end(
     assert rows("SELECT DISTINCT reasons FROM sentiment.quarantine WHERE requeued_in = :r", r=new.run_id) == [
         (["text_not_too_long"],)
     ]
-    assert f"2 of the {total} requeued records" in steps.summary(new.run_id)
+    assert f"2 of the {total} requeued records" in summary.of_run(new.run_id)

@@ -120,7 +120,7 @@ def write(path: Path, n: int = 10, **more: Any) -> Path:
     return path
 
 
-def find(source: str, night: date, dump: Path, *allow: str) -> steps.Found:
+def find(source: str, night: date, dump: Path, *allow: str) -> steps.OpenedRun:
     reason = "it is right" if allow else None
     return steps.find_dump(steps.Request(night, source, "cinema-fr", str(dump), reason=reason, allow=allow))
 

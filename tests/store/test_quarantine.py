@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sentiment import cli
-from sentiment.contract import RAW_KEPT_BYTES
+from sentiment.contract import RAW_HEAD_BYTES
 from sentiment.database import transaction
 from sentiment.runs import attempts
 from sentiment.runs.handoff import ReceivedDump
@@ -29,7 +29,7 @@ SOURCE, NIGHT = "worked", date(2031, 3, 4)
 RECORDS = (
     b'=HYPERLINK("http://x";"y")\tand a tab',
     b"caf\xe9 \x1b[2J \xc3\xa9t\xc3\xa9 \xe2\x80\xae;-)",
-    b"x" * (RAW_KEPT_BYTES + 500),
+    b"x" * (RAW_HEAD_BYTES + 500),
     b"",
 )
 INSERT = """
@@ -54,7 +54,7 @@ def nights(server: object, dump: Path) -> Iterator[list[Run]]:
     values, at = [], 0
     for number, raw in enumerate(RECORDS, 1):
         told = {"reasons": ["readable", "no_nul"], "details": "readable: \x1b[31mred\nno_nul: =1+1", "no": number}
-        kept = {"raw": raw[:RAW_KEPT_BYTES], "size": len(raw) + 1, "sha": hashlib.sha256(raw).hexdigest(), "at": at}
+        kept = {"raw": raw[:RAW_HEAD_BYTES], "size": len(raw) + 1, "sha": hashlib.sha256(raw).hexdigest(), "at": at}
         values.append({"run_id": found[1].run_id, **told, **kept})
         at += len(raw) + 1
     with transaction("owner") as c:
@@ -141,7 +141,7 @@ def test_the_command_that_is_shown_prints_the_record_as_it_lies_there(nights: li
     said = dict(line.split(maxsplit=1) for line in typed("show", nights[1].run_id, "0", str(number)).splitlines())
     found = subprocess.run(["bash", "-c", said["whole"]], capture_output=True, check=True).stdout
     assert found == RECORDS[number - 1] + b"\n"
-    assert said["bytes"] == "x" * RAW_KEPT_BYTES if number == 3 else said["bytes"].startswith("removed by retention")
+    assert said["bytes"] == "x" * RAW_HEAD_BYTES if number == 3 else said["bytes"].startswith("removed by retention")
 
 
 def test_in_utf_16_places_are_counted_as_in_utf_8(tmp_path: Path) -> None:

@@ -65,16 +65,16 @@ def show_outcome(outcome: Outcome, dry_run: bool = False) -> None:
 
 
 def _show_summary(run_id: str, nothing_new: bool, dry_run: bool) -> None:
-    from sentiment.orchestration import steps
+    from sentiment.orchestration import summary
     from sentiment.runs import opening
     from sentiment.runs.model import COUNTS
 
     OUT.print()
-    OUT.print(f"[bold green]{escape(steps.summary(run_id, nothing_new, dry_run))}[/]")
+    OUT.print(f"[bold green]{escape(summary.of_run(run_id, nothing_new, dry_run))}[/]")
     OUT.print()
     run = opening.get_run(run_id)
     rows = [(name, f"{run.counts[name]:,}") for name in COUNTS]
-    rows += [("labelled", steps.share_words(run_id)), ("drift", steps.drift_words(run_id))]
+    rows += [("labelled", summary.label_shares(run_id)), ("drift", summary.drift(run_id))]
     OUT.print(table(["records", run_id], rows))
     OUT.print()
 

@@ -142,8 +142,8 @@ def _without_forgotten(rows: DataFrame, forgotten: Collection[str]) -> DataFrame
     rows = rows.withColumn("review_id", contract.review_id(F.col("own_id")))
     if not forgotten:
         return rows
-    gone = contract.is_forgotten("review", "review_id", forgotten)
-    by_gone = contract.is_forgotten("author", "author", forgotten)
+    gone = contract.is_suppressed("review", "review_id", forgotten)
+    by_gone = contract.is_suppressed("author", "author", forgotten)
     rows = rows.withColumn("gone", gone).withColumn("by_gone", by_gone)
     rows = rows.withColumns({name: F.when(~F.col("gone"), F.col(name)) for name in ("review_id", *TYPED)})
     return rows.withColumns(

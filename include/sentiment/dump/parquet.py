@@ -12,7 +12,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sentiment.contract import RAW_KEPT_BYTES
+from sentiment.contract import RAW_HEAD_BYTES
 from sentiment.dump.records import Record
 from sentiment.dump.stream import DumpStream
 from sentiment.errors import DumpRefusedError, DumpUnreadableError
@@ -85,7 +85,7 @@ def _record(number: int, row: dict[str, Any], said: set[str], most_bytes: int) -
     if len(raw) > most_bytes:
         digest = hashlib.sha256(raw).hexdigest()
         return Record(
-            number, 0, raw[:RAW_KEPT_BYTES], len(raw), digest, "too_long", f"longer than {most_bytes:,} bytes"
+            number, 0, raw[:RAW_HEAD_BYTES], len(raw), digest, "too_long", f"longer than {most_bytes:,} bytes"
         )
     problem = ("not_utf8", f"the column {bad[0]} holds no UTF-8") if bad else (None, None)
     return Record(number, 0, raw, len(raw), None, *problem)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from sentiment.contract import RAW_KEPT_BYTES
+from sentiment.contract import RAW_HEAD_BYTES
 from sentiment.dump.encoding import UTF8, Encoding
 from sentiment.dump.stream import DumpStream
 from sentiment.errors import DumpUnreadableError
@@ -264,7 +264,7 @@ class _Array:
             if not ended and not self._more():
                 raise self._broken(f"the element that begins at byte {begun:,} is not closed")
         if size > self._stream.max_record_bytes:
-            return Cut(begun, bytes(kept[:RAW_KEPT_BYTES]), size, digest.hexdigest())
+            return Cut(begun, bytes(kept[:RAW_HEAD_BYTES]), size, digest.hexdigest())
         raw = bytes(kept).rstrip()
         return Cut(begun, raw, len(raw))
 

@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
-from sentiment.contract import RAW_KEPT_BYTES
+from sentiment.contract import RAW_HEAD_BYTES
 from sentiment.dump.encoding import UTF8, Encoding
 from sentiment.errors import DumpUnreadableError, InfrastructureError, SentimentError
 
@@ -122,7 +122,7 @@ class DumpStream:
             if not line:
                 return
             if len(line) > self.max_record_bytes and not line.endswith(b"\n"):
-                yield (offset, line[:RAW_KEPT_BYTES], *self._skip_rest(line))
+                yield (offset, line[:RAW_HEAD_BYTES], *self._skip_rest(line))
             else:
                 yield offset, line.rstrip(b"\r\n"), len(line), None
 

@@ -34,7 +34,7 @@ log = logging.getLogger("sentiment.jobs")
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvaluationRequest:
     """One model on a set; `against` is the id of an evaluation of the same set, by another model."""
 
     labelled_set: LabelledSet
@@ -44,79 +44,86 @@ class Asked:
     store: bool = True
 
 
-def work(session: SparkSession, asked: Asked, workspace: Workspace) -> Evaluation:
-    """Sift the set, score its texts, each once and never from the cache, and count; the result is stored if asked.
+def work(session: SparkSession, request: EvaluationRequest, workspace: Workspace) -> Evaluation:
+    """Evaluate one model on a labelled set; the result is stored where the request asks for it.
 
-    Raises DataError for a set that can't be evaluated, before the network is loaded.
+    Reads the part `received` of the set and the suppressed keys. Each usable text is scored once, never from the
+    cache, so that what is measured is the network as it is now. Writes scores and predictions, without texts, into
+    the part `evaluated`, uncommitted; whoever submitted the job removes them. Raises DataError for a set without a
+    usable record or with a label that is none of the model's, before the network is loaded; InfrastructureError where
+    rows were lost.
     """
-    model, of = registry.find(asked.model, settings.load()), asked.labelled_set
-    rows = selection.with_gold(_rows(session, of, workspace), evaluating.target(model), of.label_source).persist()
-    n, left_out = selection.count_usable(rows, of, evaluating.target(model))
-    log.info("%s: %d records to evaluate, left out: %s", of.name, n, selection.summary(left_out))
+    model, labelled = registry.find(request.model, settings.load()), request.labelled_set
+    target = evaluating.target(model)
+    rows = selection.with_gold(_rows(session, labelled, workspace), target, labelled.label_source).persist()
+    n, excluded = selection.count_usable(rows, labelled, target)
+    log.info("%s: %d records to evaluate, left out: %s", labelled.name, n, selection.summary(excluded))
     usable, evaluation_id = rows.where("left_out IS NULL"), f"{datetime.now(UTC):%Y%m%d}-{uuid4().hex[:8]}"
-    told = _verdicts(usable, model, workspace, evaluation_id)
-    cells = counting.cells(told)
+    predictions = _predictions(usable, model, workspace, evaluation_id)
+    cells = counting.cells(predictions)
     if (counted := sum(cell.n for cell in cells)) != n:
-        raise InfrastructureError(f"Rows were lost or doubled: {n:,} to evaluate, {counted:,} evaluated.", of.command)
+        message = f"Rows were lost or doubled: {n:,} to evaluate, {counted:,} evaluated."
+        raise InfrastructureError(message, labelled.command)
+    mistakes = counting.worst(predictions, usable, request.mistakes)
+    against = _against(session, request.against, predictions, workspace) if request.against else None
     done = Evaluation(
-        evaluation_id, model.model_id, model.fingerprint, model.labels, of.name, of.sha256, of.label_source,
-        cells, left_out, counting.worst(told, usable, asked.mistakes), _against(session, asked, told, workspace),
+        evaluation_id, model.model_id, model.fingerprint, model.labels, labelled.name, labelled.sha256,
+        labelled.label_source, cells, excluded, mistakes, against,
     )  # fmt: skip
     rows.unpersist()
-    if asked.store:
+    if request.store:
         stored.insert(done)
     return done
 
 
-def _rows(session: SparkSession, of: LabelledSet, workspace: Workspace) -> DataFrame:
-    """The set's records as a night would read them, with what `selection` asks of the network's side."""
-    records = workspace.read(session, workspace.committed("received", of.received))
-    profile = Profile.model_validate(of.profile)
-    rows = to_rows(records, settings.load().source, of.layouts, profile, forgetting.tombstones())
+def _rows(session: SparkSession, labelled: LabelledSet, workspace: Workspace) -> DataFrame:
+    """Return the set's records as a night would read them, with `prepared_blank` as `validate` adds it."""
+    records = workspace.read(session, workspace.committed("received", labelled.received))
+    profile = Profile.model_validate(labelled.profile)
+    rows = to_rows(records, settings.load().source, labelled.layouts, profile, forgetting.tombstones())
     return rows.withColumn("prepared_blank", preparation.leaves_nothing(F.col("text")))
 
 
-def _verdicts(usable: DataFrame, model: registry.Model, workspace: Workspace, evaluation_id: str) -> DataFrame:
-    """What the model said of each record, from a part of the lake that nobody commits."""
+def _predictions(usable: DataFrame, model: registry.Model, workspace: Workspace, evaluation_id: str) -> DataFrame:
+    """Return the model's prediction of each record, from a part of the workspace that nobody commits."""
     session, key = usable.sparkSession, work_key(evaluation_id)
     pipeline = network.load(session, model, settings.load().models_served)
     parts: list[Part] = []
 
-    def keep(chunk: DataFrame, rows: int, number: int) -> int:
-        said = network.score(chunk, pipeline, model, rows)
-        parts.append(workspace.write(said, DATASET, f"{key}/scores", 0, 0, "", number))
+    def write_chunk(chunk: DataFrame, rows: int, number: int) -> int:
+        scores = network.score(chunk, pipeline, model, rows)
+        parts.append(workspace.write(scores, DATASET, f"{key}/scores", 0, 0, "", number))
         return workspace.read(session, parts[-1:]).count()
 
     texts = reuse.distinct_texts(usable).persist()
-    for pace in reuse.in_chunks(texts, keep):
+    for pace in reuse.in_chunks(texts, write_chunk):
         log.info("%s: %s", model.model_id, pace.message())
     texts.unpersist()
-    told = counting.predictions(usable, workspace.read(session, parts))
-    return workspace.read(session, [workspace.write(told, DATASET, f"{key}/verdicts", 0, 0, "")])
+    predictions = counting.predictions(usable, workspace.read(session, parts))
+    return workspace.read(session, [workspace.write(predictions, DATASET, f"{key}/verdicts", 0, 0, "")])
 
 
-def _against(session: SparkSession, asked: Asked, told: DataFrame, workspace: Workspace) -> Against | None:
-    if asked.against is None:
-        return None
-    folder = workspace.folder(DATASET, f"{work_key(asked.against)}/verdicts", 0)
+def _against(session: SparkSession, evaluation_id: str, predictions: DataFrame, workspace: Workspace) -> Against:
+    """Compare with the uncommitted predictions that another evaluation of the same set wrote."""
+    folder = workspace.folder(DATASET, f"{work_key(evaluation_id)}/verdicts", 0)
     first = workspace.read(session, [Part(workspace.list_files(folder), 0, "")])
-    return Against(asked.against, counting.pairs(first, told))
+    return Against(evaluation_id, counting.pairs(first, predictions))
 
 
 def main() -> int:
-    """Run the job for its arguments; returns the process's exit code."""
+    """Run the job for its arguments; return the process's exit code."""
     parser = argparse.ArgumentParser(description="evaluate one model on a labelled set")
-    parser.add_argument("--set", required=True, help="what find_set found, as JSON")
+    parser.add_argument("--set", required=True, help="the labelled set as JSON, as find_set returns it")
     parser.add_argument("--model", required=True)
     parser.add_argument("--mistakes", type=int, default=10)
-    parser.add_argument("--against", help="an evaluation of the same set whose verdicts are still in the lake")
+    parser.add_argument("--against", help="an evaluation of the same set whose predictions are still in the workspace")
     parser.add_argument("--no-store", dest="store", action="store_false")
     add_outcome(parser)
     arguments = vars(parser.parse_args())
     outcome, labelled_set = arguments.pop("outcome"), arguments.pop("set")
 
     def start() -> JsonValue:
-        request = Asked(evaluating.set_from_json(labelled_set), **arguments)
+        request = EvaluationRequest(evaluating.set_from_json(labelled_set), **arguments)
         session = spark.session(f"sentiment evaluate {request.model}")
         return evaluating.to_result(work(session, request, Workspace(settings.load().lake)))
 

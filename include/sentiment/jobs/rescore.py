@@ -126,13 +126,13 @@ def _without_suppressed(rows: DataFrame, suppressed_keys: Collection[str]) -> Da
     """
     if not suppressed_keys:
         return rows
-    suppressed = contract.is_forgotten("review", "review_id", suppressed_keys)
-    by_suppressed = contract.is_forgotten("author", "author", suppressed_keys)
-    return rows.where(~suppressed).withColumn("author", F.when(~by_suppressed, F.col("author")))
+    suppressed = contract.is_suppressed("review", "review_id", suppressed_keys)
+    author_suppressed = contract.is_suppressed("author", "author", suppressed_keys)
+    return rows.where(~suppressed).withColumn("author", F.when(~author_suppressed, F.col("author")))
 
 
 def main() -> int:
-    """Run the job for its arguments; returns the process's exit code."""
+    """Run the job for its arguments; return the process's exit code."""
     parser = argparse.ArgumentParser(description="score published nights again, by another model")
     parser.add_argument("--model", required=True)
     parser.add_argument("--source", required=True)

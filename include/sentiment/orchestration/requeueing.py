@@ -20,7 +20,7 @@ from sentiment.database import transaction
 from sentiment.dump.receive import Dump, receive, received_before
 from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError
 from sentiment.orchestration import steps
-from sentiment.orchestration.steps import Found
+from sentiment.orchestration.steps import OpenedRun
 from sentiment.quality import batch
 from sentiment.runs import attempts, opening
 from sentiment.runs.handoff import ReceivedDump
@@ -140,7 +140,7 @@ def find_or_preview(context: Context) -> dict[str, Any] | None:
     return asdict(find(request))
 
 
-def find(request: Requeue) -> Found:
+def find(request: Requeue) -> OpenedRun:
     """Make the dump's records available in the run workspace, and open the run that reprocesses them.
 
     Raises what `plan` raises, and ParameterError where there is no reason.
@@ -154,12 +154,12 @@ def find(request: Requeue) -> Found:
     planned = plan(request)
     if planned.requeued_in:
         log.info("%s", planned.summary())
-        return Found(planned.requeued_in, nothing_new=True)
+        return OpenedRun(planned.requeued_in, nothing_new=True)
     registry.register(registry.find(planned.run.model_id, settings.load()))
     dump = _received(request, planned)
     run = opening.open_requeue(request.run_id, str(request.reason), request.airflow_run_id)
     if run.status == "published":
-        return Found(run.run_id, nothing_new=True)
+        return OpenedRun(run.run_id, nothing_new=True)
     return steps.begin(run, dump, planned.reading, planned.allow, planned.sentences)
 
 

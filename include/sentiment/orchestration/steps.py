@@ -9,11 +9,10 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import sqlalchemy as sa
-
 from sentiment import settings
 from sentiment.database import transaction
 from sentiment.errors import InfrastructureError, ParameterError, SetupError
+from sentiment.orchestration import summary
 from sentiment.quality import batch
 from sentiment.runs import attempts, opening, phases
 from sentiment.runs.handoff import ComparedCanary, Report, ScoredNight, TrackedDrift
@@ -30,7 +29,7 @@ PARIS = ZoneInfo("Europe/Paris")
 
 @dataclass(frozen=True)
 class Request:
-    """What a night was asked to do, checked before anything starts."""
+    """A night to run, checked before anything starts; raises ParameterError for values that can't be used."""
 
     night: date
     source: str
@@ -54,14 +53,15 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Found:
-    """The run that find_dump opened, or the one that had published the same before."""
+class OpenedRun:
+    """The run that find_dump opened, or the one that had published the same dump before."""
 
     run_id: str
     nothing_new: bool
+    """True: the dump is published already, and no task has anything to do."""
 
 
-def find_dump(request: Request) -> Found:
+def find_dump(request: Request) -> OpenedRun:
     """Read the dump once, name it, and open its run.
 
     Raises DumpNotFoundError, DumpUnreadableError, DumpRefusedError or ParameterError before any Spark starts.
@@ -91,11 +91,11 @@ def find_dump(request: Request) -> Found:
     )
     if run.status == "published":
         log.info("nothing new: run %s has published this dump", run.run_id)
-        return Found(run.run_id, nothing_new=True)
+        return OpenedRun(run.run_id, nothing_new=True)
     return begin(run, dump, reading, request.allow, request.sentences)
 
 
-def begin(run: Run, dump: Dump, reading: Reading, allow: Collection[str], sentences: bool) -> Found:
+def begin(run: Run, dump: Dump, reading: Reading, allow: Collection[str], sentences: bool) -> OpenedRun:
     """Record how the dump's records are to be read and check the batch by its files, as the attempt of find_dump."""
     with attempts.attempt(run.run_id, "find_dump") as attempt:
         _check_received(run, dump.key)
@@ -108,7 +108,7 @@ def begin(run: Run, dump: Dump, reading: Reading, allow: Collection[str], senten
         received.allowed = batch.stop_unless_allowed(run, findings, allow)
         attempt.progress(dump.n_records, dump.n_records)
         phases.reached("dump found")
-    return Found(run.run_id, nothing_new=False)
+    return OpenedRun(run.run_id, nothing_new=False)
 
 
 def _arrival(dump: Dump) -> batch.Arrival:
@@ -118,10 +118,12 @@ def _arrival(dump: Dump) -> batch.Arrival:
 
 
 def _check_received(run: Run, key: str) -> None:
-    """From here on the run is live, so maintain_store leaves its records; up to here it might have taken them."""
+    """Raise InfrastructureError where the dump's records are gone from the workspace."""
+    # maintain_store leaves the records of a live run, which this one is from here on; up to here it might have
+    # removed them.
     if not Workspace(settings.load().lake).committed("received", key):
         raise InfrastructureError(
-            f"The records of dump {run.dump_id} were just removed from the lake.", opening.rerun_command(run)
+            f"The records of dump {run.dump_id} were just removed from the workspace.", opening.rerun_command(run)
         )
 
 
@@ -129,15 +131,18 @@ def check_schema() -> None:
     """Raise SetupError where the reviews database is not at this code's revision."""
     from sentiment.store import migrate
 
-    there, known = migrate.current("writer"), migrate.head()
-    if there != known:
+    revision, known = migrate.current("writer"), migrate.head()
+    if revision != known:
         raise SetupError(
-            f"The reviews database is at revision {there}; this code needs {known}.", "sentiment db migrate"
+            f"The reviews database is at revision {revision}; this code needs {known}.", "sentiment db migrate"
         )
 
 
 def audit(run_id: str) -> None:
-    """Before anything is visible: counts add up, the canary sings as before."""
+    """Check, before anything is visible, that counts add up and canary predictions equal the first ones.
+
+    Raises InfrastructureError where rows were lost or doubled, CanaryMovedError where the network predicts otherwise.
+    """
     from sentiment.drift import canary
     from sentiment.scoring import registry
 
@@ -156,19 +161,19 @@ def audit(run_id: str) -> None:
 def _check_conservation(run: Run) -> None:
     n = run.counts
     workspace, key = Workspace(settings.load().lake), run_key(run.night, run.run_id)
-    kept = {
+    rows = {
         dataset: sum(p.rows for p in workspace.committed(dataset, key, attempts.finished(run.run_id, step).token))
         for dataset, step in (("ingested", "ingest"), ("accepted", "validate"), ("scored", "score"))
     }
     sums = {
         "read = accepted + quarantined + duplicate": (
-            kept["ingested"],
+            rows["ingested"],
             n["accepted"] + n["quarantined"] + n["duplicate"],
         ),
-        "accepted = scored + reused": (kept["accepted"], n["scored"] + n["reused"]),
-        "accepted = rows with a score": (kept["accepted"], kept["scored"]),
+        "accepted = scored + reused": (rows["accepted"], n["scored"] + n["reused"]),
+        "accepted = rows with a score": (rows["accepted"], rows["scored"]),
     }
-    broken = [f"{law} ({left:,} against {right:,})" for law, (left, right) in sums.items() if left != right]
+    broken = [f"{invariant} ({one:,} against {other:,})" for invariant, (one, other) in sums.items() if one != other]
     if broken:
         raise InfrastructureError(f"Rows were lost or doubled: {'; '.join(broken)}.", opening.rerun_command(run))
 
@@ -182,110 +187,11 @@ def track_drift(run_id: str) -> None:
 
 
 def report(run_id: str, nothing_new: bool, dry_run: bool) -> str:
-    """The night in one paragraph; kept as the run's verdict."""
-    text = summary(run_id, nothing_new, dry_run)
+    """Return the night in one paragraph, and store it with the run unless the run was published before."""
+    text = summary.of_run(run_id, nothing_new, dry_run)
     if not nothing_new:
         with attempts.attempt(run_id, "report") as attempt:
             attempt.handoff = Report(text=text)
         opening.set_status(run_id, "audited", text)
     log.info("%s", text)
     return text
-
-
-def summary(run_id: str, nothing_new: bool = False, dry_run: bool = False) -> str:
-    """What became of a run, in words."""
-    run = opening.get_run(run_id)
-    if nothing_new:
-        did = f"requeued run {run.requeue_of}" if run.requeue_of else f"published this dump for night {run.night}"
-        return f"Nothing new: run {run_id} has {did} before; nothing was changed."
-    n = run.counts
-    words = (
-        f"Night {run.night} of {run.source} by {run.model_id}: {n['read']:,} records read, {n['accepted']:,} accepted, "
-        f"{n['quarantined']:,} quarantined, {n['duplicate']:,} duplicate; {n['scored']:,} scored, "
-        f"{n['reused']:,} reused"
-    )
-    words += "".join(f". {told}" for told in batch.notices(run_id))
-    if dry_run:
-        return f"{words}. Dry run: nothing was published."
-    words += f", {n['published']:,} published ({novelty_words(run_id)}), {share_words(run_id)}."
-    words += f" Drift: {drift_words(run_id)}.{beside_words(run)}"
-    return f"{words} {requeue_words(run)}" if run.requeue_of else words
-
-
-def beside_words(run: Run) -> str:
-    """Nothing, or that the views show another model than the run's."""
-    from sentiment.scoring import registry
-
-    with transaction() as c:
-        current = registry.current(c)
-    if current == run.model_id:
-        return ""
-    return f" The views show {current}; to show this one: sentiment model use {run.model_id}."
-
-
-def requeue_words(run: Run) -> str:
-    """How the records fared that a run took up again."""
-    from sentiment.store import quarantine
-
-    passed, total = quarantine.taken(str(run.requeue_of), run.run_id)
-    return f"{passed:,} of the {total:,} requeued records passed; {total - passed:,} are refused again."
-
-
-def novelty_words(run_id: str) -> str:
-    """How much of what a run published was new, like `1,780 new, 20 changed, 180 known`."""
-    query = "SELECT novelty, count(*) AS n FROM sentiment.night_review WHERE run_id = :run_id GROUP BY novelty"
-    with transaction() as c:
-        counted = {row.novelty: row.n for row in c.execute(sa.text(query), {"run_id": run_id})}
-    return ", ".join(f"{counted.get(novelty, 0):,} {novelty}" for novelty in ("new", "changed", "known"))
-
-
-def share_words(run_id: str) -> str:
-    """Positive share of what a run published, like `61.3% positive`; each label's where none is the positive one."""
-    with transaction() as c:
-        told = c.execute(sa.text(POSITIVE_SHARE), {"run_id": run_id}).one()
-        shares = [] if told.positive_label else c.execute(sa.text(LABEL_SHARES), {"run_id": run_id}).all()
-    if told.positive_label:
-        return "none published" if told.share is None else f"{told.share:.1%} positive"
-    return ", ".join(f"{row.share:.1%} {row.label}" for row in shares) or "none published"
-
-
-POSITIVE_SHARE = """
-SELECT m.positive_label, (SELECT sum(n_positive)::float / nullif(sum(n), 0) FROM sentiment.film_night f
-  WHERE f.run_id = r.run_id) AS share
-FROM sentiment.run r JOIN sentiment.model m USING (model_id) WHERE r.run_id = :run_id"""
-LABEL_SHARES = """
-SELECT s.label, count(*) / sum(count(*)) OVER () AS share
-FROM sentiment.run r JOIN sentiment.night_review n ON n.run_id = r.run_id
-JOIN sentiment.review_sentiment s ON s.review_id = n.review_id AND s.model_id = r.model_id
-WHERE r.run_id = :run_id GROUP BY s.label ORDER BY count(*) DESC, s.label"""
-
-
-def drift_words(run_id: str) -> str:
-    """The drift verdict of a run's night in a few words, with the sentences of open alarms."""
-    run = opening.get_run(run_id)
-    keys = {"source": run.source, "model_id": run.model_id, "night": run.night}
-    this = "source = :source AND model_id = :model_id"
-    with transaction() as c:
-        counted = {
-            row.status: row.n
-            for row in c.execute(
-                sa.text(
-                    f"SELECT status, count(*) AS n FROM drift.v_drift WHERE {this} AND night = :night "
-                    "AND drift_type = 'BASELINE' GROUP BY status"
-                ),
-                keys,
-            )
-        }
-        alarms = c.execute(
-            sa.text(
-                f"SELECT sentence FROM drift.v_alarm WHERE {this} AND status = 'alarm' AND last_night = :night "
-                "ORDER BY slice_key <> 'all', column_name, slice_value LIMIT 3"
-            ),
-            keys,
-        ).scalars()
-        sentences = list(alarms)
-    if set(counted) <= {"insufficient_data"}:
-        return "insufficient data; sentiment reference pin --from … --to … gives nights something to be compared with"
-    worst = next(s for s in ("alarm", "watch", "acknowledged", "ok", "insufficient_data") if s in counted)
-    numbers = ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in sorted(counted.items()))
-    return " ".join([f"{worst} ({numbers})", *sentences]).rstrip(".")

@@ -22,7 +22,7 @@ def verdicts(judged: DataFrame, rules: tuple[Rule, ...]) -> DataFrame:
     """
     refused = F.size("reasons") > 0
     of_quarantine = {
-        "raw": F.substring("raw", 1, contract.RAW_KEPT_BYTES),
+        "raw": F.substring("raw", 1, contract.RAW_HEAD_BYTES),
         "raw_bytes": F.col("raw_bytes"),
         "raw_sha256": F.coalesce("raw_sha256", F.sha2("raw", 256)),
         "byte_offset": F.col("byte_offset"),

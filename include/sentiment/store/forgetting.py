@@ -96,7 +96,7 @@ def _unescaped(text: str) -> str:
 
 
 def tombstones() -> set[str]:
-    """The hashes of all that was forgotten, as `contract.forgotten_key` makes them."""
+    """The hashes of all that was forgotten, as `contract.suppressed_key` makes them."""
     with transaction() as c:
         return set(c.execute(sa.text("SELECT key_hash FROM sentiment.forgotten")).scalars())
 
@@ -129,7 +129,7 @@ UNION SELECT text_hash FROM sentiment.review_version WHERE text_hash = ANY(:hash
 def _forgotten_before(c: sa.Connection, review_id: str) -> Target:
     known = set(c.exec_driver_sql("SELECT key_hash FROM sentiment.forgotten WHERE kind = 'review'").scalars())
     for source in c.exec_driver_sql("SELECT DISTINCT source FROM sentiment.run").scalars():
-        if contract.forgotten_key("review", source, review_id) in known:
+        if contract.suppressed_key("review", source, review_id) in known:
             return Target(review_id, source)
     query = "SELECT review_id, item_title, left(text, 60) FROM sentiment.v_review_sentiment WHERE text LIKE 'Un%'"
     raise ParameterError(
@@ -143,7 +143,7 @@ def remember(target: Target) -> None:
     with transaction() as c:
         c.execute(
             sa.text("INSERT INTO sentiment.forgotten (kind, key_hash) VALUES (:kind, :key) ON CONFLICT DO NOTHING"),
-            [{"kind": kind, "key": contract.forgotten_key(kind, target.source, value)} for kind, value in keys],
+            [{"kind": kind, "key": contract.suppressed_key(kind, target.source, value)} for kind, value in keys],
         )
 
 

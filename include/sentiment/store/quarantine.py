@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sentiment.contract import FORGOTTEN, RAW_KEPT_BYTES
+from sentiment.contract import FORGOTTEN, RAW_HEAD_BYTES
 from sentiment.database import transaction
 from sentiment.errors import ParameterError
 
@@ -101,7 +101,7 @@ BY_OFFSET = {"jsonl", "json", "csv"}
 
 
 def _is_cut(row: sa.Row[Any]) -> bool:
-    return len(row.raw) in {0, RAW_KEPT_BYTES}
+    return len(row.raw) in {0, RAW_HEAD_BYTES}
 
 
 def _whole(row: sa.Row[Any]) -> str:
