@@ -23,7 +23,7 @@ def test_licence_is_the_standard_text() -> None:
     assert PROJECT["license"] == "Apache-2.0"
 
 
-def test_notice_names_each_bundled_model() -> None:
+def test_notice_names_every_bundled_model() -> None:
     notice = (ROOT / "NOTICE").read_text("utf-8")
     models = [path.parent.name for path in (ROOT / "include/sentiment/scoring/bundled").glob("*/model.onnx")]
     assert models
@@ -36,7 +36,7 @@ def test_image_copies_what_the_build_reads() -> None:
     assert {PROJECT["readme"], *PROJECT["license-files"], "pyproject.toml"} <= set(copied)
 
 
-def test_package_says_that_it_is_typed() -> None:
+def test_package_is_marked_as_typed() -> None:
     assert (Path(sentiment.__file__).parent / "py.typed").exists()
 
 
