@@ -20,6 +20,7 @@ app = typer.Typer(
     "error, 5 something this machine lacks.\n\n"
     "Example: `sentiment nightly --dump reviews.jsonl.gz`",
     no_args_is_help=True,
+    # Typer's tracebacks print local variables, and some of those hold addresses with passwords.
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )

@@ -44,6 +44,7 @@ def source_show(name: Annotated[str, typer.Argument(help="a name of `sentiment s
     """
     from sentiment.dump import profiles
 
+    # Unchanged, so that what a shell redirects into a file is a profile that loads.
     sys.stdout.write(profiles.file_of(name, settings.load().sources).read_text("utf-8"))
 
 

@@ -34,6 +34,7 @@ def show_url(role: Annotated[Role, typer.Option(help="who connects")] = Role.rea
     """
     from sentiment import database
 
+    # print: a shell reads this line, so rich must neither wrap nor style it.
     print(database.url(role.value).set(drivername="postgresql").render_as_string(hide_password=False))  # noqa: T201
 
 

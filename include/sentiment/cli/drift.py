@@ -130,6 +130,7 @@ def drift_show(
     names = ["night", "source", "model", "ok", "warning", "alarm", "acknowledged", "insufficient data"]
     nights = tracking.newest(source)
     show(table([*names, "estimated accuracy", "realised accuracy"], nights))
+    # Without a reference no series can be `ok`, the fourth column.
     if nights and not any(row[3] for row in nights):
         OUT.print("Nothing is judged without a reference. Next: sentiment reference pin --from … --to …")
 
@@ -147,6 +148,7 @@ def drift_ack(
 
     from sentiment.drift import tracking
 
+    # The shell's user: everybody connects by the same database role, which would name nobody.
     alarm = tracking.acknowledge(alarm_id, reason, getpass.getuser())
     OUT.print(f"Alarm {alarm_id} is acknowledged from night {alarm.night} on.")
 

@@ -76,6 +76,7 @@ def evaluate(
     request = evaluating.Request(labelled, chosen, against, labels, source_name, profile, encoding, store)
     results = evaluations.run(request, mistakes, lambda line: ERR.print(escape(line)))
     for evaluation in results:
+        # Plain: labels and reviews may hold brackets, which rich would take for markup.
         for line in evaluating.report_lines(evaluation, digits):
             OUT.out(line, highlight=False)
         OUT.out("")

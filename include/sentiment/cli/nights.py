@@ -46,6 +46,7 @@ def nightly(
     began = time.monotonic()
     day = parse_date("--date", night, "make nightly DATE=2026-11-22").isoformat() if night else None
     options = {"dump": dump, "night": day, "model": model, "source": source, "profile": profile, "encoding": encoding}
+    # What was not typed stays out, so that the defaults of the DAG's Params hold.
     params: dict[str, Any] = {name: value for name, value in options.items() if value}
     params |= {"dry_run": dry_run, "sentences": sentences} | ({"supersede": True} if supersede else {})
     reasons = "; ".join(filter(None, (supersede, reason)))

@@ -127,6 +127,7 @@ def requeue_run(
         planned = requeueing.plan(request)
         OUT.print(escape(planned.summary()))
         OUT.print(f"Next: {f'sentiment run show {planned.requeued_in}' if planned.requeued_in else command}")
+    # A reason is asked for here, not by Typer: without --replace none is needed.
     elif not (reason or "").strip():
         raise wrong_value("--reason", reason, "what was mended", command)
     else:
