@@ -60,7 +60,7 @@ def bench(
 
 
 def _bench_drift(replays: int) -> int:
-    """Print the tables; returns how many rows miss what is asked."""
+    """Print the tables of drift; return how many of their rows miss their budget."""
     from bench import drift
 
     tables = drift.measure(replays, OUT.print)

@@ -1,4 +1,4 @@
-"""What a night costs on this machine: cold from a bare clone, warm, and when nothing is new."""
+"""Measure a night on this machine: cold from a bare clone, warm, and with nothing new in the dump."""
 
 from __future__ import annotations
 
@@ -26,43 +26,50 @@ REVIEWS = 2000
 
 @dataclass
 class Measured:
-    """Seconds or bytes of every round of one thing, and its budget in the same unit, where it has one."""
+    """One figure, measured in several rounds, and its budget."""
 
     what: str
     budget: float | None
+    """In `unit`; None where there is none."""
     unit: str
     rounds: list[float] = field(default_factory=list)
+    """The figure of each round, in `unit`."""
 
     def row(self) -> tuple[str, ...]:
-        """What, minimum, median, maximum, budget."""
-        found = min(self.rounds), statistics.median(self.rounds), max(self.rounds)
-        shown = [f"{n:.{2 if n < 10 else 1}f} {self.unit}" for n in found]
+        """Return the cells of a table's row: what, minimum, median, maximum, budget."""
+        figures = min(self.rounds), statistics.median(self.rounds), max(self.rounds)
+        shown = [f"{n:.{2 if n < 10 else 1}f} {self.unit}" for n in figures]
         return self.what, *shown, "" if self.budget is None else f"{self.budget:g} {self.unit}"
 
 
 def machine() -> str:
-    """The machine, in words."""
+    """Return a description of the machine: cores, memory, system."""
     memory = psutil.virtual_memory().total / 2**30
     return f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release()}, {platform.machine()}"
 
 
-def measure(rounds: int, cold: bool, tell: Callable[[str], None]) -> list[Measured]:
-    """Run nights of 2,000 made-up reviews in a home of their own, which is removed afterwards."""
+def measure(rounds: int, cold: bool, report: Callable[[str], None]) -> list[Measured]:
+    """Run nights of 2,000 made-up reviews in a temporary home and return the rows of the table.
+
+    `cold` adds a first night of a bare clone with an empty home, which needs the network. Raises InfrastructureError,
+    with the end of its output, where a command fails.
+    """
     parse = Measured("DAG file parsed", 2, "s")
     warm = Measured("warm night of 2,000 reviews", 150, "s")
     idle = Measured("the same again, nothing new", 60, "s")
     memory = Measured("peak memory of a night", 6, "GiB")
-    found = [parse, warm, idle, memory]
+    figures = [parse, warm, idle, memory]
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         home.chmod(0o755)
         try:
             if cold:
-                found.insert(0, _cold(home, tell))
+                figures.insert(0, _cold(home, report))
+            # Starts Postgres and Airflow and fetches the jars, so that the rounds are warm.
             _night(home, FIRST_NIGHT - timedelta(days=1), 50)
             for number in range(rounds):
                 night = FIRST_NIGHT + timedelta(days=number)
-                tell(f"round {number + 1} of {rounds}")
+                report(f"round {number + 1} of {rounds}")
                 parse.rounds.append(_parse())
                 seconds, peak = _night(home, night, REVIEWS)
                 warm.rounds.append(seconds)
@@ -70,10 +77,11 @@ def measure(rounds: int, cold: bool, tell: Callable[[str], None]) -> list[Measur
                 idle.rounds.append(_night(home, night, REVIEWS)[0])
         finally:
             _sentiment(home, "down", "--remove")
-    return found
+    return figures
 
 
 def _parse() -> float:
+    # Airflow's own import is not the DAG file's cost, so it comes before the clock starts.
     code = (
         "import time, airflow.sdk; began = time.perf_counter(); import runpy; "
         "runpy.run_path('dags/nightly_reviews.py'); print(time.perf_counter() - began)"
@@ -92,7 +100,8 @@ def _night(home: Path, night: date, n_reviews: int) -> tuple[float, float]:
 
 
 def _sentiment(home: Path, *arguments: str) -> tuple[float, float]:
-    """Run a command in that home; returns seconds and peak bytes of its whole process tree."""
+    """Run a command in that home; return its seconds and the peak bytes of its process tree."""
+    # Settings of the caller's shell must not reach the measured home.
     env = {k: v for k, v in os.environ.items() if not k.startswith("SENTIMENT_")} | {"SENTIMENT_HOME": str(home)}
     return _timed([str(Path(sys.executable).parent / "sentiment"), *arguments], env, home)
 
@@ -102,15 +111,18 @@ def _timed(command: list[str], env: dict[str, str], cwd: Path) -> tuple[float, f
     process = subprocess.Popen(command, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     peak = Peak(process.pid)
     peak.start()
-    said, _ = process.communicate()
+    output, _ = process.communicate()
     peak.stop.set()
     if process.returncode:
-        raise InfrastructureError(f"{' '.join(command)} failed:\n{said[-2000:]}", "sentiment doctor")
+        raise InfrastructureError(f"{' '.join(command)} failed:\n{output[-2000:]}", "sentiment doctor")
     return time.monotonic() - began, peak.bytes
 
 
 class Peak(threading.Thread):
-    """Samples the proportional memory of a process tree twice a second."""
+    """A thread that samples the memory of a process tree twice a second; `bytes` is the peak so far.
+
+    Shared pages count in proportion to the processes that share them (PSS); `stop` ends the thread.
+    """
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -119,6 +131,7 @@ class Peak(threading.Thread):
         self.bytes = 0.0
 
     def run(self) -> None:
+        """Sample until `stop` is set."""
         while not self.stop.wait(0.5):
             self.bytes = max(self.bytes, _tree_bytes(self._root))
 
@@ -133,14 +146,15 @@ def _tree_bytes(root: psutil.Process) -> float:
     return total
 
 
-def _cold(home: Path, tell: Callable[[str], None]) -> Measured:
+def _cold(home: Path, report: Callable[[str], None]) -> Measured:
     """Clone this checkout and run its first command with an empty home, network included."""
-    tell("cold: a bare clone, an empty home, the network")
+    report("cold: a bare clone, an empty home, the network")
     measured = Measured("cold set-up to summary", 480, "s")
     clone, empty = home / "clone", home / "empty"
     empty.mkdir()
     subprocess.run(["git", "clone", "--quiet", str(PROJECT_ROOT), str(clone)], check=True)
     env = {k: v for k, v in os.environ.items() if not k.startswith(("SENTIMENT_", "VIRTUAL_ENV"))}
+    # An empty home and no caches: everything comes over the network.
     env |= {"HOME": str(empty), "UV_NO_CACHE": "1", "PIP_NO_CACHE_DIR": "1"}
     measured.rounds.append(_timed(["make", "nightly"], env, clone)[0])
     subprocess.run(["make", "down"], cwd=clone, env=env, check=True, capture_output=True)

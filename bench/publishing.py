@@ -1,4 +1,4 @@
-"""What publishing costs: 500,000 made-up scored reviews through the real publish job, then a night mostly known."""
+"""Measure publishing: made-up scored reviews through the publish job of a night, then a night mostly known."""
 
 from __future__ import annotations
 
@@ -32,25 +32,30 @@ SOURCE = "bench"
 KNOWN_SHARE = 0.95
 TEXT_CHARS = 400
 FILMS = 5_000
-FILLED = ("sentiment.review", "sentiment.review_sentiment", "sentiment.night_review", "sentiment.film_night")
 BUDGET_ROWS_PER_S = 25_000
 
 
 @dataclass(frozen=True)
 class Took:
-    """Seconds of one publish, and what the driver had used by then, in bytes."""
+    """What one publish took."""
 
     staging_s: float
+    """Seconds until all rows were staged."""
     merge_s: float
+    """Seconds from then until after the commit."""
     driver_bytes: float
+    """Memory that the driver had used by then (`homes.driver_bytes`)."""
 
     @property
-    def whole_s(self) -> float:
+    def total_s(self) -> float:
+        """Seconds of staging and merge."""
         return self.staging_s + self.merge_s
 
 
-def measure(rounds: int, rows: int, tell: Callable[[str], None]) -> list[Measured]:
-    """Publish `rows` reviews of 400 characters, then a second night 95 % known; each round in a new database.
+def measure(rounds: int, rows: int, report: Callable[[str], None]) -> list[Measured]:
+    """Publish `rows` reviews of 400 characters, then a second night 95 % known, and return the rows of the table.
+
+    Each round has a new database.
 
     The first publish is measured twice: by a server just made, whose memory and log files the system hands out page
     by page meanwhile, and again, its tables emptied, by the same server warm.
@@ -71,22 +76,25 @@ def measure(rounds: int, rows: int, tell: Callable[[str], None]) -> list[Measure
             one = _publish(session, FIRST_NIGHT + timedelta(days=3), rows, 0, SOURCE)
             two = _publish(session, FIRST_NIGHT + timedelta(days=4), rows, KNOWN_SHARE, SOURCE)
             session.stop()
-        said = {"server just made": fresh, "first": one, "second": two}
-        tell(f"round {number + 1} of {rounds}: " + ", ".join(f"{name} {_words(took)}" for name, took in said.items()))
-        cold.rounds.append(rows / fresh.whole_s)
-        first.rounds.append(rows / one.whole_s)
-        second.rounds.append(rows / two.whole_s)
-        ratio.rounds.append(two.whole_s / one.whole_s)
+        published = {"server just made": fresh, "first": one, "second": two}
+        summaries = ", ".join(f"{name} {_summary(took)}" for name, took in published.items())
+        report(f"round {number + 1} of {rounds}: {summaries}")
+        cold.rounds.append(rows / fresh.total_s)
+        first.rounds.append(rows / one.total_s)
+        second.rounds.append(rows / two.total_s)
+        ratio.rounds.append(two.total_s / one.total_s)
         memory.rounds.append(one.driver_bytes / small.driver_bytes)
     return [cold, first, second, ratio, memory]
 
 
 def _empty() -> None:
     with database.transaction("owner") as c:
-        c.exec_driver_sql(f"TRUNCATE {', '.join(FILLED)}")
+        c.exec_driver_sql(
+            "TRUNCATE sentiment.review, sentiment.review_sentiment, sentiment.night_review, sentiment.film_night"
+        )
 
 
-def _words(took: Took) -> str:
+def _summary(took: Took) -> str:
     return f"{took.staging_s:.1f} s staging + {took.merge_s:.1f} s merge"
 
 
@@ -101,6 +109,7 @@ def _publish(session: SparkSession, night: date, rows: int, known_share: float, 
     return Took(times["staged"] - began, times["after commit"] - times["staged"], driver_bytes(session))
 
 
+# Python has no way to remove an audit hook: one is added; this list holds where it writes, if anywhere.
 _TIMES: list[dict[str, float] | None] = []
 
 
@@ -116,40 +125,41 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _scored(session: SparkSession, night: date, rows: int, known_share: float, source: str) -> Run:
-    """A run whose reviews are scored: lake parts and finished steps, as `validate` and `score` leave them."""
+    """Open a run whose reviews are scored: parts and finished steps, as `validate` and `score` commit them."""
     dump_id, workspace = f"bench-{source}-{night}", Workspace()
     opening.record_dump(dump_id, source, "bench", [DumpFile(0, "bench", "0" * 64, "jsonl", "none", rows * 600, rows)])
     run = opening.open_run(night, source, dump_id, "cinema-fr")
     key = run_key(night, run.run_id)
     with attempts.attempt(run.run_id, "validate") as validated:
-        _keep(workspace, session.createDataFrame([], QUARANTINED.spark_ddl), "quarantined", key, validated.token)
+        _commit(workspace, session.createDataFrame([], QUARANTINED.spark_ddl), "quarantined", key, validated.token)
     with attempts.attempt(run.run_id, "score") as scored:
         reviews = _reviews(session, rows, known_share, source)
-        part = _keep(workspace, reviews, "scored", key, scored.token)
-        _keep(workspace, profile.count(reviews.where("novelty <> 'known'")), "profile", key, scored.token)
+        part = _commit(workspace, reviews, "scored", key, scored.token)
+        _commit(workspace, profile.count(reviews.where("novelty <> 'known'")), "profile", key, scored.token)
         scored.handoff = ScoredNight(scored=part, novelty_base_run=publishing.newest_publication(source))
     return run
 
 
-def _keep(workspace: Workspace, frame: DataFrame, dataset: str, key: str, token: int) -> Part:
+def _commit(workspace: Workspace, frame: DataFrame, dataset: str, key: str, token: int) -> Part:
     written = workspace.write(frame, dataset, key, token, 0, "")
     checksum = contract.key_checksum() if "review_id" in frame.columns else F.lit("")
-    said = workspace.read(frame.sparkSession, [written]).agg(F.count("*").alias("rows"), checksum.alias("sum")).first()
-    assert said is not None
-    part = Part(written.files, said["rows"], said["sum"])
+    totals = workspace.read(frame.sparkSession, [written]).agg(F.count("*").alias("rows"), checksum.alias("sum"))
+    counted = totals.collect()[0]
+    part = Part(written.files, counted["rows"], counted["sum"])
     workspace.commit(dataset, key, token, part)
     return part
 
 
 def _reviews(session: SparkSession, rows: int, known_share: float, source: str) -> DataFrame:
-    """Scored rows; those up to `known_share` are the same as in a night without any, the others new."""
+    """Return scored rows; a `known_share` of them equal the first rows of a night with share 0, the others are new."""
     known = F.col("id") < int(rows * known_share)
     number = F.when(known, F.col("id")).otherwise(F.col("id") + (rows if known_share else 0))
-    words = F.rpad(F.concat_ws(" ", *(F.sha2(F.concat("id", F.lit(str(n))), 256) for n in range(6))), TEXT_CHARS, ".")
+    # Hashes, since text that repeats would be compressed by Postgres and cost less than reviews do.
+    text = F.rpad(F.concat_ws(" ", *(F.sha2(F.concat("id", F.lit(str(n))), 256) for n in range(6))), TEXT_CHARS, ".")
     columns = {
         "source": F.lit(source),
         "file_no": F.lit(0),
-        "record_no": F.col("place"),
+        "record_no": F.col("position"),
         "review_id": F.substring(F.sha2(F.concat(F.lit(source), "id"), 256), 1, contract.ID_HEX_CHARS),
         "item_id": F.concat(F.lit("film-"), F.pmod("id", F.lit(FILMS))),
         "item_type": F.lit("film"),
@@ -158,10 +168,10 @@ def _reviews(session: SparkSession, rows: int, known_share: float, source: str) 
         "rating": F.pmod("id", F.lit(9)) / 2 + 0.5,
         "review_date": F.lit(FIRST_NIGHT),
         "title": F.lit(None).cast("string"),
-        "text": words,
+        "text": text,
         "polarity": F.pmod("id", F.lit(2)).cast("int"),
-        "text_hash": F.sha2(words, 256),
-        "content_hash": F.substring(F.sha2(words, 256), 1, contract.ID_HEX_CHARS),
+        "text_hash": F.sha2(text, 256),
+        "content_hash": F.substring(F.sha2(text, 256), 1, contract.ID_HEX_CHARS),
         "novelty": F.when(F.col("is_known"), F.lit("known")).otherwise(F.lit("new")),
         "label": F.when(F.pmod("id", F.lit(2)) == 1, F.lit("pos")).otherwise(F.lit("neg")),
         "score": F.lit(0.9),
@@ -173,6 +183,6 @@ def _reviews(session: SparkSession, rows: int, known_share: float, source: str) 
         "scored_at": F.current_timestamp(),
         "scored_in": F.lit("bench"),
     }
-    numbered = session.range(rows).select(F.col("id").alias("place"), known.alias("is_known"), number.alias("id"))
+    numbered = session.range(rows).select(F.col("id").alias("position"), known.alias("is_known"), number.alias("id"))
     reviews = numbered.select(*(column.alias(name) for name, column in columns.items()))
     return reviews.repartition("review_id").sortWithinPartitions("review_id")

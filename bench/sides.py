@@ -1,6 +1,7 @@
-"""Ways to score the same texts, each in a process of its own, so that they can be measured in turn.
+"""Ways to score the same texts, one process for each, so that they can be measured in turn.
 
-Spark NLP reads its number of ONNX threads once a Java machine, and a session has one master; so each way gets its own.
+Spark NLP reads its number of ONNX threads once a Java machine, and a session has one master, so no two ways can share
+a process.
 """
 
 from __future__ import annotations
@@ -28,24 +29,32 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 Go = Callable[[], object]
+"""Scores all of a task's texts once."""
 BATCH = 8
+"""Texts of a batch in `batched`."""
 WARM_UP = 2
-"""Repetitions that are not measured: the third is the first that is."""
+"""Repetitions that are not measured, before the first one that is."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be scored, by which model, on which Spark master, and how many cores there are."""
+    """Texts to be scored, by which model and on which Spark master."""
 
     folder: Path
+    """The model's."""
     texts: list[str]
     master: str = "local[*]"
     memory: str = "3g"
+    """Memory of the Spark driver."""
     cores: int = os.cpu_count() or 1
+    """Processes of `raw` and threads of `batched`."""
 
 
 class Side:
-    """A warm process that scores the task's texts when told."""
+    """A warm process that scores a task's texts on request.
+
+    Methods that score raise InfrastructureError where the process has ended.
+    """
 
     def __init__(self, way: Callable[[Task], Go], task: Task) -> None:
         self._here, there = multiprocessing.Pipe()
@@ -62,7 +71,7 @@ class Side:
             self.texts_per_s()
 
     def texts_per_s(self) -> float:
-        """Score all texts once more."""
+        """Score all texts once and return the rate, in texts a second."""
         try:
             self._here.send("go")
             took: float = self._here.recv()
@@ -71,10 +80,8 @@ class Side:
         return self.n / took
 
     def peak_bytes(self) -> float:
-        """Most memory of the process and its children while all texts are scored once more.
-
-        Not while anything is timed: reading it halts a large process.
-        """
+        """Score all texts once and return the peak memory of the process and its children meanwhile."""
+        # Never while anything is timed: reading proportional memory halts a large process.
         assert self._process.pid is not None
         peak = Peak(self._process.pid)
         peak.start()
@@ -95,14 +102,14 @@ class Side:
 
 @contextmanager
 def sides(ways: Mapping[str, tuple[Callable[[Task], Go], Task]]) -> Iterator[dict[str, Side]]:
-    """All of these ways, warm; ended afterwards."""
-    found: dict[str, Side] = {}
+    """Start a warm side for each way (name -> way, task) and end all of them afterwards."""
+    started: dict[str, Side] = {}
     try:
         for name, (way, task) in ways.items():
-            found[name] = Side(way, task)
-        yield found
+            started[name] = Side(way, task)
+        yield started
     finally:
-        for side in found.values():
+        for side in started.values():
             side.close()
 
 
@@ -118,8 +125,8 @@ def _serve(connection: Connection, way: Callable[[Task], Go], task: Task) -> Non
         connection.send(time.perf_counter() - began)
 
 
-def ours(task: Task) -> Go:
-    """The network as a night's score step runs it: dealt by length, prepared, one review a row, one thread a core."""
+def score_step(task: Task) -> Go:
+    """Score as a night's step `score` does: dealt by length, prepared, one review a row, one thread a core."""
     from sentiment.scoring import network
 
     session, model = _session(task, {}), model_of(task.folder)
@@ -128,14 +135,14 @@ def ours(task: Task) -> Go:
     texts = session.createDataFrame(rows, "text_hash string, text string").cache()
 
     def go() -> None:
-        said = network.score(texts, pipeline, model, len(rows))
-        said.write.format("noop").mode("overwrite").save()
+        scores = network.score(texts, pipeline, model, len(rows))
+        scores.write.format("noop").mode("overwrite").save()
 
     return go
 
 
 def card(task: Task) -> Go:
-    """The snippet on the published model's card, line by line, with this file: six threads a task, input order."""
+    """Score by the snippet on the published model's card, line by line: six threads a task, in input order."""
     from pyspark.ml import Pipeline
     from sparknlp.annotator import DistilBertForSequenceClassification, Tokenizer
     from sparknlp.base import DocumentAssembler
@@ -171,13 +178,14 @@ def _session(task: Task, own: dict[str, str]) -> SparkSession:
 
 
 def model_of(folder: Path) -> registry.Model:
-    """The model in a folder that is below no models folder."""
+    """Return the model in a folder, which need not be below a models folder."""
     return registry.read(folder.name, folder)
 
 
 def raw(task: Task) -> Go:
-    """Plain ONNX Runtime, a process a core and one thread each, unpadded, what is to be fed known before."""
+    """Score by plain ONNX Runtime: one process a core, one thread each, unpadded, tokenised before the clock starts."""
     pool = multiprocessing.get_context("spawn").Pool(task.cores, _open, (task.folder,))
+    # The longest first, so that no process is left alone with a long one.
     fed = sorted(_ids(task), key=len, reverse=True)
 
     def go() -> None:
@@ -199,7 +207,7 @@ def _run_one(ids: list[int]) -> None:
 
 
 def batched(task: Task) -> Go:
-    """The usual alternative: one process, tokenised, sorted by length, in batches of 8, padded, a thread a core."""
+    """Score as is usual without Spark: tokenised, sorted by length, in padded batches of 8, a thread a core."""
     network = graph.session(task.folder / "model.onnx", task.cores)
 
     def go() -> None:
@@ -216,16 +224,16 @@ def _ids(task: Task) -> list[list[int]]:
     vocabulary = {piece: n for n, piece in enumerate(model_of(task.folder).vocabulary())}
     tokenizer = BertWordPieceTokenizer(vocabulary, lowercase=False, strip_accents=False)
     tokenizer.enable_truncation(POSITIONS)
-    return [found.ids for found in tokenizer.encode_batch(task.texts)]
+    return [encoding.ids for encoding in tokenizer.encode_batch(task.texts)]
 
 
 def prepared_only(task: Task) -> Go:
-    """Only what our copy of the text costs."""
+    """Run only the preparation of texts."""
     return _part(task, lambda texts, _, __: _prepared(texts))
 
 
 def counted_only(task: Task) -> Go:
-    """Only what counting wordpieces costs: Python on the executors."""
+    """Run only the counting of wordpieces, in Python on the executors."""
     from pyspark.sql import functions as F
     from sentiment.scoring.network import wordpieces
 
@@ -233,7 +241,7 @@ def counted_only(task: Task) -> Go:
 
 
 def tokenized_only(task: Task) -> Go:
-    """What our copy, Spark NLP's document and its tokens cost."""
+    """Run preparation and Spark NLP's annotators before the network."""
 
     def plan(texts: DataFrame, _: registry.Model, pipeline: PipelineModel) -> DataFrame:
         for stage in pipeline.stages[:-1]:

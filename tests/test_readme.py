@@ -38,7 +38,7 @@ def test_there_are_four_statements() -> None:
 @pytest.fixture
 def evaluation(ready: machine.Machine) -> Iterator[None]:
     """Some model on some labelled set."""
-    stored.insert(models.MADE)
+    stored.insert(models.EVALUATION)
     yield
     models.forget_evaluations()
 

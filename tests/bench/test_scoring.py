@@ -1,4 +1,4 @@
-"""What the scoring bench measures with: a network that runs, texts as long as real ones, processes that end."""
+"""Tools of the scoring bench: a network that runs, texts as long as real ones, processes that end."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ TEXTS = ["J'ai bien aimé ce film !", "Un désastre.", "Ni l'un ni l'autre, " * 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A network of one small layer, and its int8 twin."""
-    place = tmp_path_factory.mktemp("networks")
-    fp32 = networks.make(place / "fp32", Size(layers=1, width=64, heads=4))
-    return {"fp32": fp32, "int8": networks.quantize(fp32, place / "int8")}
+    parent = tmp_path_factory.mktemp("networks")
+    fp32 = networks.make(parent / "fp32", Size(layers=1, width=64, heads=4))
+    return {"fp32": fp32, "int8": networks.quantize(fp32, parent / "int8")}
 
 
 def logits(folder: Path, ids: list[int], padding: int = 0) -> Any:
@@ -31,13 +31,13 @@ def logits(folder: Path, ids: list[int], padding: int = 0) -> Any:
     return graph.logits(network, [ids, [1] * (len(ids) + padding)] if padding else [ids])[0]
 
 
-def test_the_network_is_one(folders: dict[str, Path]) -> None:
+def test_the_network_heeds_mask_and_positions(folders: dict[str, Path]) -> None:
     ids = [2, 50, 60, 70, 3]
-    said = logits(folders["fp32"], ids)
-    assert said.shape == (2,)
-    assert abs(said - logits(folders["fp32"], ids, padding=7)).max() < 1e-7, "what is masked is not attended to"
-    assert abs(said - logits(folders["fp32"], [2, 70, 60, 50, 3])).max() > 1e-6, "positions count"
-    assert np.allclose(said, logits(folders["int8"], ids), atol=0.05)
+    alone = logits(folders["fp32"], ids)
+    assert alone.shape == (2,)
+    assert abs(alone - logits(folders["fp32"], ids, padding=7)).max() < 1e-7, "what is masked is not attended to"
+    assert abs(alone - logits(folders["fp32"], [2, 70, 60, 50, 3])).max() > 1e-6, "positions count"
+    assert np.allclose(alone, logits(folders["int8"], ids), atol=0.05)
     sizes = {kind: (folder / "model.onnx").stat().st_size for kind, folder in folders.items()}
     assert sizes["int8"] < sizes["fp32"]
 
@@ -51,9 +51,9 @@ def test_texts_are_as_long_as_real_ones(home: Path) -> None:
 
 
 @pytest.mark.parametrize("way", [sides.raw, sides.batched])
-def test_a_side_scores_when_told_and_ends(folders: dict[str, Path], way: Any) -> None:
+def test_a_side_scores_on_request_and_ends(folders: dict[str, Path], way: Any) -> None:
     before = set(psutil.Process().children(recursive=True))
-    with sides.sides({"it": (way, Task(folders["int8"], TEXTS, cores=2))}) as found:
-        assert found["it"].texts_per_s() > 0
-    ours = set(psutil.Process().children(recursive=True)) - before
-    assert not [p for p in ours if "resource_tracker" not in " ".join(p.cmdline())]
+    with sides.sides({"it": (way, Task(folders["int8"], TEXTS, cores=2))}) as started:
+        assert started["it"].texts_per_s() > 0
+    remaining = set(psutil.Process().children(recursive=True)) - before
+    assert not [p for p in remaining if "resource_tracker" not in " ".join(p.cmdline())]

@@ -1,4 +1,4 @@
-"""A second model for tests, and an evaluation that no model was asked for."""
+"""A second model for tests, and an evaluation that no model made."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sentiment.evaluation.report import Cell
 from sentiment.scoring import registry
 
 OPPOSITE = "opposite"
-"""The bundled network with its labels' names swapped, so that it says the opposite."""
-MADE = Evaluation(
+"""The bundled network with its labels' names swapped, so that it predicts the opposite."""
+EVALUATION = Evaluation(
     "20261122-0000beef", "cinema-fr", "f" * 64, ("neg", "pos"), "made", "0" * 64, LabelSource.polarity,
     (Cell("neg", "pos", 13, 2, 1.8, 1.62), Cell("pos", "pos", 14, 6, 5.7, 0.03)), {"no_label": 3},
     (Mistake(0, 7, "neg", "pos", 0.9, "un\n\ttexte \x1b[31m rouge [bold]" + "x" * 200),
@@ -26,7 +26,7 @@ MADE = Evaluation(
 
 @contextmanager
 def opposite() -> Iterator[str]:
-    """It is here; afterwards it and what is said of it are gone."""
+    """Add the model `OPPOSITE` and yield its name; remove it and all evaluations afterwards."""
     folder = settings.load().models / OPPOSITE
     shutil.copytree(registry.BUNDLED / "cinema-fr", folder, dirs_exist_ok=True)
     (folder / "assets" / "labels.txt").write_text("pos\nneg\n", "utf-8")

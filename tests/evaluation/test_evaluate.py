@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,19 +48,19 @@ def second(ready: object) -> Iterator[str]:
         yield model
 
 
-def test_own_sentences_by_two_models_are_told_and_kept(second: str) -> None:
+def test_own_sentences_by_two_models_are_printed_and_stored(second: str) -> None:
     golden = lines(OWN)
-    labels, said = ([name(g["polarity"] == 1) for g in golden], [name(g["pos"] >= 0.5) for g in golden])
-    right = sum(label == answer for label, answer in zip(labels, said, strict=True))
+    labels, predicted = ([name(g["polarity"] == 1) for g in golden], [name(g["pos"] >= 0.5) for g in golden])
+    right = sum(label == answer for label, answer in zip(labels, predicted, strict=True))
     arguments = ["evaluate", str(OWN), "--against", second, "--digits", "3", "--mistakes", "2", "--source-name", "own"]
     done = CliRunner().invoke(cli.app, arguments)
     assert done.exit_code == 0, done.output
-    assert classification_report(labels, said, digits=3) in done.stdout
-    assert "cinema-fr on own: 271 records, labels of its own; left out: none" in done.stdout
-    assert "cinema-fr: scored 271 of 271 texts" in done.stderr
+    assert classification_report(labels, predicted, digits=3) in done.stdout
+    assert re.search(r"cinema-fr .*\bown\b.* 271 ", done.stdout)
+    assert "271 of 271" in done.stderr
     worst = min((g for g in golden if g["polarity"] == 1), key=lambda g: g["pos"])
-    told = f"  neg {1 - worst['pos']:.4f}, labelled pos, record {golden.index(worst) + 1}: {worst['text']}\n"
-    assert told in done.stdout
+    mistake = f"  neg {1 - worst['pos']:.4f}, labelled pos, record {golden.index(worst) + 1}: {worst['text']}\n"
+    assert mistake in done.stdout
     assert done.stdout.count(", labelled ") == 4
 
     (first, other) = stored("SELECT * FROM sentiment.evaluation ORDER BY model_id")
@@ -67,7 +68,7 @@ def test_own_sentences_by_two_models_are_told_and_kept(second: str) -> None:
         "cinema-fr", "own", "polarity", 271, 0
     )  # fmt: skip
     assert (first.accuracy, other.accuracy) == (right / 271, (271 - right) / 271)
-    expected = classification_report(labels, said, output_dict=True)
+    expected = classification_report(labels, predicted, output_dict=True)
     card = stored("SELECT * FROM sentiment.v_evaluation WHERE model_id = 'cinema-fr' ORDER BY row_no")
     assert [row.label for row in card] == ["neg", "pos", "accuracy", "macro avg", "weighted avg"]
     for row in card:
@@ -80,7 +81,7 @@ def test_own_sentences_by_two_models_are_told_and_kept(second: str) -> None:
     assert (test.only_first_right, test.only_second_right) == (right, 271 - right)
     assert test.p_value == pytest.approx(binomtest(right, 271).pvalue)
     assert f"sentiment.v_evaluation as {first.evaluation_id}, {other.evaluation_id}." in done.stdout
-    assert Workspace(settings.load().lake).size(DATASET) == (0, 0), "what the jobs left to each other is gone"
+    assert Workspace(settings.load().lake).size(DATASET) == (0, 0), "parts that only the jobs needed are removed"
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the founders' shared/ folder is not beside this checkout")
@@ -101,14 +102,12 @@ def test_real_reviews_give_scikit_learns_table(tmp_path: Path) -> None:
     assert stored("SELECT count(*) FROM sentiment.evaluation") == before
 
 
-def test_what_a_job_finds_wrong_comes_back_as_it_was_said(tmp_path: Path) -> None:
+def test_an_error_of_the_job_comes_back_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "typed.csv"
     path.write_text("review;label\nUn film magnifique;pos\nPas mal;peut-être\n", "utf-8")
     with pytest.raises(DataError) as refused:
         evaluations.run(Request(str(path), "cinema-fr"), 10, lambda _: None)
-    assert refused.value.message == (
-        f"{path}, record 2 has the label 'peut-être'; cinema-fr predicts one of neg, pos, or 0 for neg and 1 for pos."
-    )
+    assert re.search(rf"^{re.escape(str(path))}, record 2\b.*'peut-être'.*cinema-fr.*neg, pos", refused.value.message)
     assert f"sentiment evaluate {path}" in refused.value.try_next
 
 

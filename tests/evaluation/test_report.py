@@ -63,10 +63,10 @@ def test_the_table_is_scikit_learns_on_a_large_set(n: int) -> None:
 
 def test_the_confusion_matrix_is_scikit_learns() -> None:
     answers = [("neg", "neg"), ("neg", "pos"), ("pos", "pos"), ("pos", "pos"), ("mixed", "pos")]
-    found = sure(answers).confusion
+    matrix = sure(answers).confusion
     expected = confusion_matrix(*zip(*answers, strict=True))
     names = ["mixed", "neg", "pos"]
-    assert [[found[label, predicted] for predicted in names] for label in names] == expected.tolist()
+    assert [[matrix[label, predicted] for predicted in names] for label in names] == expected.tolist()
     assert card.confusion(sure(answers)) == [
         "labelled as, predicted as      mixed       neg       pos",
         "                    mixed          0         0         1",
@@ -83,11 +83,11 @@ def test_proportions_have_wilson_intervals(k: int, n: int) -> None:
 
 def test_figures_and_their_intervals_by_hand() -> None:
     # 8 of 10 neg and 17 of 20 pos are found; 11 are called neg, 19 pos.
-    found = sure([("neg", "neg")] * 8 + [("neg", "pos")] * 2 + [("pos", "pos")] * 17 + [("pos", "neg")] * 3)
-    neg, pos = found.labels
+    figures = sure([("neg", "neg")] * 8 + [("neg", "pos")] * 2 + [("pos", "pos")] * 17 + [("pos", "neg")] * 3)
+    neg, pos = figures.labels
     assert (neg.precision.value, neg.recall.value, neg.support) == (8 / 11, 8 / 10, 10)
     assert (pos.precision.value, pos.recall.value, pos.support) == (17 / 19, 17 / 20, 20)
-    assert found.accuracy.value == 25 / 30
+    assert figures.accuracy.value == 25 / 30
     assert neg.recall.interval == pytest.approx((0.4902, 0.9433), abs=1e-4)
     assert neg.precision.interval == pytest.approx((0.4344, 0.9025), abs=1e-4)
     # J = 8 / (8 + 3 + 2): Wilson gives 0.3552 to 0.8229, and F1 = 2J / (1 + J).
@@ -96,7 +96,7 @@ def test_figures_and_their_intervals_by_hand() -> None:
     assert neg.f1_score.interval == pytest.approx((0.5242, 0.9028), abs=1e-4)
 
 
-def test_the_interval_of_f1_covers_the_truth_as_often_as_it_says() -> None:
+def test_the_interval_of_f1_covers_the_truth_in_95_percent() -> None:
     chances = [0.42, 0.06, 0.05, 0.47]  # right positive, wrong positive, missed, right negative
     truth = 2 * chances[0] / (2 * chances[0] + chances[1] + chances[2])
     drawn = np.random.default_rng(1).multinomial(300, chances, size=4000)
@@ -106,12 +106,12 @@ def test_the_interval_of_f1_covers_the_truth_as_often_as_it_says() -> None:
 
 
 def test_of_nothing_figures_are_zero_and_have_no_interval() -> None:
-    found = sure([("neg", "neg"), ("pos", "neg")])
-    pos = found.labels[1]
+    figures = sure([("neg", "neg"), ("pos", "neg")])
+    pos = figures.labels[1]
     assert (pos.precision.value, pos.recall.value, pos.f1_score.value) == (0.0, 0.0, 0.0)
     assert pos.precision.interval is None
     assert pos.recall.interval is not None
-    assert card.intervals(found, 2)[2].split() == ["pos", "none", "0.00", "to", "0.79", "0.00", "to", "0.88"]
+    assert card.intervals(figures, 2)[2].split() == ["pos", "none", "0.00", "to", "0.79", "0.00", "to", "0.88"]
 
 
 def test_the_calibration_error_by_hand() -> None:
@@ -123,9 +123,9 @@ def test_the_calibration_error_by_hand() -> None:
 
 def test_the_brier_score_is_scikit_learns() -> None:
     chance = random.Random(3)
-    said = [(chance.choice(["neg", "pos"]), chance.random()) for _ in range(500)]
-    answers = [(label, "pos" if p >= 0.5 else "neg", max(p, 1 - p)) for label, p in said]
-    expected = brier_score_loss([label == "pos" for label, _ in said], [p for _, p in said])
+    predicted = [(chance.choice(["neg", "pos"]), chance.random()) for _ in range(500)]
+    answers = [(label, "pos" if p >= 0.5 else "neg", max(p, 1 - p)) for label, p in predicted]
+    expected = brier_score_loss([label == "pos" for label, _ in predicted], [p for _, p in predicted])
     assert report.from_cells(counted(answers), 2).brier == pytest.approx(expected)
     assert report.from_cells(counted(answers), 3).brier == pytest.approx(2 * expected), (
         "of more labels it is the whole sum"
@@ -134,11 +134,11 @@ def test_the_brier_score_is_scikit_learns() -> None:
 
 @pytest.mark.parametrize("pairs", [Pairs(21, 1, 7), Pairs(161, 6, 16), Pairs(9, 0, 0), Pairs(5, 5, 0), Pairs(9, 4, 4)])
 def test_the_paired_test_is_binomial_over_what_one_alone_has_right(pairs: Pairs) -> None:
-    found = paired.compare(pairs)
+    result = paired.compare(pairs)
     first, second = pairs.only_first_right, pairs.only_second_right
-    assert found.p_value == pytest.approx(min(1.0, 2 * binom.cdf(min(first, second), first + second, 0.5)))
-    assert found.difference == (first - second) / pairs.n
-    assert -1 <= found.low <= found.difference <= found.high <= 1
+    assert result.p_value == pytest.approx(min(1.0, 2 * binom.cdf(min(first, second), first + second, 0.5)))
+    assert result.difference == (first - second) / pairs.n
+    assert -1 <= result.low <= result.difference <= result.high <= 1
 
 
 @pytest.mark.parametrize(
@@ -151,6 +151,6 @@ def test_the_paired_test_is_binomial_over_what_one_alone_has_right(pairs: Pairs)
     ],
 )
 def test_the_paired_test_of_published_examples(pairs: Pairs, low: float, high: float, p_value: float) -> None:
-    found = paired.compare(pairs)
-    assert (found.low, found.high) == pytest.approx((low, high), abs=6e-5)
-    assert found.p_value == pytest.approx(p_value, abs=6e-5)
+    result = paired.compare(pairs)
+    assert (result.low, result.high) == pytest.approx((low, high), abs=6e-5)
+    assert result.p_value == pytest.approx(p_value, abs=6e-5)

@@ -1,7 +1,7 @@
-"""A DistilBERT of the published model's size with random weights, and its int8 twin, for measurements.
+"""Make a DistilBERT of the published model's size with random weights, and its int8 twin, for tests and measurements.
 
 The graph is what PyTorch's exporter writes for `DistilBertForSequenceClassification`: layer norm, GELU and attention in
-their small operators, so that what a run time fuses shows. Weights are normal with deviation 0.02, as BERT begins.
+their small operators, so that a run time has something to fuse. Weights are normal with deviation 0.02, as BERT begins.
 """
 
 from __future__ import annotations
@@ -27,18 +27,21 @@ SEED = 1
 
 @dataclass(frozen=True)
 class Size:
-    """How large a network is: the published one by default, with the bundled vocabulary's 30,106 pieces.
+    """The size of a network, by default that of the published one.
 
-    Its own has 119,547; that makes the file larger (540 rather than 260 MB), not the scoring slower.
+    The vocabulary is the bundled one, of 30,106 wordpieces. The published network's has 119,547, which makes the file
+    larger (540 rather than 260 MB), not the scoring slower.
     """
 
     layers: int = 6
     width: int = 768
+    """Numbers for each wordpiece between layers."""
     heads: int = 12
+    """Attention heads; `width` is a multiple of it."""
 
 
 def make(folder: Path, size: Size | None = None, labels: tuple[str, ...] = LABELS) -> Path:
-    """Write `model.onnx` and `assets/` below the folder, as a model of one's own is added; returns the folder."""
+    """Write `model.onnx` and `assets/` into a new folder, as `sentiment model add` takes it; return the folder."""
     chosen, assets = size or Size(), BUNDLED / "cinema-fr" / "assets"
     shutil.copytree(assets, folder / "assets")
     (folder / "assets" / "labels.txt").write_text("\n".join(labels) + "\n", "utf-8")
@@ -48,7 +51,7 @@ def make(folder: Path, size: Size | None = None, labels: tuple[str, ...] = LABEL
 
 
 def quantize(folder: Path, target: Path) -> Path:
-    """The int8 twin that people make: dynamic quantisation by ONNX Runtime, nothing fused."""
+    """Write the int8 twin that people make: dynamic quantisation by ONNX Runtime, nothing fused; return `target`."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     shutil.copytree(folder / "assets", target / "assets")
@@ -63,14 +66,14 @@ def quantize(folder: Path, target: Path) -> Path:
 
 
 def quantize_fused(folder: Path, target: Path) -> Path:
-    """The int8 twin that `graph.quantize` makes."""
+    """Write the int8 twin that `graph.quantize` makes; return `target`."""
     shutil.copytree(folder / "assets", target / "assets")
     graph.quantize(folder / "model.onnx", target / "model.onnx")
     return target
 
 
 class _Graph:
-    """Builds the network operator by operator; `last` names counted results."""
+    """A network that is built operator by operator: methods add nodes and return the name of their result."""
 
     def __init__(self, size: Size, n_pieces: int, n_labels: int) -> None:
         self.size, self.n_pieces, self.n_labels = size, n_pieces, n_labels
@@ -79,15 +82,16 @@ class _Graph:
         self._weights: list[Any] = []
 
     def save(self, path: Path) -> None:
+        """Build the graph and write it; raise onnx's ValidationError where it is none."""
         import onnx
         from onnx import TensorProto, helper
 
         logits = self._head(self._body())
         ids = [helper.make_tensor_value_info(n, TensorProto.INT64, ["batch", "length"]) for n in graph.INPUTS]
-        said = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", self.n_labels])
+        output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", self.n_labels])
         self._nodes.append(helper.make_node("Identity", [logits], ["logits"]))
-        whole = helper.make_graph(self._nodes, "distilbert", ids, [said], self._weights)
-        model = helper.make_model(whole, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        network = helper.make_graph(self._nodes, "distilbert", ids, [output], self._weights)
+        model = helper.make_model(network, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
         onnx.checker.check_model(model)
         onnx.save(model, path)
 
@@ -102,28 +106,30 @@ class _Graph:
     def _embedded(self) -> str:
         length = self._op("Gather", self._op("Shape", "input_ids"), self._constant(np.int64(1)), axis=0)
         ends = self._op("Unsqueeze", length, self._constant(np.array([0])))
-        places = self._op(
+        positions = self._op(
             "Slice",
             self._constant(np.arange(POSITIONS)[None]),
             self._constant(np.array([0])),
             ends,
             self._constant(np.array([1])),
         )
-        words = self._op("Gather", self._weight(self.n_pieces, self.size.width), "input_ids")
-        where = self._op("Gather", self._weight(POSITIONS, self.size.width), places)
-        return self._norm(self._op("Add", words, where))
+        pieces = self._op("Gather", self._weight(self.n_pieces, self.size.width), "input_ids")
+        by_position = self._op("Gather", self._weight(POSITIONS, self.size.width), positions)
+        return self._norm(self._op("Add", pieces, by_position))
 
     def _attention(self, x: str, hidden: str) -> str:
-        each = self.size.width // self.size.heads
+        head_width = self.size.width // self.size.heads
         shape = self._op("Shape", x)
         batch, length = (self._op("Gather", shape, self._constant(np.int64(n)), axis=0) for n in (0, 1))
 
         def heads(order: list[int]) -> str:
-            parts = self._op("Reshape", self._linear(x, self.size.width), self._shape(batch, -1, self.size.heads, each))
+            parts = self._op(
+                "Reshape", self._linear(x, self.size.width), self._shape(batch, -1, self.size.heads, head_width)
+            )
             return self._op("Transpose", parts, perm=order)
 
         q, k, v = heads([0, 2, 1, 3]), heads([0, 2, 3, 1]), heads([0, 2, 1, 3])
-        scores = self._op("MatMul", self._op("Div", q, self._constant(np.float32(each**0.5))), k)
+        scores = self._op("MatMul", self._op("Div", q, self._constant(np.float32(head_width**0.5))), k)
         mask = self._op(
             "Expand", self._op("Reshape", hidden, self._shape(batch, 1, 1, length)), self._op("Shape", scores)
         )

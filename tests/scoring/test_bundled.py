@@ -1,4 +1,4 @@
-"""The bundled model keeps its contract, and is right on as many short sentences as its card says."""
+"""The bundled model keeps its contract, and is right on as many short sentences as its card states."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def answers() -> list[Answer]:
     return check.ask(FOLDER, check.sentences())
 
 
-def words(text: str) -> list[str]:
+def tokens(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
 
 
@@ -72,5 +72,5 @@ def test_a_text_of_any_length_gets_a_probability() -> None:
 
 
 def test_no_check_sentence_is_learnt_from() -> None:
-    drawn = {tuple(words(s.text)) for s in OwnSentences().draw(20_000, np.random.default_rng(0))}
-    assert not [s.text for s in check.sentences() if tuple(words(s.text)) in drawn]
+    drawn = {tuple(tokens(s.text)) for s in OwnSentences().draw(20_000, np.random.default_rng(0))}
+    assert not [s.text for s in check.sentences() if tuple(tokens(s.text)) in drawn]

@@ -1,4 +1,4 @@
-"""Texts longer than the window: where they are cut, and that their scores are what the chunks say, weighted."""
+"""Texts longer than the window: where they are cut, and that their scores are the chunks' weighted means."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ def tokenizer(model: Model) -> BertWordPieceTokenizer:
     return network.reference_tokenizer({piece: i for i, piece in enumerate(model.vocabulary())})
 
 
-WORDS = [*GOOD.split(" "), *BAD.split(" "), "a.b", "!" * 30, "x" * 120, "\n\n", "M. Dupont", "é\u200b…"]
+TOKENS = [*GOOD.split(" "), *BAD.split(" "), "a.b", "!" * 30, "x" * 120, "\n\n", "M. Dupont", "é\u200b…"]
 ENDLESS = ["mot", "anti\u00adconsti\u200btution", "x" * 120]
-"""Words of a text without a sentence's end; what the tokenizer drops stands inside one."""
+"""Words of a text without a sentence's end; some hold characters that the tokenizer drops."""
 
 
 @how(max_examples=30, deadline=None)
-@given(st.randoms(use_true_random=False), st.sampled_from([WORDS, ENDLESS]), st.integers(150, 900))
+@given(st.randoms(use_true_random=False), st.sampled_from([TOKENS, ENDLESS]), st.integers(150, 900))
 def test_chunks_are_the_text_and_fit_the_window(
-    tokenizer: BertWordPieceTokenizer, drawn: Random, words: list[str], n: int
+    tokenizer: BertWordPieceTokenizer, drawn: Random, tokens: list[str], n: int
 ) -> None:
-    text = " ".join(drawn.choices(words, k=n))
-    whole = tokenizer.encode(text)
-    cuts = chunks.cut(text, whole)
+    text = " ".join(drawn.choices(tokens, k=n))
+    encoding = tokenizer.encode(text)
+    cuts = chunks.cut(text, encoding)
     assert "".join(text[begin:end] for begin, end, _ in cuts) == text
     coded = [tokenizer.encode(text[begin:end]).ids[1:-1] for begin, end, _ in cuts]
     assert [len(ids) for ids in coded] == [length for _, _, length in cuts]
     assert max(length for _, _, length in cuts) <= chunks.WINDOW
-    assert list(chain.from_iterable(coded)) == whole.ids[1:-1]
+    assert list(chain.from_iterable(coded)) == encoding.ids[1:-1]
 
 
 @pytest.mark.parametrize(
@@ -80,26 +80,26 @@ def test_long_reviews_are_scored_by_length_weighted_logits(spark: SparkSession, 
     texts = [GOOD * 30, GOOD * 80, GOOD * 60 + BAD * 60, BAD * 60 + GOOD * 20, "très " * 600, "bien\ue000! " * 600]
     pipeline = network.load(spark, model, settings.load().models_served)
     rows = spark.createDataFrame([(str(i), t) for i, t in enumerate(texts)], "text_hash string, text string")
-    said = {int(r["text_hash"]): r for r in network.score(rows.repartition(3), pipeline, model).collect()}
+    scores = {int(r["text_hash"]): r for r in network.score(rows.repartition(3), pipeline, model).collect()}
     for i, text in enumerate(texts):
         wanted, n_chunks, n_wordpieces = expected(model, text)
-        assert said[i]["p_positive"] == pytest.approx(wanted, abs=1e-5)
-        assert (said[i]["n_chunks"], said[i]["n_wordpieces"]) == (n_chunks, n_wordpieces)
-        assert said[i]["label"] == ("pos" if wanted >= 0.5 else "neg")
-        assert said[i]["score"] == pytest.approx(max(wanted, 1 - wanted), abs=1e-5)
-    assert {said[i]["n_chunks"] for i in range(len(texts))} >= {1, 2, 3}
+        assert scores[i]["p_positive"] == pytest.approx(wanted, abs=1e-5)
+        assert (scores[i]["n_chunks"], scores[i]["n_wordpieces"]) == (n_chunks, n_wordpieces)
+        assert scores[i]["label"] == ("pos" if wanted >= 0.5 else "neg")
+        assert scores[i]["score"] == pytest.approx(max(wanted, 1 - wanted), abs=1e-5)
+    assert {scores[i]["n_chunks"] for i in range(len(texts))} >= {1, 2, 3}
 
 
 def expected(model: Model, text: str) -> tuple[float, int, int]:
-    """P(pos) by the mean of the chunks' logits, weighted by their wordpieces; chunks; wordpieces of the whole."""
+    """Return P(pos) by the chunks' mean logits, weighted by wordpieces; chunks; wordpieces of all of the text."""
     tokenizer = network.reference_tokenizer({piece: i for i, piece in enumerate(model.vocabulary())})
     session = ort.InferenceSession(str(model.folder / "model.onnx"), providers=["CPUExecutionProvider"])
-    whole = tokenizer.encode(text)
-    cuts = chunks.cut(text, whole) if len(whole.ids) > chunks.MAX_WORDPIECES else [(0, len(text), 1)]
-    told = []
+    encoding = tokenizer.encode(text)
+    cuts = chunks.cut(text, encoding) if len(encoding.ids) > chunks.MAX_WORDPIECES else [(0, len(text), 1)]
+    by_chunk = []
     for begin, end, _ in cuts:
         ids = np.asarray([tokenizer.encode(text[begin:end]).ids], dtype=np.int64)
-        told.append(session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0][0])
-    logits = np.average(np.asarray(told, dtype=np.float64), axis=0, weights=[length for _, _, length in cuts])
+        by_chunk.append(session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0][0])
+    logits = np.average(np.asarray(by_chunk, dtype=np.float64), axis=0, weights=[length for _, _, length in cuts])
     powers = np.exp(logits - logits.max())
-    return float(powers[model.labels.index("pos")] / powers.sum()), len(cuts), len(whole.ids)
+    return float(powers[model.labels.index("pos")] / powers.sum()), len(cuts), len(encoding.ids)

@@ -1,4 +1,4 @@
-"""The pipeline says what the reference says: Hugging Face's cased tokenizer and ONNX Runtime, to 0.002."""
+"""The pipeline predicts what the reference does, to 0.002: Hugging Face's cased tokenizer and ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ def pipeline(spark: SparkSession, model: Model, home: Path) -> PipelineModel:
 
 
 def scored(spark: SparkSession, pipeline: PipelineModel, model: Model, golden: list[Row]) -> list[Row]:
-    """What the pipeline says of each text, in their order."""
+    """Return the pipeline's scores of the texts, in their order."""
     texts = spark.createDataFrame([(str(i), g["text"]) for i, g in enumerate(golden)], "text_hash string, text string")
-    said = [row.asDict() for row in network.score(texts.repartition(4), pipeline, model).collect()]
-    return sorted(said, key=lambda row: int(row["text_hash"]))
+    scores = [row.asDict() for row in network.score(texts.repartition(4), pipeline, model).collect()]
+    return sorted(scores, key=lambda row: int(row["text_hash"]))
 
 
 def by_demo(golden: list[Row]) -> list[Row]:
-    """The same by demo-fr, in a process of its own: a Spark application holds one ONNX network."""
+    """Return demo-fr's scores of the texts; in a process of its own, since a Spark application loads one network."""
     session, model = sessions.session("golden"), registry.find("demo-fr", settings.load())
     return scored(session, network.load(session, model, settings.load().models_served), model, golden)
 
 
-def differing(said: list[Row], golden: list[Row]) -> list[str]:
-    """What differs from the reference, in words; wordpieces are those of the NFC form."""
+def differing(scores: list[Row], golden: list[Row]) -> list[str]:
+    """Return a line for each text whose score differs from the reference; wordpieces are those of the NFC form."""
     return [
         f"{g['text'][:60]!r}: {row['p_positive']:.6f}, reference {g['pos']:.6f}, {row['n_wordpieces']} pieces"
-        for row, g in zip(said, golden, strict=True)
+        for row, g in zip(scores, golden, strict=True)
         if abs(row["p_positive"] - g["pos"]) > TOLERANCE
         or (row["label"] == "pos") != (g["pos"] >= 0.5)
         or min(row["n_wordpieces"], chunks.MAX_WORDPIECES) != g["n_wordpieces"]
@@ -90,12 +90,13 @@ def test_without_the_shield_the_golden_file_is_missed(
 def test_shared_reviews_and_close_calls(spark: SparkSession) -> None:
     texts = lines(SHARED / "data" / "allocine-train.jsonl")
     golden = [g | {"text": texts[g["row"]]["review"]} for g in lines(SHARED / "golden/demo-fr-allocine-train.jsonl")]
-    whole = [g for g in golden if g["n_wordpieces"] < 512]
-    decomposed = [g for g in whole if not unicodedata.is_normalized("NFC", g["text"])]
+    uncut = [g for g in golden if g["n_wordpieces"] < 512]
+    decomposed = [g for g in uncut if not unicodedata.is_normalized("NFC", g["text"])]
     assert [g["row"] for g in decomposed] == [543], "the file was made of text as it came, the network is fed NFC"
     reference = Reference(registry.find("demo-fr", settings.load()).folder)
     again = [g | reference.score(unicodedata.normalize("NFC", g["text"]))._asdict() for g in decomposed]
     assert abs(again[0]["pos"] - decomposed[0]["pos"]) < 0.0021
-    asked = [*(g for g in whole if g not in decomposed), *again, *lines(SHARED / "golden/demo-fr-close-calls.jsonl")]
+    composed = [*(g for g in uncut if g not in decomposed), *again]
+    reference_rows = [*composed, *lines(SHARED / "golden/demo-fr-close-calls.jsonl")]
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as apart:
-        assert differing(apart.submit(by_demo, asked).result(), asked) == []
+        assert differing(apart.submit(by_demo, reference_rows).result(), reference_rows) == []

@@ -1,4 +1,4 @@
-"""A graph is fused where that is safe, says the same, and has an int8 twin."""
+"""A graph is fused where its logits stay the same, and has an int8 twin."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def kinds(path: Path) -> Counter[str]:
     return Counter(node.op_type for node in onnx.load(path).graph.node)
 
 
-def said(path: Path) -> list[Any]:
+def logits_of_rows(path: Path) -> list[Any]:
     network = graph.session(path)
     return [graph.logits(network, [row])[0] for row in ROWS]
 
 
 def value_of(path: Path, name: str) -> Any:
-    """What a value inside the graph is for the longer of the rows."""
+    """Return a value inside the graph for the longer of the rows."""
     model = onnx.load(path)
     model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
     onnx.save(model, path)
@@ -45,18 +45,18 @@ def value_of(path: Path, name: str) -> Any:
 
 def test_attention_gelu_and_layer_norms_are_fused_and_nothing_else_changes(exported: Path, tmp_path: Path) -> None:
     assert graph.fuse(exported, tmp_path / "fused.onnx")
-    found = kinds(tmp_path / "fused.onnx")
-    assert (found["Attention"], found["BiasGelu"], found["SkipLayerNormalization"]) == (1, 2, 4)
-    assert np.allclose(said(exported), said(tmp_path / "fused.onnx"), atol=graph.TOLERANCE)
+    operators = kinds(tmp_path / "fused.onnx")
+    assert (operators["Attention"], operators["BiasGelu"], operators["SkipLayerNormalization"]) == (1, 2, 4)
+    assert np.allclose(logits_of_rows(exported), logits_of_rows(tmp_path / "fused.onnx"), atol=graph.TOLERANCE)
 
 
 def test_the_last_layer_is_computed_for_the_first_wordpiece_alone(exported: Path, tmp_path: Path) -> None:
     graph.fuse(exported, tmp_path / "fused.onnx")
-    asked = next(n for n in onnx.load(tmp_path / "fused.onnx").graph.node if n.op_type == "Softmax")
-    assert value_of(tmp_path / "fused.onnx", asked.input[0]).shape == (1, 4, 1, 302)  # text, head, asks, is asked
+    softmax = next(n for n in onnx.load(tmp_path / "fused.onnx").graph.node if n.op_type == "Softmax")
+    assert value_of(tmp_path / "fused.onnx", softmax.input[0]).shape == (1, 4, 1, 302)  # texts, heads, queries, keys
 
 
-def test_what_is_padded_says_the_same(exported: Path, tmp_path: Path) -> None:
+def test_padding_changes_no_logit(exported: Path, tmp_path: Path) -> None:
     graph.fuse(exported, tmp_path / "fused.onnx")
     one, other = (graph.logits(graph.session(path), ROWS) for path in (exported, tmp_path / "fused.onnx"))
     assert np.allclose(one, other, atol=graph.TOLERANCE)
@@ -82,32 +82,33 @@ def test_a_graph_built_otherwise_is_not_narrowed(exported: Path, tmp_path: Path,
     assert model.SerializeToString() == before
 
 
-def test_what_is_fused_already_is_left_alone(exported: Path, tmp_path: Path) -> None:
+def test_a_fused_graph_does_not_change_again(exported: Path, tmp_path: Path) -> None:
     graph.fuse(exported, tmp_path / "once.onnx")
     graph.fuse(tmp_path / "once.onnx", tmp_path / "twice.onnx")
     assert kinds(tmp_path / "once.onnx") == kinds(tmp_path / "twice.onnx")
 
 
-def test_a_fused_graph_that_answers_otherwise_is_not_kept(
+def test_a_fused_graph_with_other_logits_is_not_used(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(graph, "TOLERANCE", -1)
     assert not graph.fuse(exported, tmp_path / "same.onnx")
     assert (tmp_path / "same.onnx").read_bytes() == exported.read_bytes()
-    assert "answers otherwise" in caplog.text
+    (warning,) = caplog.records
+    assert (warning.levelname, warning.args) == ("WARNING", (exported,))
 
 
 @pytest.mark.parametrize(
     "spoil", [lambda a: a.astype(np.float16), lambda a: np.full_like(a, np.nan)], ids=["type", "NaN"]
 )
-def test_a_fused_graph_that_does_not_run_or_says_nothing_is_not_kept(
+def test_a_fused_graph_that_does_not_run_or_gives_nan_is_not_used(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Any], Any]
 ) -> None:
     narrow = first_row.narrow
 
     def and_spoil(model: Any) -> None:
         narrow(model)
-        weights = [each for each in model.graph.initializer if each.data_type == onnx.TensorProto.FLOAT][-1]
+        weights = [w for w in model.graph.initializer if w.data_type == onnx.TensorProto.FLOAT][-1]
         weights.CopyFrom(numpy_helper.from_array(spoil(numpy_helper.to_array(weights)), weights.name))
 
     monkeypatch.setattr(first_row, "narrow", and_spoil)
@@ -120,14 +121,14 @@ def test_a_bundled_network_is_fused(tmp_path: Path, name: str) -> None:
     original = BUNDLED / name / "model.onnx"
     assert graph.fuse(original, tmp_path / "fused.onnx")
     assert kinds(tmp_path / "fused.onnx")["SkipLayerNormalization"] > 0
-    assert np.allclose(said(original), said(tmp_path / "fused.onnx"), atol=graph.TOLERANCE)
+    assert np.allclose(logits_of_rows(original), logits_of_rows(tmp_path / "fused.onnx"), atol=graph.TOLERANCE)
 
 
-def test_the_int8_twin_is_fused_smaller_and_says_nearly_the_same(exported: Path, tmp_path: Path) -> None:
+def test_the_int8_twin_is_fused_and_smaller_with_nearly_the_same_logits(exported: Path, tmp_path: Path) -> None:
     graph.quantize(exported, tmp_path / "int8.onnx")
-    found = kinds(tmp_path / "int8.onnx")
-    assert found["QAttention"] == 1
-    assert found["MatMulInteger"] > 4
-    assert np.allclose(said(exported), said(tmp_path / "int8.onnx"), atol=0.05)
+    operators = kinds(tmp_path / "int8.onnx")
+    assert operators["QAttention"] == 1
+    assert operators["MatMulInteger"] > 4
+    assert np.allclose(logits_of_rows(exported), logits_of_rows(tmp_path / "int8.onnx"), atol=0.05)
     assert (tmp_path / "int8.onnx").stat().st_size < exported.stat().st_size
     assert [path.name for path in tmp_path.iterdir()] == ["int8.onnx"]

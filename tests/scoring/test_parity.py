@@ -1,4 +1,4 @@
-"""What reaches the network is what the Hugging Face cased tokenizer gives, over all of Unicode: ids, not scores."""
+"""The ids that reach the network are those of the Hugging Face cased tokenizer, over all of Unicode."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CLASSES = {
     "unassigned": "a\u0378b \uffff \U000e0080 \U0003fffe",
     "signs that BERT splits off": "1+1=2 <b>a^b|c~d`e $5 a_b #x @y %z \\ {c} ¿? ¡! § ¶ † ‰ ‹ › ′ ″",
     "signs that it does not": "5€ 3£ ±2 ×3 ° © ® ™ → ■ ♥ ² ½ ¬ ¤",
-    "what other annotators keep": "a╔b╚c╞d╟e╤f╥g╦h╩i ═ ║ aↇb ↲ ↈ",
+    "marks of other annotators": "a╔b╚c╞d╟e╤f╥g╦h╩i ═ ║ aↇb ↲ ↈ",
     "words of a hundred letters": "a" * 100 + " " + "é" * 100 + " 1",
     "longer words": "a" * 101 + " é" + "é" * 200 + ",fin " + "b" * 300,
     "case": "MAUVAIS Film İstanbul ﬀ ß ẞ ǅ",
@@ -54,7 +54,7 @@ def assigned() -> list[str]:
 
 @pytest.fixture(scope="module")
 def echo(spark: SparkSession, home: Path, assigned: list[str], tmp_path_factory: pytest.TempPathFactory) -> Echo:
-    """Knows the bundled model's wordpieces and every character as a piece, so that no [UNK] hides a difference."""
+    """An echo of the bundled model's wordpieces and every character, so that no [UNK] hides a difference."""
     model = registry.find("cinema-fr", settings.load())
     letters = [c for c in assigned if c.strip()]
     pieces = dict.fromkeys([*model.vocabulary(), *letters, *(f"##{c}" for c in letters)])
@@ -63,7 +63,7 @@ def echo(spark: SparkSession, home: Path, assigned: list[str], tmp_path_factory:
 
 
 def differing(echo: Echo, texts: list[str]) -> list[str]:
-    """The texts whose ids are not the reference's; of one of which nothing is left, nothing is fed."""
+    """Return the texts whose ids are not the reference's; a text of which nothing remains has no ids."""
     pairs = zip(texts, echo.wanted(texts), echo.fed(texts), strict=True)
     return [text for text, wanted, fed in pairs if fed != (wanted if any(wanted[2:]) else [])]
 
@@ -103,7 +103,7 @@ def test_a_special_piece_in_a_text_is_only_text(echo: Echo) -> None:
     assert (fed.count(end), as_it_comes.encode("bon [SEP] film").ids.count(end)) == (1, 2)
 
 
-def test_a_text_of_which_nothing_is_left_is_not_fed(echo: Echo) -> None:
+def test_a_text_of_which_nothing_remains_is_not_fed(echo: Echo) -> None:
     assert echo.fed(["\ue000\u200b", " \t\n", ""]) == [[], [], []]
 
 

@@ -1,4 +1,4 @@
-"""Prepared text, sentences and cuts are what they were, or the versions in the model's fingerprint are raised."""
+"""Prepared text, sentences and cuts are those of the golden file, or the versions in fingerprints are raised."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PINNED = Path(__file__).parents[1] / "golden" / "prepared.jsonl"
 AGAIN = "raise PREPARATION_VERSION or CHUNK_RULE, then: python tools/make_golden.py --help"
 
 
-def test_what_is_prepared_is_what_was(spark: SparkSession, home: Path) -> None:
+def test_prepared_text_is_that_of_the_golden_file(spark: SparkSession, home: Path) -> None:
     versions, *rows = [json.loads(line) for line in PINNED.read_text("utf-8").splitlines()]
     assert versions == make_golden.VERSIONS, AGAIN
     vocabulary = registry.find("demo-fr", settings.load()).vocabulary()
@@ -27,10 +27,10 @@ def test_what_is_prepared_is_what_was(spark: SparkSession, home: Path) -> None:
     assert any(row["chunks"] for row in rows)
 
 
-def test_the_tool_refuses_a_change_that_no_version_tells(
+def test_the_tool_refuses_a_change_without_a_new_version(
     spark: SparkSession, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sentiment.spark.session", lambda _: spark)
+    monkeypatch.setattr("sentiment.runtime.spark.session", lambda _: spark)
     model = registry.find("demo-fr", settings.load()).folder
     other = tmp_path / "other.jsonl"
     other.write_text(PINNED.read_text("utf-8").replace('"prepared": "', '"prepared": "x', 1), "utf-8")

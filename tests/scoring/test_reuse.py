@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -36,9 +37,9 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def model(server: object) -> Model:
-    found = registry.find("cinema-fr", settings.load())
-    registry.register(found)
-    return found
+    bundled = registry.find("cinema-fr", settings.load())
+    registry.register(bundled)
+    return bundled
 
 
 @pytest.fixture
@@ -46,15 +47,13 @@ def run(model: Model) -> Iterator[Run]:
     opening.record_dump("reuse", SOURCE, "nowhere", [DumpFile(0, "nowhere", "0" * 64, "jsonl", "none", 0, 0)])
     yield opening.open_run(date(2026, 4, 1), SOURCE, "reuse", model.model_id)
     with transaction("owner") as c:
-        for table in ("run_step", "run"):
-            query = (
-                f"DELETE FROM sentiment.{table} WHERE run_id IN (SELECT run_id FROM sentiment.run WHERE source = :s)"
-            )
-            c.execute(sa.text(query), {"s": SOURCE})
+        steps = "DELETE FROM sentiment.run_step WHERE run_id IN (SELECT run_id FROM sentiment.run WHERE source = :s)"
+        c.execute(sa.text(steps), {"s": SOURCE})
+        c.execute(sa.text("DELETE FROM sentiment.run WHERE source = :s"), {"s": SOURCE})
 
 
 class Network:
-    """Says the length of a text, and remembers how many it was asked."""
+    """A network whose score is the length of a text; `chunks` are the numbers of texts it scored at a time."""
 
     def __init__(self, fails_in_chunk: int = 99) -> None:
         self.chunks: list[int] = []
@@ -78,11 +77,11 @@ class Network:
 
 
 class Killed(BaseException):
-    """What SIGKILL would do to a job, as far as the lake can tell."""
+    """Ends a job without clean-up, so that the workspace is as after SIGKILL."""
 
 
 def accepted(spark: SparkSession, numbers: range) -> DataFrame:
-    """Reviews, two of each text."""
+    """Return reviews, two for each text."""
     texts = spark.range(numbers.start, numbers.stop).select(F.concat(F.lit("texte "), F.col("id")).alias("text"))
     twice = texts.union(texts)
     return twice.select(F.sha2("text", 256).alias("text_hash"), "text")
@@ -99,17 +98,17 @@ def test_identical_texts_are_scored_once_and_never_again(
     spark: SparkSession, workspace: Workspace, model: Model, run: Run
 ) -> None:
     network = Network()
-    with attempts.attempt(run.run_id, "score") as step:
-        reuse.fill(accepted(spark, range(90)), workspace, model, step, network)
-        assert (step.rows_done, step.rows_total, sum(network.chunks)) == (90, 90, 90)
-        assert step.pace["left_s"] == 0
-    with attempts.attempt(run.run_id, "score") as step:
-        reuse.fill(accepted(spark, range(100)), workspace, model, step, network)
+    with attempts.attempt(run.run_id, "score") as attempt:
+        reuse.fill(accepted(spark, range(90)), workspace, model, attempt, network)
+        assert (attempt.rows_done, attempt.rows_total, sum(network.chunks)) == (90, 90, 90)
+        assert attempt.pace["left_s"] == 0
+    with attempts.attempt(run.run_id, "score") as attempt:
+        reuse.fill(accepted(spark, range(100)), workspace, model, attempt, network)
     assert sum(network.chunks) == 100
     wanted = accepted(spark, range(50, 120))
-    said = reuse.cached(workspace, model, wanted).join(wanted.distinct(), "text_hash").collect()
-    assert len(said) == 50
-    assert all(row["score"] == len(row["text"]) for row in said)
+    scores = reuse.cached(workspace, model, wanted).join(wanted.distinct(), "text_hash").collect()
+    assert len(scores) == 50
+    assert all(row["score"] == len(row["text"]) for row in scores)
 
 
 def test_a_killed_job_loses_no_more_than_its_chunk(
@@ -117,15 +116,15 @@ def test_a_killed_job_loses_no_more_than_its_chunk(
 ) -> None:
     reviews, network = accepted(spark, range(100)), Network(fails_in_chunk=3)
     with chunks_of(20, monkeypatch):
-        with pytest.raises(Killed), attempts.attempt(run.run_id, "score") as step:
-            reuse.fill(reviews, workspace, model, step, network)
-        kept = reuse.cached(workspace, model, reviews).count()
-        assert kept == sum(network.chunks)
+        with pytest.raises(Killed), attempts.attempt(run.run_id, "score") as attempt:
+            reuse.fill(reviews, workspace, model, attempt, network)
+        committed = reuse.cached(workspace, model, reviews).count()
+        assert committed == sum(network.chunks)
         assert len(network.chunks) == 3
         again = Network()
-        with attempts.attempt(run.run_id, "score") as step:
-            reuse.fill(reviews, workspace, model, step, again)
-    assert sum(again.chunks) == 100 - kept
+        with attempts.attempt(run.run_id, "score") as attempt:
+            reuse.fill(reviews, workspace, model, attempt, again)
+    assert sum(again.chunks) == 100 - committed
     assert max(network.chunks + again.chunks) <= 40
     assert reuse.cached(workspace, model, reviews).count() == 100
 
@@ -144,10 +143,10 @@ def test_texts_that_two_runs_scored_come_once(
     spark: SparkSession, workspace: Workspace, model: Model, run: Run
 ) -> None:
     key = reuse.cache_key(model.fingerprint)
-    with attempts.attempt(run.run_id, "score") as step:
-        reuse.fill(accepted(spark, range(9)), workspace, model, step, Network())
+    with attempts.attempt(run.run_id, "score") as attempt:
+        reuse.fill(accepted(spark, range(9)), workspace, model, attempt, Network())
     (part,) = workspace.committed(reuse.DATASET, key)
-    workspace.commit(reuse.DATASET, key, step.token + 1, part)
+    workspace.commit(reuse.DATASET, key, attempt.token + 1, part)
     assert len(workspace.committed(reuse.DATASET, key)) == 2
     assert reuse.cached(workspace, model, accepted(spark, range(9))).count() == 9
 
@@ -161,10 +160,10 @@ def test_every_partition_holds_as_much_text(spark: SparkSession) -> None:
     sums = dealt.groupBy(F.spark_partition_id().alias("p")).agg(
         F.sum(F.length("text")).alias("chars"), F.count("*").alias("n")
     )
-    found = sums.collect()
-    chars = [row["chars"] for row in found]
+    partitions = sums.collect()
+    chars = [row["chars"] for row in partitions]
     assert len(chars) == min(spark.sparkContext.defaultParallelism * 16, 600 // TEXTS_A_PARTITION)
-    assert sum(row["n"] for row in found) == 600
+    assert sum(row["n"] for row in partitions) == 600
     assert max(chars) < 1.1 * sum(chars) / len(chars)
     assert sorted(dealt.columns) == ["chars", "text", "text_hash"]
 
@@ -174,11 +173,12 @@ def test_chunks_take_as_long_as_they_should() -> None:
     pace = reuse.Pace(5_000, clock=lambda: now[0])
     assert pace.next_texts() == reuse.FIRST_CHUNK_TEXTS
     assert pace.chunk_end(0) == reuse.HASH_RANGE // 10
-    assert (pace.rates(), pace.message()) == ({}, "5,000 texts to score")
+    assert pace.rates() == {}
+    assert re.findall(r"[\d,.]+", pace.message()) == ["5,000"]
     now[0] = 100.0
     pace.add(1_000)
     assert pace.next_texts() == 10 * reuse.CHUNK_S
     assert pace.rates() == {"rows_per_s": 10.0, "left_s": 400}
-    assert pace.message() == "scored 1,000 of 5,000 texts, 10.0 a second, 7 min left"
+    assert re.findall(r"\d[\d,.]*\d|\d", pace.message()) == ["1,000", "5,000", "10.0", "7"], "400 s are 7 min"
     pace.done = 4_200
     assert (pace.next_texts(), pace.chunk_end(5)) == (800, reuse.HASH_RANGE)

@@ -1,4 +1,4 @@
-"""French sentences: where they end, where they don't, and that their offsets are those of the untouched text."""
+"""French sentences: where they end, where they don't, and that their offsets are those of the unchanged text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CASES = {
     "initials": ["J.R.R. Tolkien et A. Delon.", "Le plan B.", "Il échoue."],
     "abbreviations": ["Voir p. ex. le vol. 2, cf. l'éd. de 1998.", "Il y a etc. et tout.", "On rit, etc.", "Bien."],
     "before names": ["M. Le Bihan, Mme. La Fontaine.", "Des films noirs, cf. Les Affranchis.", "Bien."],
-    "whole words": [
+    "ordinary words": [
         "J'ai revu Mad Max.",
         "Le film est du grand art.",
         "D'ailleurs, il dure 30 min.",
@@ -56,7 +56,7 @@ LINES = {
 }
 
 
-def said(text: str) -> list[str]:
+def split(text: str) -> list[str]:
     return [text[begin:end] for begin, end in sentences.spans(text)]
 
 
@@ -65,42 +65,43 @@ def said(text: str) -> list[str]:
 def test_sentences(wanted: list[str], between: str) -> None:
     if wanted is CASES["forgotten space"]:
         between = ""
-    assert said(between.join(wanted)) == wanted
+    assert split(between.join(wanted)) == wanted
 
 
 @pytest.mark.parametrize(("text", "wanted"), LINES.values(), ids=LINES.keys())
 def test_lines(text: str, wanted: list[str]) -> None:
-    assert said(text) == wanted
+    assert split(text) == wanted
 
 
 def test_offsets_are_those_of_the_untouched_text() -> None:
     wanted = ["De\u0301ja\u0300 vu 😀 !", "Pas\u0007 mal 👩‍👩‍👧 du\u200b tout.", "🇫🇷 Vive la Fe\u0301te…"]
     text = "\ufeff " + " \t ".join(wanted) + "\u2028"
-    assert said(text)[1:] == wanted[1:]
-    assert said(text)[0].endswith(wanted[0])
+    assert split(text)[1:] == wanted[1:]
+    assert split(text)[0].endswith(wanted[0])
 
 
 def test_blank_texts_have_none() -> None:
     assert [sentences.spans(text) for text in ("", " \n\u00a0")] == [[], []]
-    assert said("...") == ["..."]
+    assert split("...") == ["..."]
 
 
-def test_sentences_of_reviews_and_what_is_told_of_them(spark: SparkSession) -> None:
-    """Spark counts characters as Python and Postgres do; what was not scored is left out."""
+def test_sentences_of_reviews_and_their_scores(spark: SparkSession) -> None:
+    """Spark counts characters as Python and Postgres do; sentences that were not scored are absent."""
     first = "De\u0301ja\u0300 vu 😀 ! \u0007Mal.\n👩‍👩‍👧 Nul…"
     reviews = spark.createDataFrame([("a", first), ("b", "Mal.")], "review_id string, text string")
-    said = sentence_rows.of_reviews(reviews)
-    found = {(r["review_id"], r["sentence_no"]): r for r in said.collect()}
-    assert [found["a", n]["text"] for n in (1, 2, 3)] == ["De\u0301ja\u0300 vu 😀 !", "\u0007Mal.", "👩‍👩‍👧 Nul…"]
-    for row in found.values():
-        whole = first if row["review_id"] == "a" else "Mal."
-        assert row["text"] == whole[row["begin_char"] : row["end_char"]]
+    sentence_frame = sentence_rows.of_reviews(reviews)
+    rows = {(r["review_id"], r["sentence_no"]): r for r in sentence_frame.collect()}
+    assert [rows["a", n]["text"] for n in (1, 2, 3)] == ["De\u0301ja\u0300 vu 😀 !", "\u0007Mal.", "👩‍👩‍👧 Nul…"]
+    for row in rows.values():
+        review = first if row["review_id"] == "a" else "Mal."
+        assert row["text"] == review[row["begin_char"] : row["end_char"]]
         assert row["text_hash"] == contract.nfc_sha256(row["text"])
-    scores = said.select("text_hash", F.lit("neg").alias("label"), F.lit(0.75).alias("score")).distinct()
-    scores = scores.where(F.col("text_hash") != found["a", 2]["text_hash"])
-    told = {r["review_id"]: json.loads(r["sentences"]) for r in sentence_rows.to_json(said, scores).collect()}
-    assert [one["sentence_no"] for one in told["a"]] == [1, 3]
-    assert told["b"] == [{"sentence_no": 1, "begin_char": 0, "end_char": 4, "label": "neg", "score": 0.75}]
+    scores = sentence_frame.select("text_hash", F.lit("neg").alias("label"), F.lit(0.75).alias("score")).distinct()
+    scores = scores.where(F.col("text_hash") != rows["a", 2]["text_hash"])
+    gathered = sentence_rows.to_json(sentence_frame, scores).collect()
+    by_review = {r["review_id"]: json.loads(r["sentences"]) for r in gathered}
+    assert [one["sentence_no"] for one in by_review["a"]] == [1, 3]
+    assert by_review["b"] == [{"sentence_no": 1, "begin_char": 0, "end_char": 4, "label": "neg", "score": 0.75}]
 
 
 SNIPPETS = st.one_of(

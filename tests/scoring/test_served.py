@@ -1,4 +1,4 @@
-"""The copy that a model is scored with is made once by each edition of what makes it."""
+"""The copy that a model is scored with is made once by each version of the code that makes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sentiment import settings
 from sentiment.scoring import network, registry
 
 
-def test_a_copy_is_used_again_until_another_edition_makes_its_own(
+def test_a_copy_is_used_again_until_other_code_makes_its_own(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundled = registry.find("cinema-fr", settings.load())
@@ -19,7 +19,7 @@ def test_a_copy_is_used_again_until_another_edition_makes_its_own(
     os.utime(first, (0, 0))
     assert network.served_copy(spark, bundled, tmp_path) == first
     assert first.stat().st_mtime > 0, "so that maintain_store leaves it"
-    monkeypatch.setattr(network, "_edition", lambda: "later")
+    monkeypatch.setattr(network, "_code_hash", lambda: "later")
     later = network.served_copy(spark, bundled, tmp_path)
     assert sorted(path.name for path in later.iterdir()) == ["assets", "model.onnx"]
     assert set(tmp_path.iterdir()) == {first, later}, "a running job may hand out the first to new executors"

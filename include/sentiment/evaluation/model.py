@@ -61,7 +61,7 @@ class Evaluation:
     set_sha256: str
     label_source: LabelSource
     cells: tuple[Cell, ...]
-    left_out: dict[str, int]
+    excluded: dict[str, int]
     """Reason (a key of `selection.REASONS`) -> records that are not evaluated."""
     mistakes: tuple[Mistake, ...]
     """Highest confidence first."""

@@ -28,17 +28,17 @@ RECORD_KEY = ("file_no", "record_no")
 
 
 def with_gold(rows: DataFrame, target: Target, source: LabelSource) -> DataFrame:
-    """Return `RECORD_KEY`, text_hash, text, label_text, gold and left_out of each record.
+    """Return `RECORD_KEY`, text_hash, text, label_text, gold and excluded of each record.
 
     `rows` are records as `dump.ingest` maps them, with `prepared_blank`: whether nothing of the text reaches the
-    network. `label_text` is the label as the file has it, `gold` the model's label that it means, `left_out` a key of
+    network. `label_text` is the label as the file has it, `gold` the model's label that it means, `excluded` a key of
     `REASONS`; null where there is none.
     """
     label_text = F.col("polarity_text" if source is LabelSource.polarity else "rating_text")
     gold = _named(label_text, target) if source is LabelSource.polarity else _weak(target)
     needed = ("problem", "prepared_blank", "rating")
     records = rows.select(*RECORD_KEY, "text_hash", "text", *needed, label_text.alias("label_text"), gold)
-    return records.withColumn("left_out", _left_out(source)).drop(*needed)
+    return records.withColumn("excluded", _exclusion(source)).drop(*needed)
 
 
 def _named(label_text: Column, target: Target) -> Column:
@@ -57,7 +57,7 @@ def _of_polarity(negative: Column, positive: Column, target: Target) -> Column:
     return F.when(negative, F.lit(target.negative)).when(positive, F.lit(target.positive)).cast("string")
 
 
-def _left_out(source: LabelSource) -> Column:
+def _exclusion(source: LabelSource) -> Column:
     # A record has one reason, the first that holds: without a text its label does not matter any more.
     first = (
         F.when(F.col("problem") == FORGOTTEN, FORGOTTEN)
@@ -76,7 +76,7 @@ class Usable(NamedTuple):
 
     n: int
     """Records that can be evaluated."""
-    left_out: dict[str, int]
+    excluded: dict[str, int]
     """Reason (a key of `REASONS`) -> other records; reasons without any are absent."""
 
 
@@ -87,17 +87,17 @@ def count_usable(rows: DataFrame, labelled_set: LabelledSet, target: Target) -> 
     model's.
     """
     first = F.min(F.struct(*RECORD_KEY, "label_text")).alias("first")
-    groups = {row["left_out"]: row for row in rows.groupBy("left_out").agg(F.count("*").alias("n"), first).collect()}
+    groups = {row["excluded"]: row for row in rows.groupBy("excluded").agg(F.count("*").alias("n"), first).collect()}
     if UNKNOWN_LABEL in groups:
         raise _unknown_label(groups[UNKNOWN_LABEL]["n"], groups[UNKNOWN_LABEL]["first"], labelled_set, target)
-    left_out = {reason: groups[reason]["n"] for reason in REASONS if reason in groups}
+    excluded = {reason: groups[reason]["n"] for reason in REASONS if reason in groups}
     if None not in groups:
         raise DataError(
-            f"{labelled_set.uri} has no record to evaluate: {summary(left_out)}; expected a text, and as its label "
+            f"{labelled_set.uri} has no record to evaluate: {summary(excluded)}; expected a text, and as its label "
             f"{target.expected}.",
             f"sentiment source look {labelled_set.uri}",
         )
-    return Usable(groups[None]["n"], left_out)
+    return Usable(groups[None]["n"], excluded)
 
 
 def _unknown_label(n: int, first: tuple[int, int, str], labelled_set: LabelledSet, target: Target) -> DataError:
@@ -112,6 +112,6 @@ def _unknown_label(n: int, first: tuple[int, int, str], labelled_set: LabelledSe
     )
 
 
-def summary(left_out: dict[str, int]) -> str:
+def summary(excluded: dict[str, int]) -> str:
     """Return the reasons as one phrase, like `12 have no label, 1 can't be read`; `none` where there are none."""
-    return ", ".join(f"{n:,} {REASONS[reason]}" for reason, n in left_out.items()) or "none"
+    return ", ".join(f"{n:,} {REASONS[reason]}" for reason, n in excluded.items()) or "none"

@@ -6,30 +6,24 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-import sqlalchemy as sa
-
 from sentiment.database import transaction
 from sentiment.evaluation import paired
 from sentiment.evaluation.model import Against, Evaluation
 from sentiment.evaluation.report import Figure, Report
 from sentiment.runs import opening
+from sentiment.sql import statement
 
 
 def insert(evaluation: Evaluation) -> None:
     """Insert an evaluation, and its comparison with another stored one where it has one, in one transaction."""
     report, key = evaluation.report, {"evaluation_id": evaluation.evaluation_id}
     with transaction() as c:
-        _insert_rows(c, "evaluation", [_summary(evaluation, report)])
-        _insert_rows(c, "evaluation_class", [key | row for row in _classes(report)])
-        _insert_rows(c, "evaluation_confusion", [key | row for row in _confusion(report)])
+        c.execute(statement("evaluation/insert_evaluation"), _summary(evaluation, report))
+        c.execute(statement("evaluation/insert_class"), [key | row for row in _classes(report)])
+        c.execute(statement("evaluation/insert_confusion"), [key | row for row in _confusion(report)])
         if evaluation.against:
-            _insert_rows(c, "evaluation_comparison", [_comparison(evaluation.evaluation_id, evaluation.against)])
-
-
-def _insert_rows(c: sa.Connection, table: str, rows: list[dict[str, Any]]) -> None:
-    names = list(rows[0])
-    values = ", ".join(f":{name}" for name in names)
-    c.execute(sa.text(f"INSERT INTO sentiment.{table} ({', '.join(names)}) VALUES ({values})"), rows)
+            comparison = _comparison(evaluation.evaluation_id, evaluation.against)
+            c.execute(statement("evaluation/insert_comparison"), comparison)
 
 
 def _summary(evaluation: Evaluation, report: Report) -> dict[str, Any]:
@@ -42,7 +36,7 @@ def _summary(evaluation: Evaluation, report: Report) -> dict[str, Any]:
         "set_sha256": evaluation.set_sha256,
         "label_source": evaluation.label_source.value,
         "n": report.n,
-        "left_out": sum(evaluation.left_out.values()),
+        "left_out": sum(evaluation.excluded.values()),
         **_figure("accuracy", report.accuracy),
         **{f"{kind}_{name}": value for kind, row in averages.items() for name, value in row._asdict().items()},
         "ece": report.ece,
@@ -75,13 +69,13 @@ def _confusion(report: Report) -> list[dict[str, Any]]:
 
 
 def _comparison(evaluation_id: str, against: Against) -> dict[str, Any]:
-    found = paired.compare(against.pairs)
+    result = paired.compare(against.pairs)
     return {
         "first_id": against.evaluation_id,
         "second_id": evaluation_id,
         **asdict(against.pairs),
-        "p_value": found.p_value,
-        "difference": found.difference,
-        "difference_low": found.low,
-        "difference_high": found.high,
+        "p_value": result.p_value,
+        "difference": result.difference,
+        "difference_low": result.low,
+        "difference_high": result.high,
     }

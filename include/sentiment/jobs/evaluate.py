@@ -58,7 +58,7 @@ def work(session: SparkSession, request: EvaluationRequest, workspace: Workspace
     rows = selection.with_gold(_rows(session, labelled, workspace), target, labelled.label_source).persist()
     n, excluded = selection.count_usable(rows, labelled, target)
     log.info("%s: %d records to evaluate, left out: %s", labelled.name, n, selection.summary(excluded))
-    usable, evaluation_id = rows.where("left_out IS NULL"), f"{datetime.now(UTC):%Y%m%d}-{uuid4().hex[:8]}"
+    usable, evaluation_id = rows.where("excluded IS NULL"), f"{datetime.now(UTC):%Y%m%d}-{uuid4().hex[:8]}"
     predictions = _predictions(usable, model, workspace, evaluation_id)
     cells = counting.cells(predictions)
     if (counted := sum(cell.n for cell in cells)) != n:

@@ -121,7 +121,7 @@ def report_lines(evaluation: Evaluation, digits: int = 2) -> list[str]:
     report = evaluation.report
     return [
         f"{evaluation.model_id} on {evaluation.set_name}: {report.n:,} records, "
-        f"{DESCRIPTIONS[evaluation.label_source]}; left out: {summary(evaluation.left_out)}",
+        f"{DESCRIPTIONS[evaluation.label_source]}; left out: {summary(evaluation.excluded)}",
         "",
         *card.table(report, digits),
         "",

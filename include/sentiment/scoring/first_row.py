@@ -1,4 +1,4 @@
-"""The last layer for [CLS] alone: of what that layer gives, a classifier of BERT's kind reads nothing else.
+"""Compute a network's last layer for [CLS] alone: a classifier of BERT's kind reads nothing else of its output.
 
 Keys and values need all wordpieces; query, feed-forward network and norms are then computed for one. Of a network of L
 layers that saves 10 of 12 L parts of the multiplications, and changes no sum.
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 BY_ROW = {"SkipLayerNormalization", "LayerNormalization", "MatMul", "BiasGelu", "Gelu", "FastGelu", "Add"}
 """Operators that treat each wordpiece by itself, given constants of one dimension (two, for a product)."""
+# What ONNX Runtime's Attention adds to a padded wordpiece's score, unless its attribute mask_filter_value is set.
 HIDE = -10_000.0
-"""Added by default to the score of what is padded."""
+# The fused operator Attention computes queries for all wordpieces; written out, it can do so for the first alone.
+# N texts of L wordpieces, W values each.
 FOR_ONE_ROW = """
 attention (float[N, L, W] x, int64[N, L] attention_mask) => (float[N, 1, W] mixed) {
     x_first = Gather <axis = 1> (x, zero)
@@ -32,24 +34,29 @@ attention (float[N, L, W] x, int64[N, L] attention_mask) => (float[N, 1, W] mixe
     v = Transpose <perm = [0, 2, 1, 3]> (v_parts)
     products = MatMul (q, k)
     scores = Mul (products, scale)
-    there = Cast <to = 1> (attention_mask)
-    absent = Sub (one, there)
+    present = Cast <to = 1> (attention_mask)
+    absent = Sub (one, present)
     hidden = Mul (absent, hide)
     hidden_for_heads = Reshape (hidden, for_heads)
-    seen = Add (scores, hidden_for_heads)
-    chances = Softmax <axis = -1> (seen)
-    mixed_parts = MatMul (chances, v)
+    masked = Add (scores, hidden_for_heads)
+    weights = Softmax <axis = -1> (masked)
+    mixed_parts = MatMul (weights, v)
     mixed_rows = Transpose <perm = [0, 2, 1, 3]> (mixed_parts)
     mixed = Reshape (mixed_rows, joined)
 }
 """
 PLAIN_ATTENTION = {"num_heads", "mask_filter_value", "scale"}
+"""Attributes of an Attention that `FOR_ONE_ROW` can stand for."""
 MASK = "attention_mask"
-"""The graph's input: 1 for a wordpiece, 0 for what is padded; int64, shape (texts, wordpieces)."""
+"""Input of the graph: 1 for a wordpiece, 0 for padding; int64, shape (texts, wordpieces)."""
 
 
 def narrow(model: Any) -> bool:
-    """Change a fused graph (`onnx.ModelProto`) in place; False, and nothing changed, where it is built otherwise."""
+    """Let a fused graph (`onnx.ModelProto`, changed in place) compute its last layer for [CLS] alone.
+
+    Returns False, with nothing changed, where the graph is built otherwise: the last Attention is not plain, another
+    row than the first is read, or something else reads values of the last layer.
+    """
     graph = _Graph(model.graph)
     attention = next((node for node in reversed(model.graph.node) if node.op_type == "Attention"), None)
     reader = next((node for node in model.graph.node if graph.reads_first_row(node)), None)
@@ -64,19 +71,19 @@ def narrow(model: Any) -> bool:
     ):
         return False
     for node in between:
-        for place, name in enumerate(node.input):
-            node.input[place] = f"{x}/first" if name == x else name
+        for position, name in enumerate(node.input):
+            node.input[position] = f"{x}/first" if name == x else name
     graph.split(attention)
     return True
 
 
 class _Graph:
-    """A graph with what made each value, what reads it, and its constants."""
+    """A graph with the node that computes each value, and its constants, by name."""
 
     def __init__(self, graph: Any) -> None:
         self.graph = graph
-        self.maker = {name: node for node in graph.node for name in node.output}
-        self.constants = {each.name: each for each in graph.initializer}
+        self.producer = {name: node for node in graph.node for name in node.output}
+        self.constants = {constant.name: constant for constant in graph.initializer}
 
     def constant(self, name: str) -> NDArray[np.generic]:
         from onnx import numpy_helper
@@ -84,31 +91,33 @@ class _Graph:
         return numpy_helper.to_array(self.constants[name])
 
     def reads_first_row(self, node: Any) -> bool:
-        """Whether it takes the first wordpiece of each text."""
-        axis = next((each.i for each in node.attribute if each.name == "axis"), 0)
+        """Whether the node takes the first wordpiece of each text."""
+        axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
         indices = node.input[1] if node.op_type == "Gather" else ""
         return axis == 1 and indices in self.constants and self.constant(indices).tolist() in (0, [0])
 
     def is_plain(self, attention: Any) -> bool:
-        """Whether it has three like projections, constant ones, and at most a mask."""
-        usual = {each.name for each in attention.attribute if each.name != "unidirectional" or each.i}
-        known = all(name in self.constants for name in attention.input[1:3])
-        return usual <= PLAIN_ATTENTION and known and not any(attention.input[4:])
+        """Whether the Attention has constant weights and biases, and no inputs or attributes but those and a mask."""
+        # An exporter may write unidirectional=0, which is the default and changes nothing.
+        attributes = {a.name for a in attention.attribute if a.name != "unidirectional" or a.i}
+        constant = all(name in self.constants for name in attention.input[1:3])
+        return attributes <= PLAIN_ATTENTION and constant and not any(attention.input[4:])
 
     def by_row(self, name: str, ends: set[str]) -> list[Any]:
-        """The nodes that make this value of those at the `ends`; none, where one does not treat rows by themselves."""
-        found: list[Any] = []
+        """Return the nodes that compute the value from those at the `ends`; none where one of them mixes wordpieces."""
+        nodes: list[Any] = []
         open_ = [name]
         while open_:
             name = open_.pop()
-            node = self.maker.get(name)
-            if name in ends or node in found:
+            node = self.producer.get(name)
+            if name in ends or node in nodes:
                 continue
             if node is None or not self._is_by_row(node):
                 return []
-            found.append(node)
-            open_ += [each for each in node.input if each and each not in self.constants]
-        return found
+            nodes.append(node)
+            # An optional input that is absent has the empty name.
+            open_ += [value for value in node.input if value and value not in self.constants]
+        return nodes
 
     def _is_by_row(self, node: Any) -> bool:
         ranks = [len(self.constants[name].dims) for name in node.input if name in self.constants]
@@ -117,11 +126,12 @@ class _Graph:
         return node.op_type in BY_ROW and max(ranks, default=0) <= 1
 
     def read_only_by(self, name: str, readers: list[Any]) -> bool:
-        read = all(node in readers for node in self.graph.node if name in node.input)
-        return read and name not in {each.name for each in self.graph.output}
+        """Whether no other node reads the value and it is no output of the graph."""
+        only = all(node in readers for node in self.graph.node if name in node.input)
+        return only and name not in {output.name for output in self.graph.output}
 
     def split(self, attention: Any) -> None:
-        """Let the first row ask, in place of all; makes the value `.../first` of what the attention is given."""
+        """Replace the Attention by `FOR_ONE_ROW`, which adds the value `<input>/first`: the input's first row."""
         from onnx import numpy_helper, parser
 
         x, mixed = attention.input[0], attention.output[0]
@@ -130,31 +140,33 @@ class _Graph:
         for node in nodes:
             node.name = node.output[0] = named.get(node.output[0], f"{mixed}/{node.output[0]}")
             node.input[:] = [named.get(name, f"{mixed}/{name}") for name in node.input]
-        made = [numpy_helper.from_array(a, f"{mixed}/{name}") for name, a in self._constants(attention).items()]
-        place = list(self.graph.node).index(attention)
-        after = list(self.graph.node)[place + 1 :]
-        del self.graph.node[place:]
+        constants = [numpy_helper.from_array(a, f"{mixed}/{name}") for name, a in self._constants(attention).items()]
+        # ONNX wants nodes in order of computation, so the new ones stand where the old one stood.
+        index = list(self.graph.node).index(attention)
+        after = list(self.graph.node)[index + 1 :]
+        del self.graph.node[index:]
         self.graph.node.extend([*nodes, *after])
         for name in attention.input[1:3]:
             self.graph.initializer.remove(self.constants[name])
-        self.graph.initializer.extend(made)
+        self.graph.initializer.extend(constants)
 
     def _constants(self, attention: Any) -> dict[str, NDArray[np.generic]]:
-        """What `FOR_ONE_ROW` names and does not make."""
+        """Return the constants that `FOR_ONE_ROW` names and does not compute, by name."""
         from onnx import helper
 
-        told = {each.name: helper.get_attribute_value(each) for each in attention.attribute}
+        attributes = {a.name: helper.get_attribute_value(a) for a in attention.attribute}
         weights, biases = (self.constant(name) for name in attention.input[1:3])
-        n_heads, width = told["num_heads"], weights.shape[1] // 3
-        made = {f"{name}_weight": part for name, part in zip("qkv", np.split(weights, 3, 1), strict=True)}
-        made |= {f"{name}_bias": part for name, part in zip("qkv", np.split(biases, 3), strict=True)}
-        made |= {
+        n_heads, width = attributes["num_heads"], weights.shape[1] // 3
+        # Attention holds the weights of query, key and value side by side.
+        constants = {f"{name}_weight": part for name, part in zip("qkv", np.split(weights, 3, 1), strict=True)}
+        constants |= {f"{name}_bias": part for name, part in zip("qkv", np.split(biases, 3), strict=True)}
+        constants |= {
             "zero": np.zeros(1, np.int64),
             "one": np.ones(1, np.float32),
-            "scale": np.array([told.get("scale", (width // n_heads) ** -0.5)], np.float32),
-            "hide": np.array([told.get("mask_filter_value", HIDE)], np.float32),
+            "scale": np.array([attributes.get("scale", (width // n_heads) ** -0.5)], np.float32),
+            "hide": np.array([attributes.get("mask_filter_value", HIDE)], np.float32),
             "heads": np.array([0, 0, n_heads, -1]),
             "for_heads": np.array([0, 1, 1, -1]),
             "joined": np.array([0, 0, -1]),
         }
-        return {name: np.ascontiguousarray(values) for name, values in made.items()}
+        return {name: np.ascontiguousarray(values) for name, values in constants.items()}

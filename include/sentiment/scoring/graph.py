@@ -1,6 +1,8 @@
-"""A network's ONNX graph, made faster without another answer, by the tools of the very runtime inside Spark NLP.
+"""Make a network's ONNX graph faster without changing its logits, and make its int8 twin.
 
-That runtime joins GELU and layer norms by itself as it loads a graph, attention only when that was done before.
+By the tools of ONNX Runtime 1.19.2, the version inside Spark NLP. That version fuses GELU and layer norms by itself as
+it loads a graph, but attention only in a file that was fused before; later versions of the tools no longer recognise
+DistilBERT's attention.
 """
 
 from __future__ import annotations
@@ -24,32 +26,33 @@ log = logging.getLogger(__name__)
 
 INPUTS = ("input_ids", first_row.MASK)
 TOLERANCE = 1e-5
-"""How far a fused graph's logits may be from the original's."""
+"""Largest difference allowed between a logit of the fused graph and the original's."""
 LENGTHS = (2, 17, 130, 512)
-"""Wordpieces of the rows by which the two are compared."""
+"""Wordpieces of the rows by which a fused graph is compared with the original."""
 
 
 def fuse(source: Path, target: Path) -> bool:
-    """Write the graph with attention, GELU and layer norms fused and its last layer narrowed; else a copy, and False.
+    """Write the graph with attention, GELU and layer norms fused and its last layer narrowed, and return True.
 
-    A fused graph that answers otherwise is not kept either: both are run on rows of `LENGTHS`.
+    Writes a copy of `source` and returns False where nothing can be fused, or where the fused graph does not run or
+    its logits are further than `TOLERANCE` from the original's; both are run on rows of `LENGTHS`.
     """
     from onnxruntime.transformers import optimizer
 
     with _quiet():
-        found = optimizer.optimize_model(str(source), model_type="bert", num_heads=0, hidden_size=0, opt_level=0)
-    if any(found.get_fused_operator_statistics().values()):
-        first_row.narrow(found.model)
-        found.save_model_to_file(str(target))
-        if _apart(source, target) <= TOLERANCE:
+        optimized = optimizer.optimize_model(str(source), model_type="bert", num_heads=0, hidden_size=0, opt_level=0)
+    if any(optimized.get_fused_operator_statistics().values()):
+        first_row.narrow(optimized.model)
+        optimized.save_model_to_file(str(target))
+        if _max_difference(source, target) <= TOLERANCE:
             return True
-        log.warning("the fused graph of %s answers otherwise: it is scored as it is", source)
+        log.warning("the fused graph of %s gives other logits: the original is scored instead", source)
     shutil.copyfile(source, target)
     return False
 
 
 def quantize(source: Path, target: Path) -> None:
-    """Write the int8 twin of a graph: fused, weights by channel, activations by their own range as they come."""
+    """Write the int8 twin of a graph: fused, weights quantised by channel, activations dynamically."""
     from onnx import TensorProto
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -69,7 +72,7 @@ def quantize(source: Path, target: Path) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The tools tell, in print and by the root logger, what they leave alone and which types they had to be told."""
+    # ONNX Runtime's tools print, and log to the root logger, each node that they skip and each type they can't infer.
     logging.disable(logging.WARNING)
     try:
         with redirect_stdout(io.StringIO()):
@@ -79,7 +82,10 @@ def _quiet() -> Iterator[None]:
 
 
 def session(graph: Path, threads: int = 1) -> Any:
-    """ONNX Runtime's session over this file, on the CPU."""
+    """Return an ONNX Runtime session over this file, on the CPU, with so many threads within an operator.
+
+    Raises onnxruntime's Fail, InvalidArgument, InvalidGraph or InvalidProtobuf for a file that is no such graph.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -89,28 +95,33 @@ def session(graph: Path, threads: int = 1) -> Any:
 
 
 def logits(network: Any, ids: list[list[int]]) -> NDArray[np.float32]:
-    """What the network says of rows of wordpiece ids, padded to the longest; shape (rows, labels)."""
+    """Return the network's logits for rows of wordpiece ids, padded to the longest; shape (rows, labels).
+
+    Raises onnxruntime's Fail, InvalidArgument or RuntimeException where an id or a length has no embedding.
+    """
     longest = max(map(len, ids))
     fed = np.array([row + [0] * (longest - len(row)) for row in ids], np.int64)
     mask = np.array([[1] * len(row) + [0] * (longest - len(row)) for row in ids], np.int64)
-    said: NDArray[np.float32] = network.run(None, dict(zip(INPUTS, (fed, mask), strict=True)))[0]
-    return said
+    rows: NDArray[np.float32] = network.run(None, dict(zip(INPUTS, (fed, mask), strict=True)))[0]
+    return rows
 
 
-def _apart(one: Path, other: Path) -> float:
-    """The largest difference of any logit of the two graphs, for rows alone and for all of them, padded.
+def _max_difference(original: Path, fused: Path) -> float:
+    """Return the largest difference between logits of the two graphs, for each row alone and for all of them, padded.
 
-    Infinite where the other is no graph that runs, as for weights of 16 bits; NaN where it says that.
+    Infinite where the fused graph does not run, as with weights of 16 bits; NaN where it gives NaN.
     """
     from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, RuntimeException
 
     rows = [[int(n) for n in np.random.default_rng(length).integers(0, 100, length)] for length in LENGTHS]
-    fed = [*([row] for row in rows), rows]
-    original = session(one)
-    wanted = [logits(original, each) for each in fed]
+    # All rows at once, padded, show whether the mask is still heeded.
+    batches = [*([row] for row in rows), rows]
+    network = session(original)
+    expected = [logits(network, batch) for batch in batches]
     try:
-        fused = session(other)
-        found = [logits(fused, each) for each in fed]
+        network = session(fused)
+        actual = [logits(network, batch) for batch in batches]
     except (Fail, InvalidGraph, RuntimeException):
         return math.inf
-    return float(np.max([abs(a - b).max() for a, b in zip(wanted, found, strict=True)]))
+    # np.max, not max: only the former returns NaN where one of the differences is NaN, which is no `<= TOLERANCE`.
+    return float(np.max([abs(a - b).max() for a, b in zip(expected, actual, strict=True)]))

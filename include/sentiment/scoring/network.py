@@ -1,4 +1,4 @@
-"""Texts in, sentiment out: Spark NLP's DistilBERT over prepared text."""
+"""Score texts by Spark NLP's DistilBERT, fed with prepared text."""
 
 from __future__ import annotations
 
@@ -31,23 +31,25 @@ if TYPE_CHECKING:
     from tokenizers import Encoding
     from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
-PIECES = "n_wordpieces int, n_unknown int, fed string, lengths array<int>"
+WORDPIECES_DDL = "n_wordpieces int, n_unknown int, fed string, lengths array<int>"
 COUNTS = ("n_wordpieces", "n_unknown", "lengths")
 SCORED = TEXT_SCORES
 """Columns of a scored text; `probabilities` is a JSON object, label -> probability."""
 
 
 def load(spark: SparkSession, model: Model, scratch: Path) -> PipelineModel:
-    """The four annotators, the network read once; `scratch` keeps the copy with fused graph and shielded vocabulary.
+    """Return the pipeline of four annotators, with the network loaded, from the column `prepared` to `class`.
 
-    A chunk is a sentence to Spark NLP, so a long text stays in its row. One network a Spark application: Spark NLP
-    hands executors the graph under the name `model.onnx`, whichever it is, and refuses another.
+    `scratch` is the folder of served copies (`served_copy`). A Spark application can load one network: Spark NLP hands
+    executors every ONNX graph under the name `model.onnx` and refuses a second one. Raises ParameterError where what
+    Spark NLP saved does not load.
     """
     from sparknlp.annotator import DistilBertForSequenceClassification, SentenceDetector, Tokenizer
     from sparknlp.base import DocumentAssembler
 
     folder = served_copy(spark, model, scratch)
     document = DocumentAssembler().setInputCol("prepared").setOutputCol("document")
+    # To Spark NLP a chunk is a sentence, so that all chunks of a long text stay in the text's row.
     chunk = (
         SentenceDetector()
         .setInputCols(["document"])
@@ -66,15 +68,19 @@ def load(spark: SparkSession, model: Model, scratch: Path) -> PipelineModel:
 
 
 def configured(network: DistilBertForSequenceClassification) -> DistilBertForSequenceClassification:
-    """The annotator as a night uses it: cased, the whole window, one chunk at a time, so that nothing is padded."""
+    """Return the annotator set as a night uses it: cased, all of the window, softmax over labels."""
+    # Batches of one: batches pad to the longest text, which costs more than they save on a CPU.
     network.setInputCols(["chunk", "token"]).setOutputCol("class").setCaseSensitive(True)
     network.setMaxSentenceLength(chunks.MAX_WORDPIECES).setBatchSize(1).setCoalesceSentences(False)
     return network.setActivation("softmax")
 
 
 def served_copy(spark: SparkSession, model: Model, scratch: Path) -> Path:
-    """Folder of the model as it is scored with, made where this edition of us has not made it yet."""
-    target = scratch / f"{model.fingerprint}.{_edition()}"
+    """Return the folder, below `scratch`, of the copy that is scored with; make it where this code has not made it yet.
+
+    The copy has a fused graph (a copy of what Spark NLP saved keeps its graph) and a shielded vocabulary.
+    """
+    target = scratch / f"{model.fingerprint}.{_code_hash()}"
     if target.is_dir():
         os.utime(target)  # `maintain_store` removes what has not been used for long
         return target
@@ -89,6 +95,7 @@ def served_copy(spark: SparkSession, model: Model, scratch: Path) -> Path:
         shutil.copyfile(model.folder / "assets" / "labels.txt", beside / "assets" / "labels.txt")
         (beside / "assets" / "vocab.txt").write_text("\n".join(pieces) + "\n", "utf-8")
     try:
+        # A rename, so that a folder by this name is complete; it fails where another process was faster.
         beside.rename(target)
     except OSError:
         shutil.rmtree(beside)
@@ -96,33 +103,35 @@ def served_copy(spark: SparkSession, model: Model, scratch: Path) -> Path:
 
 
 @lru_cache(maxsize=1)
-def _edition() -> str:
-    """Hash of what makes a served copy; one made by another edition is made anew."""
-    makers = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
-    return sha256(b"".join(makers) + version("onnxruntime").encode()).hexdigest()[:12]
+def _code_hash() -> str:
+    # All of this package, though not all of it changes the copy: a copy too many costs seconds, a stale one is wrong.
+    sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    return sha256(b"".join(sources) + version("onnxruntime").encode()).hexdigest()[:12]
 
 
 def score(texts: DataFrame, pipeline: PipelineModel, model: Model, rows: int = 0) -> DataFrame:
-    """Score each row of (text_hash, text): one review a row, so nothing is padded. Returns `SCORED`.
+    """Return `SCORED` for each row of `texts` (text_hash, text); null but for counts where nothing reaches the network.
 
-    `rows`, where it is given, is how many there are: they are then dealt by their wordpieces, once Python has counted
-    those, so that the many tasks of the network start none.
+    `rows` is about how many rows there are: they are dealt to partitions of like numbers of wordpieces. With 0 they
+    stay in their partitions. `score` is the greatest probability, `p_positive` the positive label's; null for a model
+    without one.
     """
     counted = texts.select("text_hash", "text", wordpieces(F.col("text"), model).alias("pieces"))
     counts = [f"pieces.{name}" for name in COUNTS]
     needed = counted.selectExpr("text_hash", "coalesce(pieces.fed, text) AS fed", *counts)
+    # Dealt after Python has counted wordpieces, in few tasks: the many tasks of the network then start no Python.
     dealt = balanced(needed, rows, "n_wordpieces") if rows else needed
-    told = pipeline.transform(dealt.select("text_hash", *COUNTS, prepared(F.col("fed")).alias("prepared")))
-    said = chunks.combined(told.select("text_hash", *COUNTS, "class"), model.labels)
+    annotated = pipeline.transform(dealt.select("text_hash", *COUNTS, prepared(F.col("fed")).alias("prepared")))
+    predicted = chunks.combined(annotated.select("text_hash", *COUNTS, "class"), model.labels)
     names = [quoted(label) for label in model.labels]
-    each = ", ".join(f"{name}, chances[{place}]" for place, name in enumerate(names))
+    by_label = ", ".join(f"{name}, label_probabilities[{i}]" for i, name in enumerate(names))
     positive = model.positive_label
-    return said.selectExpr("*", "array_max(chances) AS score").selectExpr(
+    return predicted.selectExpr("*", "array_max(label_probabilities) AS score").selectExpr(
         "text_hash",
-        f"array({', '.join(names)})[array_position(chances, score) - 1] AS label",
+        f"array({', '.join(names)})[array_position(label_probabilities, score) - 1] AS label",
         "score",
-        f"{f'chances[{model.labels.index(positive)}]' if positive else 'double(NULL)'} AS p_positive",
-        f"to_json(named_struct({each})) AS probabilities",
+        f"{f'label_probabilities[{model.labels.index(positive)}]' if positive else 'double(NULL)'} AS p_positive",
+        f"to_json(named_struct({by_label})) AS probabilities",
         "n_wordpieces",
         "n_unknown",
         "smallint(CASE WHEN lengths IS NOT NULL THEN size(lengths) ELSE 1 END) AS n_chunks",
@@ -130,21 +139,23 @@ def score(texts: DataFrame, pipeline: PipelineModel, model: Model, rows: int = 0
 
 
 def reference_tokenizer(vocabulary: dict[str, int]) -> BertWordPieceTokenizer:
-    """The cased tokenizer whose ids the network is fed; a text that spells a special piece is only text to it."""
+    """Return the cased Hugging Face tokenizer, whose ids the network is fed, for a vocabulary of piece -> id."""
     from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
     tokenizer = BertWordPieceTokenizer(vocabulary, lowercase=False, strip_accents=False)
+    # Else a text that spells `[SEP]` would end itself.
     tokenizer._tokenizer.encode_special_tokens = True
     return tokenizer
 
 
 def wordpieces(text: Column, model: Model) -> Column:
-    """Struct of the whole text's (n_wordpieces, n_unknown), special pieces included, by `tokenizers`.
+    """Return a struct column: n_wordpieces, n_unknown, fed, lengths of each text, counted in Python.
 
-    `fed` is what is scored, where that is not `text` itself: in another Unicode form, or cut into chunks. `lengths`
-    are the chunks' wordpieces, null where there is one.
+    `n_wordpieces` and `n_unknown` are of all of the text, special pieces included. `fed` is the text that is scored,
+    in NFC with chunks parted by `CHUNK_END`; null where that is `text` itself. `lengths` are the chunks' wordpieces,
+    without special pieces; null for a single chunk.
     """
-    key, pieces = model.fingerprint, _sent(SparkSession.builder.getOrCreate(), model)
+    key, pieces = model.fingerprint, _broadcast_vocabulary(SparkSession.builder.getOrCreate(), model)
 
     def count(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
         forget_archives()
@@ -153,20 +164,21 @@ def wordpieces(text: Column, model: Model) -> Column:
             raw = texts.fillna("").tolist()
             forms = [fed_form(text) for text in raw]
             coded = tokenizer.encode_batch(forms)
-            rows = [_counted(*each, unknown) for each in zip(raw, forms, coded, strict=True)]
+            rows = [_counted(*text, unknown) for text in zip(raw, forms, coded, strict=True)]
             yield pd.DataFrame(rows, columns=["n_wordpieces", "n_unknown", "fed", "lengths"])
 
-    return pandas_udf(count, PIECES)(text)  # type: ignore[call-overload, no-any-return]
+    return pandas_udf(count, WORDPIECES_DDL)(text)  # type: ignore[call-overload, no-any-return]
 
 
 @lru_cache(maxsize=4)
-def _sent(spark: SparkSession, model: Model) -> Broadcast[list[str]]:
-    """The vocabulary, sent to each executor once."""
+def _broadcast_vocabulary(spark: SparkSession, model: Model) -> Broadcast[list[str]]:
+    # Cached: a second broadcast of the same vocabulary would be sent to each executor again.
     return spark.sparkContext.broadcast(model.vocabulary())
 
 
+# Fingerprint -> tokenizer and id of [UNK]. Spark's Python workers live on between tasks, and making a tokenizer takes
+# longer than a task's texts.
 _TOKENIZERS: dict[str, tuple[BertWordPieceTokenizer, int]] = {}
-"""Of this Python worker, by fingerprint, with the id of [UNK]: making one takes longer than a task's texts."""
 
 
 def _tokenizer(fingerprint: str, vocabulary: Callable[[], list[str]]) -> tuple[BertWordPieceTokenizer, int]:

@@ -1,4 +1,4 @@
-"""The one place that knows how text reaches the network.
+"""Prepare text for Spark NLP's annotators so that the network gets the ids of the cased Hugging Face tokenizer.
 
 Spark NLP's annotator does not feed what the cased Hugging Face tokenizer feeds. Of a token that it splits at
 punctuation it takes the first piece only; it decomposes letters and drops their accents although the model is
@@ -21,25 +21,30 @@ if TYPE_CHECKING:
     from pyspark.sql import Column
 
 PREPARATION_VERSION = 3
-"""Raise it when prepared text changes (tests/golden/prepared.jsonl says so); older scores are then not reused."""
+"""Part of a model's fingerprint: raise it when prepared text changes, so that older scores are not reused.
+
+tests/golden/prepared.jsonl holds prepared texts of this version."""
 
 STAND_INS = (range(0xE000, 0xF8FE), range(0xF0000, 0xFFFFE), range(0x100000, 0x10FFFE))
 """Private-use characters: BERT drops them, so no text that is fed holds one of its own."""
 UNKNOWN, CHUNK_END = "\uf8fe", "\uf8ff"
-"""A letter of no vocabulary, and what stands between two chunks of one text."""
+"""A letter of no vocabulary, and the separator of two chunks of one text."""
 MAX_WORD_CHARS = 100
-"""The reference takes a longer word for unknown."""
+"""Longer words are one unknown wordpiece to the reference tokenizer."""
 
+# BERT's tokenizer drops controls, formats, private use and U+FFFD. The exceptions are formats of later Unicode versions
+# than its tables, and the separator of chunks, which `fed_form` has taken out of the text before.
 DROPPED = (
     rf"[\p{{Cc}}\p{{Cf}}\p{{Co}}\x{{FFFD}}"
     rf"&&[^\t\n\r{CHUNK_END}\x{{890}}\x{{891}}\x{{8E2}}\x{{110CD}}\x{{13430}}-\x{{13438}}]]"
 )
 SPACES = r"[\p{Z}\t\n\r]+"
-KEPT = (
+VISIBLE = (
     r"[^\p{Cc}\p{Cf}\p{Co}\x{FFFD}\p{Z}]"
     r"|[\x{890}\x{891}\x{8E2}\x{110CD}\x{13430}-\x{13438}]"
 )
-"""What neither is dropped nor becomes a space."""
+"""Characters that are neither dropped nor become a space."""
+# As in BERT's tokenizer: the CJK blocks of Unicode, each of whose characters is a word; no kana, no hangul.
 CHINESE = (
     r"\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2B81F}"
     r"\x{2B920}-\x{2CEAF}\x{2F800}-\x{2FA1F}"
@@ -51,35 +56,35 @@ YOUNG_PUNCTUATION = (
     r"\x{11C41}-\x{11C45}\x{11C70}\x{11C71}\x{11EF7}\x{11EF8}\x{11FFF}\x{12FF1}\x{12FF2}\x{16E97}-\x{16E9A}"
     r"\x{16FE2}\x{1E95E}\x{1E95F}"
 )
-"""Punctuation for Java and Python, not yet for the Unicode tables of the reference."""
+"""Punctuation in the Unicode tables of Java and Python, not yet in those of the reference tokenizer."""
 SPLIT_OFF = rf"([\p{{P}}$+<=>^`|~\x{{166D}}\x{{111C9}}{CHINESE}&&[^{YOUNG_PUNCTUATION}]])"
 LONG_WORD = rf"[^ {CHUNK_END}]{{{MAX_WORD_CHARS + 1},}}"
-KEPT_SYMBOLS = "╔╚╞╟╤╥╦╩ↇ"
-"""What Spark NLP's sentence splitter, which parts the chunks, and its tokenizer keep for themselves."""
+RESERVED_SYMBOLS = "╔╚╞╟╤╥╦╩ↇ"
+"""Characters that Spark NLP's sentence detector and tokenizer use as marks of their own."""
 
 
 def fed_form(text: str) -> str:
-    """The form that is scored, NFC as in the score cache's key, without the one letter that means something here."""
+    """Return the form of a text that is scored: NFC, as in the score cache's key, without `CHUNK_END`."""
     return unicodedata.normalize("NFC", text.replace(CHUNK_END, ""))
 
 
 @lru_cache(maxsize=1)
 def shield() -> dict[str, str]:
-    """Character that the annotator would change -> its stand-in."""
+    """Return a mapping: character that the annotator would change -> its private-use stand-in."""
     changed = (chr(c) for c in range(0xA0, 0xE0000) if not 0xD800 <= c <= 0xF8FF and _is_changed(chr(c)))
     stand_ins = (chr(c) for block in STAND_INS for c in block)
     return dict(zip(changed, stand_ins, strict=False))
 
 
 def _is_changed(letter: str) -> bool:
-    """Whether it decomposes, is reordered, is taken for an accent, or means something to another annotator."""
-    if unicodedata.combining(letter) or "\u0300" <= letter <= "\u036f" or letter in KEPT_SYMBOLS:
+    # It decomposes, is reordered, is taken for an accent, or is another annotator's mark.
+    if unicodedata.combining(letter) or "\u0300" <= letter <= "\u036f" or letter in RESERVED_SYMBOLS:
         return True
     return not unicodedata.is_normalized("NFD", letter)
 
 
 def shield_text(text: str) -> str:
-    """The vocabulary's side of the shield."""
+    """Return a wordpiece with its characters replaced by their stand-ins, as `prepared` does in texts."""
     return text.translate(_shield_by_code())
 
 
@@ -89,7 +94,10 @@ def _shield_by_code() -> dict[int, str]:
 
 
 def prepared(text: Column) -> Column:
-    """What the annotators are given of a text in its `fed_form`, chunks parted by `CHUNK_END`. Spark SQL only."""
+    """Return the annotators' input for texts in `fed_form`, chunks parted by `CHUNK_END`; null for null.
+
+    Spark SQL only: no Python runs on executors.
+    """
     from pyspark.sql import functions as F
 
     clean = F.regexp_replace(F.regexp_replace(text, DROPPED, ""), SPACES, " ")
@@ -100,5 +108,5 @@ def prepared(text: Column) -> Column:
 
 
 def leaves_nothing(text: Column) -> Column:
-    """Whether `prepared` is empty, told without preparing: all of the text is dropped or space; null for null."""
-    return ~text.rlike(KEPT)
+    """Return whether `prepared` would be empty: all of the text is dropped or space; null for null."""
+    return ~text.rlike(VISIBLE)

@@ -1,8 +1,8 @@
-"""A text that a model has scored is not scored again: the score cache in the lake, by fingerprint.
+"""Reuse scores: a text that a model has scored is not scored again. The score cache is kept in the run workspace.
 
-What is missing is scored chunk by chunk. Each chunk is committed as it is done. The first holds 500 texts, the others
-as many as the network scored in a minute before, so that a killed job loses about a minute, whatever the network's
-size.
+Missing texts are scored chunk by chunk, and each chunk is committed as it is done. The first holds 500 texts, the
+others as many as the network scored in a minute before, so that a killed job loses about a minute, whatever the
+network's size.
 """
 
 from __future__ import annotations
@@ -25,61 +25,69 @@ from sentiment.workspace import Part, Workspace
 log = logging.getLogger(__name__)
 
 Score = Callable[[DataFrame, int], DataFrame]
-"""Scores (text_hash, text), about so many rows."""
+"""Returns `SCORED` for (text_hash, text); the number is about how many rows there are (`network.score`)."""
 
 DATASET = "score_cache"
 CHUNK_TEXTS = 20_000
-"""Most texts committed at a time."""
+"""Most texts of a chunk."""
 FIRST_CHUNK_TEXTS = 500
+"""Texts of the first chunk, by which the network's rate is measured."""
 LEAST_CHUNK_TEXTS = 100
+"""Fewest texts of a chunk, however slow the network: each chunk costs a Spark job and a file."""
 CHUNK_S = 60.0
-"""How long a chunk should take: what a killed job can lose, in seconds."""
+"""Seconds that a chunk should take, which is what a killed job can lose."""
 HASH_RANGE = 1 << 32
+"""Texts have positions from 0 to below this: CRC-32 of their hash."""
 
 
 def cached(workspace: Workspace, model: Model, wanted: DataFrame) -> DataFrame:
-    """What this model has said of the texts `wanted` (text_hash): `SCORED`, `scored_at`, `scored_in` (the run).
+    """Return the model's cached scores of the texts `wanted` (text_hash), one row a text at most.
 
-    One row a text, though two runs may have scored it at the same time; other texts' scores are not carried along.
+    Columns: `SCORED`, scored_at and scored_in (the run that scored the text).
     """
     parts = workspace.committed(DATASET, cache_key(model.fingerprint))
     spark = wanted.sparkSession
     if not parts:
         return spark.createDataFrame([], SCORE_CACHE.spark_ddl)
-    mine = workspace.read(spark, parts).join(wanted.select("text_hash"), "text_hash", "left_semi")
-    return mine.dropDuplicates(["text_hash"])
+    scores = workspace.read(spark, parts).join(wanted.select("text_hash"), "text_hash", "left_semi")
+    # Two runs may have scored a text at the same time: their scores are equal.
+    return scores.dropDuplicates(["text_hash"])
 
 
 def cache_key(fingerprint: str) -> str:
-    """The folder of one network's scores inside the dataset."""
+    """Return the folder of one fingerprint's scores inside `DATASET`."""
     return f"fingerprint={fingerprint}"
 
 
-def fill(accepted: DataFrame, workspace: Workspace, model: Model, step: Attempt, score: Score) -> None:
-    """Score the texts of `accepted` that are not cached, each once, chunk by chunk, each committed as it is done."""
+def fill(accepted: DataFrame, workspace: Workspace, model: Model, attempt: Attempt, score: Score) -> None:
+    """Score the texts of `accepted` (text_hash, text) that are not cached, once each, and commit them chunk by chunk.
+
+    Progress goes to the attempt (rows done and total; in its detail rows_per_s and left_s) and to the log. Raises
+    StaleAttemptError where a newer attempt of the step has begun.
+    """
     missing = _missing(accepted, workspace, model).persist()
 
-    def keep(chunk: DataFrame, rows: int, number: int) -> int:
-        return _keep_chunk(score(chunk, rows), workspace, model, step, number)
+    def score_and_commit(chunk: DataFrame, rows: int, number: int) -> int:
+        return _commit_chunk(score(chunk, rows), workspace, model, attempt, number)
 
-    for pace in in_chunks(missing, keep):
-        step.progress(pace.done, pace.total, pace.rates())
+    for pace in in_chunks(missing, score_and_commit):
+        attempt.progress(pace.done, pace.total, pace.rates())
         log.info("%s", pace.message())
     missing.unpersist()
 
 
-def in_chunks(texts: DataFrame, keep: Callable[[DataFrame, int, int], int]) -> Iterator[Pace]:
-    """Hand `distinct_texts` to `keep`, chunk by chunk of about a minute, and yield the pace before and after each.
+def in_chunks(texts: DataFrame, score_chunk: Callable[[DataFrame, int, int], int]) -> Iterator[Pace]:
+    """Hand `distinct_texts` to `score_chunk`, chunk by chunk of about a minute; yield the pace before and after each.
 
-    `keep` gets a chunk (text_hash, text), about how many rows it has, and its number, and returns its rows once they
-    are scored.
+    `score_chunk` gets a chunk (text_hash, text), about how many rows it has, and its number from 0; it scores the
+    chunk and returns how many rows it has.
     """
     pace, number, begin = Pace(texts.count()), 0, 0
     yield pace
     while pace.done < pace.total and begin < HASH_RANGE:
         end = pace.chunk_end(begin)
-        chunk = texts.where(F.col("place").between(begin, end - 1)).select("text_hash", "text")
-        pace.add(keep(chunk, pace.next_texts(), number))
+        chunk = texts.where(F.col("position").between(begin, end - 1)).select("text_hash", "text")
+        pace.add(score_chunk(chunk, pace.next_texts(), number))
         yield pace
         number, begin = number + 1, end
 
@@ -91,62 +99,72 @@ def _missing(accepted: DataFrame, workspace: Workspace, model: Model) -> DataFra
 
 
 def distinct_texts(texts: DataFrame) -> DataFrame:
-    """Each text of (text_hash, text) once, in the order of its `place`, which is random but fixed: 0 to 2^32 - 1."""
+    """Return (text_hash, text, position) with each text once, sorted by position in each partition.
+
+    Positions are from 0 to below `HASH_RANGE`, the same every time, and spread evenly: any range of them holds a share
+    of the texts that is as large as the range's.
+    """
     once = texts.groupBy("text_hash").agg(F.min("text").alias("text"))
-    return once.withColumn("place", F.crc32("text_hash")).sortWithinPartitions("place")
+    return once.withColumn("position", F.crc32("text_hash")).sortWithinPartitions("position")
 
 
-def _keep_chunk(scored: DataFrame, workspace: Workspace, model: Model, step: Attempt, number: int) -> int:
-    """Score and commit one chunk, as one file, since years of nights are read together; returns its rows."""
-    said = scored.select(*SCORED, F.current_timestamp().alias("scored_at"), F.lit(step.run_id).alias("scored_in"))
+def _commit_chunk(scored: DataFrame, workspace: Workspace, model: Model, attempt: Attempt, number: int) -> int:
+    rows = scored.select(*SCORED, F.current_timestamp().alias("scored_at"), F.lit(attempt.run_id).alias("scored_in"))
     key = cache_key(model.fingerprint)
-    part = workspace.write(said.repartition(1), DATASET, key, step.token, 0, "", number)
-    rows = workspace.read(scored.sparkSession, [part]).count()
-    step.check_token()
-    workspace.commit(DATASET, key, step.token, Part(part.files, rows, part.checksum), number)
+    # One file, since the files of years of nights are read together.
+    part = workspace.write(rows.repartition(1), DATASET, key, attempt.token, 0, "", number)
+    # Counting what was written, not `rows`, which would score it again.
+    n_rows = workspace.read(scored.sparkSession, [part]).count()
+    attempt.check_token()
+    workspace.commit(DATASET, key, attempt.token, Part(part.files, n_rows, part.checksum), number)
     phases.reached("chunk scored")
-    return rows
+    return n_rows
 
 
 @dataclass
 class Pace:
-    """How fast texts are scored, and so how many the next chunk should hold."""
+    """The rate at which texts are scored, and so how many texts the next chunk should hold."""
 
     total: int
+    """Texts to score."""
     done: int = 0
+    """Texts scored."""
     per_s: float = 0.0
+    """Texts a second in the last chunk."""
     clock: Callable[[], float] = time.monotonic
+    """Seconds from any fixed moment."""
 
     def __post_init__(self) -> None:
         self._since = self._chunk_began = self.clock()
 
     def add(self, rows: int) -> None:
-        """A chunk of so many rows is done."""
+        """Count a chunk of so many rows as done now."""
         now = self.clock()
         self.done += rows
         self.per_s = rows / max(now - self._chunk_began, 1e-9)
         self._chunk_began = now
 
     def next_texts(self) -> int:
-        """As many as take `CHUNK_S` by the last chunk's rate, and never so few that a rest of them is left over."""
+        """Return how many texts the next chunk should hold: as many as take `CHUNK_S` by the last chunk's rate."""
         wished = max(LEAST_CHUNK_TEXTS, self.per_s * CHUNK_S) if self.done else FIRST_CHUNK_TEXTS
-        left, most = self.total - self.done, int(min(CHUNK_TEXTS, wished))
-        return left if left < 1.5 * most else most
+        remaining, most = self.total - self.done, int(min(CHUNK_TEXTS, wished))
+        # A small last chunk would cost a Spark job of its own.
+        return remaining if remaining < 1.5 * most else most
 
     def chunk_end(self, begin: int) -> int:
-        """Where the chunk that begins at this place ends."""
-        left, texts = self.total - self.done, self.next_texts()
-        return HASH_RANGE if texts >= left else begin + max(1, (HASH_RANGE - begin) * texts // left)
+        """Return the position before which the chunk that begins at position `begin` ends."""
+        remaining, texts = self.total - self.done, self.next_texts()
+        return HASH_RANGE if texts >= remaining else begin + max(1, (HASH_RANGE - begin) * texts // remaining)
 
     def rates(self) -> dict[str, float]:
-        """Rows a second over all of the step, and seconds left; nothing before something is done."""
+        """Return rows_per_s over all chunks and left_s, the seconds until all are done; empty before the first is."""
         if not self.done:
             return {}
         per_s = self.done / max(self.clock() - self._since, 1e-9)
         return {"rows_per_s": round(per_s, 1), "left_s": round((self.total - self.done) / max(per_s, 1e-9))}
 
     def message(self) -> str:
-        """Like `scored 4,000 of 20,000 texts, 13.2 a second, 20 min left`."""
+        """Return the progress, like `scored 4,000 of 20,000 texts, 13.2 a second, 20 min left`."""
         rates = self.rates()
         if not rates:
             return f"{self.total:,} texts to score"

@@ -1,4 +1,4 @@
-"""Classifiers that Spark NLP has saved itself, old or new: read, and written anew with other words in their fields.
+"""Read classifiers that Spark NLP has saved itself, in 2021 or today, and write them with other vocabulary and labels.
 
 Such a folder holds `metadata/`, `fields/` (vocabulary, labels: serialised Scala maps) and the graph, whose file name
 ends with its engine.
@@ -25,13 +25,15 @@ Engine = Literal["tensorflow", "onnx"]
 
 
 def graphs(folder: Path) -> list[Path]:
-    """Files of the network below a saved classifier, in order."""
-    found = [path for pattern in GRAPHS for path in folder.glob(pattern) if not path.name.startswith(".")]
-    return sorted(file for path in found for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
+    """Return the files of the network below a saved classifier, sorted; none where the folder is not there."""
+    matches = [path for pattern in GRAPHS for path in folder.glob(pattern) if not path.name.startswith(".")]
+    return sorted(
+        file for path in matches for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()
+    )
 
 
 def check(folder: Path) -> Engine:
-    """The engine of a saved classifier; ParameterError where the folder holds something else."""
+    """Return the engine of a saved classifier; raise ParameterError where the folder holds something else."""
     files = sorted((folder / "metadata").glob("part-*"))
     text = files[0].read_text("utf-8") if files else ""
     kind = json.loads(text.splitlines()[0]).get("class", "nothing") if text.startswith("{") else "nothing readable"
@@ -45,13 +47,13 @@ def check(folder: Path) -> Engine:
         raise ParameterError(
             f"{folder} holds {'no vocabulary' if graphs(folder) else 'no graph'}; expected metadata/, fields/ and a "
             "file whose name ends with _tensorflow or _onnx.",
-            "bring the folder or zip once more, whole",
+            "bring a complete copy of the folder or zip",
         )
     return "tensorflow" if any(folder.glob("*_tensorflow")) else "onnx"
 
 
 def load(spark: SparkSession, folder: Path) -> DistilBertForSequenceClassification:
-    """The classifier of a saved folder; ParameterError with the engine's own words where it does not load."""
+    """Return the classifier of a saved folder; raise ParameterError with the engine's message if it does not load."""
     from py4j.protocol import Py4JJavaError
     from sparknlp.annotator import DistilBertForSequenceClassification
 
@@ -60,36 +62,43 @@ def load(spark: SparkSession, folder: Path) -> DistilBertForSequenceClassificati
     except Py4JJavaError as error:
         raise ParameterError(
             f"{folder} does not load: {error.java_exception.toString().splitlines()[0][:300]}",
-            "bring the folder or zip once more, whole",
+            "bring a complete copy of the folder or zip",
         ) from error
 
 
 def field(spark: SparkSession, classifier: DistilBertForSequenceClassification, name: str) -> list[str]:
-    """The words of a field in the order of their ids, from 0; ParameterError where one is missing."""
+    """Return a field's values (wordpieces or labels) in the order of their ids, from 0.
+
+    Raises ParameterError where an id is missing.
+    """
     java: Any = classifier._java_obj
     scala = getattr(java, name)().getOrDefault()
     jvm: Any = spark._jvm
     as_java = jvm.scala.collection.JavaConverters.mapAsJavaMap(scala)
+    # As one JSON text: py4j would cross between Python and Java for each of 119,547 entries.
     ids: dict[str, int] = json.loads(jvm.com.fasterxml.jackson.databind.ObjectMapper().writeValueAsString(as_java))
-    words = sorted(ids, key=ids.__getitem__)
+    ordered = sorted(ids, key=ids.__getitem__)
     if sorted(ids.values()) != list(range(len(ids))):
         raise ParameterError(f"The ids of the field {name} are not 0 to {len(ids) - 1}.", "sentiment model list")
-    return words
+    return ordered
 
 
 def with_fields(spark: SparkSession, source: Path, target: Path, fields: dict[str, list[str]]) -> None:
-    """Write the saved classifier to `target` with these `ALTERED` fields; the graph is linked, not copied."""
-    left_out = {source / "fields" / name for name in ALTERED}
+    """Write the saved classifier to `target` with these values, in order of ids, for its `ALTERED` fields.
+
+    Other files are hard links where the file system allows: the graph may be 500 MB.
+    """
+    altered = {source / "fields" / name for name in ALTERED}
 
     def ignore(folder: str, names: list[str]) -> list[str]:
-        return [name for name in names if Path(folder) / name in left_out]
+        return [name for name in names if Path(folder) / name in altered]
 
     shutil.copytree(source, target, ignore=ignore, copy_function=_linked)
     jvm: Any = spark._jvm
     fresh = jvm.com.johnsnowlabs.nlp.annotators.classifier.dl.DistilBertForSequenceClassification()
-    for name, words in fields.items():
-        place = (target.absolute().as_uri(), name, scala_ids(spark, words))
-        getattr(fresh, name)().serialize(spark._jsparkSession, *place)
+    for name, values in fields.items():
+        arguments = (target.absolute().as_uri(), name, scala_ids(spark, values))
+        getattr(fresh, name)().serialize(spark._jsparkSession, *arguments)
 
 
 def _linked(source: str, target: str) -> None:
@@ -99,10 +108,11 @@ def _linked(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def scala_ids(spark: SparkSession, words: list[str]) -> Any:
-    """Scala's map, word -> place, made in one call."""
+def scala_ids(spark: SparkSession, values: list[str]) -> Any:
+    """Return a Scala map, value -> its index in the list."""
     jvm: Any = spark._jvm
-    packed = json.dumps({word: i for i, word in enumerate(words)})
+    # One call with JSON, as in `field`; a LinkedHashMap keeps the order.
+    packed = json.dumps({value: i for i, value in enumerate(values)})
     kind = jvm.java.lang.Class.forName("java.util.LinkedHashMap")
-    told = jvm.com.fasterxml.jackson.databind.ObjectMapper().readValue(packed, kind)
-    return jvm.org.apache.spark.api.python.PythonUtils.toScalaMap(told)
+    java_map = jvm.com.fasterxml.jackson.databind.ObjectMapper().readValue(packed, kind)
+    return jvm.org.apache.spark.api.python.PythonUtils.toScalaMap(java_map)
