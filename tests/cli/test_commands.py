@@ -21,7 +21,17 @@ MODULES = sorted(Path(cli.__file__).parent.glob("*.py"))
 SQL = re.compile(
     r"\b(SELECT\s.+\sFROM|INSERT INTO|DELETE FROM|UPDATE\s\S+\sSET|CREATE (TABLE|VIEW|INDEX)|ALTER )\b", re.S
 )
-HEAVY = ("pyspark", "sparknlp", "great_expectations", "airflow", "pandas", "scipy", "onnxruntime", "pyarrow")
+HEAVY = (
+    "pyspark",
+    "sparknlp",
+    "great_expectations",
+    "airflow",
+    "pandas",
+    "scipy",
+    "onnxruntime",
+    "pyarrow",
+    "sqlalchemy",
+)
 COMMANDS = {
     "nightly", "runs", "run show", "quarantine list", "quarantine show", "quarantine export", "quarantine requeue",
     "drift show", "drift ack", "drift replay", "drift simulate", "reference pin", "reference list", "reference show",

@@ -18,7 +18,8 @@ from sentiment.errors import DumpRefusedError, ParameterError
 from sentiment.jobs.validate import check_batch
 from sentiment.orchestration import steps
 from sentiment.quality import batch
-from sentiment.quality.batch import BatchCheck, Schema, SchemaChange
+from sentiment.quality.batch import Schema, SchemaChange
+from sentiment.quality.batch_check import BatchCheck
 from sentiment.runs import attempts, opening
 from sentiment.runs.handoff import JudgedNight, ReceivedDump
 from sentiment.runs.model import Run

@@ -11,7 +11,7 @@ from rich.markup import escape
 from sentiment import settings
 from sentiment.cli.render import OUT, show, table
 from sentiment.cli.values import parse_date
-from sentiment.quality.batch import BatchCheck
+from sentiment.quality.batch_check import BatchCheck
 
 if TYPE_CHECKING:
     from sentiment.local.nights import Outcome

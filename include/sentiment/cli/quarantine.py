@@ -12,7 +12,7 @@ from rich.markup import escape
 from sentiment.cli.nights import show_outcome
 from sentiment.cli.render import OUT, show, table
 from sentiment.cli.values import parse_date, wrong_value
-from sentiment.quality.batch import BatchCheck
+from sentiment.quality.batch_check import BatchCheck
 
 if TYPE_CHECKING:
     from sentiment.store.quarantine import Which

@@ -11,6 +11,7 @@ from sentiment import contract, settings
 from sentiment.errors import DumpRefusedError
 from sentiment.jobs.entry import main
 from sentiment.quality import batch, expectations, rules, split
+from sentiment.quality.batch_check import BatchCheck
 from sentiment.quality.language import language
 from sentiment.runs import attempts, phases
 from sentiment.runs.handoff import JudgedNight, ReceivedDump
@@ -80,7 +81,7 @@ def _write(workspace: Workspace, dataset: str, key: str, attempt: attempts.Attem
 
 
 def _limits(dump: ReceivedDump, config: settings.Settings) -> expectations.Limits:
-    low, high = (None, None) if batch.BatchCheck.row_count in dump.allow else dump.record_bounds
+    low, high = (None, None) if BatchCheck.row_count in dump.allow else dump.record_bounds
     return expectations.Limits(config.max_quarantine_share, low, high)
 
 
@@ -98,7 +99,7 @@ def check_batch(
     broken = dict(batch.check_judged(run, counts, reasons, config))
     if not night.expectations_met and not any(broken.values()):
         failed = ", ".join(night.expectations_failed)
-        broken[batch.BatchCheck.quarantine_share] = f"Great Expectations refuses it: {failed}"
+        broken[BatchCheck.quarantine_share] = f"Great Expectations refuses it: {failed}"
     if counts["accepted"] == 0:
         faults = "; ".join(text for text in broken.values() if text)
         raise DumpRefusedError(f"No review is left to score: {faults}.", f"sentiment run show {run.run_id}")

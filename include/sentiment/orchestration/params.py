@@ -6,7 +6,7 @@ from airflow.sdk import Param
 
 from sentiment import settings
 from sentiment.dump.profiles import NAME_PATTERN
-from sentiment.quality.batch import BatchCheck
+from sentiment.quality.batch_check import BatchCheck
 
 
 def source() -> Param:

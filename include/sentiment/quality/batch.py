@@ -12,12 +12,12 @@ import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from itertools import chain
 from pathlib import PurePath
 
 from sentiment.database import transaction
 from sentiment.errors import DumpRefusedError, ParameterError
+from sentiment.quality.batch_check import BatchCheck
 from sentiment.runs import opening
 from sentiment.runs.handoff import DumpColumns, ReceivedDump
 from sentiment.runs.model import Run
@@ -29,16 +29,6 @@ RECENT_NIGHTS = 14
 MIN_RECENT_NIGHTS = 3
 MIN_USUAL_ROWS = 50
 """Smallest median that bounds are derived from: of a smaller one chance alone makes multiples."""
-
-
-class BatchCheck(StrEnum):
-    """A check that can be allowed, by the name that commands take and the ledger stores."""
-
-    dump_date = "dump_date"
-    same_dump = "same_dump"
-    schema_change = "schema_change"
-    row_count = "row_count"
-    quarantine_share = "quarantine_share"
 
 
 Findings = Mapping[BatchCheck, str]
