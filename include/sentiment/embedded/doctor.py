@@ -54,6 +54,7 @@ def _memory(_: Settings) -> Check:
 
 
 def _disk(config: Settings) -> Check:
+    # The home may not be there yet.
     folder = next(p for p in (config.home, *config.home.parents) if p.exists())
     free = shutil.disk_usage(folder).free
     mend = f"free some, or: SENTIMENT_HOME=/another/disk make nightly (now {DEFAULT_HOME})"
@@ -95,6 +96,7 @@ def _secrets(config: Settings) -> Check:
 def _ports(config: Settings) -> Check:
     from sentiment.embedded import airflow
 
+    # A port that this home's own UI holds is no obstacle.
     is_up = bool(airflow.processes(config, services_only=True))
     return _check(
         f"port {config.airflow_port} for the UI",

@@ -56,6 +56,7 @@ def prepare(config: Settings, progress: Progress) -> Machine:
     with stage(progress, "PostgreSQL on 127.0.0.1") as remarks:
         server = start_postgres(config)
         remarks.append(f"port {server.port}")
+    # The server's start has written the addresses that settings read.
     settings.load.cache_clear()
     config = settings.load()
     with stage(progress, "Reviews database") as remarks:
@@ -86,6 +87,7 @@ def rotate_passwords(config: Settings) -> Server:
 def _apply_passwords(config: Settings, passwords: Callable[[Path], dict[str, str]]) -> Server:
     """Start the server and give its roles, and the file of addresses, the secrets that `passwords(home)` returns."""
     server = postgres(config).start()
+    # Two starts at once would each generate passwords.
     with FileLock(config.home / "roles.lock"):
         by_name = passwords(config.home)
         roles.ensure(server.url("postgres"), {role: by_name[role] for role in roles.ROLE_SETTINGS})

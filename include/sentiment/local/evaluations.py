@@ -64,6 +64,6 @@ def _wait(command: list[str], log: Path, progress: Progress) -> int:
                 if line.startswith(PROGRESS):
                     progress(line.removeprefix(PROGRESS).rstrip())
             return process.wait()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: the job would go on alone
             airflow.end_tree(process.pid)
             raise

@@ -74,7 +74,7 @@ def requeue(request: Requeue, progress: Progress) -> Outcome:
     planned = requeueing.plan(request)
     progress(planned.summary())
     conf = {**asdict(request), "allow": list(request.allow), "dry_run": False}
-    del conf["airflow_run_id"]
+    del conf["airflow_run_id"]  # no Param of the DAG: Airflow knows its own
     began, log = datetime.now(UTC), _through_airflow(REQUEUE_DAG, f"Requeue of {request.run_id}", conf, ready, progress)
     return _outcome(_requeue_of(planned.run), began, log, ready)
 
@@ -98,6 +98,7 @@ def _outcome(row: sa.Row[Any], began: datetime, log: Path, ready: Machine) -> Ou
 
 
 def _absolute(dump: str) -> str:
+    # Airflow runs in another folder.
     return dump if "://" in dump else str(Path(dump).expanduser().absolute())
 
 
@@ -145,12 +146,13 @@ def _dags_test(config: Settings, ready: Machine, dag: str, conf: dict[str, Any],
     log.parent.mkdir(parents=True, exist_ok=True)
     note = log.with_suffix(".failure.json")
     command = [str(airflow.bin_folder() / "airflow"), "dags", "test", dag, "--conf", json.dumps(conf)]
+    # Airflow wraps its log at the terminal's width, in the middle of paths.
     env = {**ready.env, "SENTIMENT_FAILURE_NOTE": str(note), "COLUMNS": "200"}
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT, cwd=config.home)
         try:
             _follow(process, progress)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: Airflow's tasks would go on alone
             airflow.end_tree(process.pid)
             raise
     if process.returncode:
@@ -205,6 +207,7 @@ def _failure(note: Path, log: Path) -> SentimentError:
     )
 
 
+# Airflow checks Params before any task, so no task can write a note about one.
 PARAM_REFUSED = "ParamValidationError: Invalid input for param "
 
 

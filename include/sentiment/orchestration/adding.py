@@ -100,6 +100,7 @@ def _source_folder(
 
 def _model_root(folder: Path) -> Path:
     """Return the folder in which the model's files lie: the folder itself, or the only one below it."""
+    # Zips made on a Mac hold __MACOSX beside the model.
     below = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))]
     for candidate in [folder, *below] if len(below) == 1 else [folder]:
         if (candidate / "model.onnx").exists() or (candidate / "metadata").is_dir():
@@ -113,9 +114,11 @@ def _model_root(folder: Path) -> Path:
 def _unpack(archive: Path, target: Path) -> None:
     """Unpack a zip; ParameterError where it is damaged or leads out of its folder, InfrastructureError if too big."""
     with zipfile.ZipFile(archive) as opened:
+        # extractall would put such members somewhere inside; such a zip is refused, since it may be meant to do harm.
         outside = [name for name in opened.namelist() if name.startswith("/") or ".." in Path(name).parts]
         if outside:
             raise ParameterError(f"{archive} holds {outside[0]!r}, which leads out of its folder.", "bring another zip")
+        # Models are large, and a full disk would stop Postgres as well.
         size = sum(entry.file_size for entry in opened.infolist())
         free = shutil.disk_usage(target.parent).free
         if size > free:
@@ -175,6 +178,7 @@ def _copy(
     else:
         (folder / "assets").mkdir(parents=True)
         for name in onnx_folder.FILES:
+            # Only what scores: a folder may hold a training run beside it.
             if (source / name).is_file():
                 shutil.copyfile(source / name, folder / name)
         onnx_folder.check(folder)
@@ -208,8 +212,10 @@ def _score_trial_text(spark: SparkSession, model: Model, served: Path) -> None:
     """Score one text as a night would; DataError where its probabilities are not one a label, adding up to 1."""
     from sentiment.scoring import network
 
+    # By the network of a night rather than ONNX Runtime alone: Spark NLP may refuse a graph that runs elsewhere.
     texts = spark.createDataFrame([("trial", TRIAL_TEXT)], "text_hash string, text string")
     row = network.score(texts, network.load(spark, model, served), model).collect()[0]
     probabilities = json.loads(row["probabilities"]).values()
+    # Softmax of float32 logits misses 1 by some 1e-6; what misses it by more has no softmax over its labels.
     if len(probabilities) != len(model.labels) or not 0.99 < sum(probabilities) < 1.01:
         raise DataError(f"{model.model_id} gives {row['probabilities']} for {TRIAL_TEXT!r}.", "sentiment model list")

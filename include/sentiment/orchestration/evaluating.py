@@ -78,6 +78,7 @@ def find_set(request: Request) -> LabelledSet:
     for model_target in targets:
         labelled_set.check_target(model_target, source, request.uri)
     name = request.name or request.uri.rstrip("/").rpartition("/")[2]
+    # Of one file its own hash, which anybody can compare; of several the hash that names them as a dump.
     sha256 = dump.files[0].sha256 if len(dump.files) == 1 else dump.dump_id
     profile = dump.profile.model_dump(mode="json")
     return LabelledSet(request.uri, name, sha256, source, dump.key, dump.layouts, profile)
@@ -142,6 +143,7 @@ def _mistakes(evaluation: Evaluation) -> list[str]:
 
 def _mistake(mistake: Mistake) -> str:
     """Return a mistake in one line, whatever its text holds."""
+    # Control characters of a review must not reach the terminal.
     text = quarantine.shown(" ".join(mistake.text.split()))
     cut = f"{text[:SHOWN_CHARS]}…" if len(text) > SHOWN_CHARS else text
     position = f"record {mistake.record_no}" + (f" of file {mistake.file_no}" if mistake.file_no else "")

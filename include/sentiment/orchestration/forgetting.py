@@ -89,6 +89,7 @@ def _refuse_while_live(workspace: Workspace, target: Target) -> None:
             f"Run {run_id} worked less than {LIVE_MINUTES} minutes ago and is not over: nothing was removed.",
             f"sentiment run show {run_id}; when it is over: {target.try_next}",
         )
+    # find_dump opens its run only once the dump is received; until then only its files show that it works.
     committed = {file for part in workspace.parts().values() for file in part.files}
     just_now = datetime.now(UTC) - timedelta(minutes=LIVE_MINUTES)
     fresh = [
@@ -154,10 +155,12 @@ def _holds(workspace: Workspace, file: str, target: Target) -> bool:
 
 def _batch_holds(batch: pa.RecordBatch, target: Target) -> bool:
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        # Raw records: any form of JSON or CSV may be in them.
         if pa.types.is_binary(column.type) and target.said_in(b"\n".join(column.drop_null().to_pylist())):
             return True
         if pa.types.is_string(column.type):
             wanted = {"author": target.authors, "text_hash": target.own_hashes}.get(name, (target.review_id,))
+            # Reasons of a refusal quote values.
             if name == "details" and target.said_in("\n".join(column.drop_null().to_pylist()).encode()):
                 return True
             if pc.any(pc.is_in(column, value_set=pa.array(wanted, pa.string()))).as_py():

@@ -79,6 +79,7 @@ def _nights(workspace: Workspace, runs: Sequence[sa.Row[Any]], before: datetime)
     for path, folder in workspace.folders(rf"({'|'.join(RUN_DATASETS)})/night=[^/]+/run=[^/]+").items():
         dataset, _, key = path.partition("/")
         run_id = key.rpartition("run=")[2]
+        # A run that the database does not know, as after restoring a backup, goes by the age of its files.
         if is_past.get(run_id, folder.newest < before):
             kind = "part of a finished run" if run_id in is_past else "part of a run that is not recorded"
             remove = partial(_remove_night, workspace, dataset, key, run_id, before)
@@ -90,6 +91,7 @@ def _remove_night(workspace: Workspace, dataset: str, key: str, run_id: str, bef
     values = {"run_id": run_id, "oldest": before.date()}
     with transaction() as c:
         c.exec_driver_sql(opening.LOCK_OPENING)
+        # Locked first, then looked at again: the run may have been continued since it was listed.
         c.execute(statement("orchestration/maintenance/lock_run"), values)
         if c.execute(statement("orchestration/maintenance/needed_run"), values).first() is not None:
             return False
@@ -99,6 +101,7 @@ def _remove_night(workspace: Workspace, dataset: str, key: str, run_id: str, bef
 
 def _dumps(workspace: Workspace, runs: Sequence[sa.Row[Any]], before: datetime) -> Iterator[Leftover]:
     known, needed = {row.dump_id for row in runs}, {row.dump_id for row in runs if not row.is_past}
+    # By manifests: a dump's files lie below the attempt that wrote them.
     for path, manifest in workspace.folders(r"manifest/received/dump=[^/]+").items():
         dump_id = path.rpartition("dump=")[2]
         if dump_id not in needed and (dump_id in known or manifest.newest < before):
@@ -222,6 +225,7 @@ def _remove_cache(workspace: Workspace, fingerprint: str, days: int) -> bool:
 
 def _served_copies(config: Settings) -> Iterator[Leftover]:
     """Yield copies of networks, finished or not, that no job has loaded for longer than retired models are kept."""
+    # Whoever loads a copy sets its time to now.
     before = (datetime.now(PARIS) - timedelta(days=config.keep_retired_days)).timestamp()
     for folder in sorted(config.models_served.glob("*")):
         if _is_unused(folder, before):

@@ -155,6 +155,7 @@ def find(request: Requeue) -> OpenedRun:
     if planned.requeued_in:
         log.info("%s", planned.summary())
         return OpenedRun(planned.requeued_in, nothing_new=True)
+    # Before hours of reading: this raises where the model is gone, has changed or is retired.
     registry.register(registry.find(planned.run.model_id, settings.load()))
     dump = _received(request, planned)
     run = opening.open_requeue(request.run_id, str(request.reason), request.airflow_run_id)
@@ -193,6 +194,7 @@ def _longer_records_may_pass(request: Requeue, run: Run, dump: Dump) -> bool:
     cut = (ds.field("problem") == "too_long") & (ds.field("raw_bytes") <= config.max_record_bytes)
     if not ds.dataset(files, filesystem=workspace.filesystem).count_rows(filter=cut):
         return False
+    # Beginnings of the records are better than nothing, so they stay where the files can't be read again.
     try:
         _check_files(request, run)
     except (DumpNotFoundError, DumpRefusedError) as error:

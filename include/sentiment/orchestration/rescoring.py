@@ -51,6 +51,7 @@ def pending(request: Request) -> list[Night]:
 
     Raises ParameterError for a model that is not here, or is retired.
     """
+    # Before Spark starts: this raises where the model is gone, has changed or is retired.
     registry.register(registry.find(request.model, settings.load()))
     with transaction() as c:
         rows = c.execute(statement("orchestration/rescoring/pending_nights"), vars(request))
@@ -105,6 +106,7 @@ def use(model_id: str, anyway: bool = False) -> Coverage:
     current one.
     """
     with transaction() as c:
+        # No night may be published between the comparison and the switch.
         publishing.lock(c)
         _check_in_use(c, model_id)
         current = registry.current(c)
