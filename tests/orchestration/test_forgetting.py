@@ -164,7 +164,7 @@ def test_a_dry_run_counts_and_removes_nothing(scene: Scene) -> None:
     assert preview["payloads in sentiment.quarantine"] == 2
     workspace = [what.split("/")[0].split()[-1] for what in preview if what.startswith("files")]
     assert workspace == ["received", "received", "score_cache", *(d for d in RUN_DATASETS[::-1] for _ in range(2))]
-    assert (scene.tables(), scene.workspace.files(), store.tombstones()) == (before, files, set())
+    assert (scene.tables(), scene.workspace.files(), store.suppressed_keys()) == (before, files, set())
 
 
 def test_nothing_remains_and_nobody_else_loses_anything(scene: Scene) -> None:
@@ -271,7 +271,7 @@ def test_not_while_a_night_works(scene: Scene) -> None:
     coming.write_bytes(b"PAR1")
     with pytest.raises(InfrastructureError, match=r"received/attempt=1"):
         forgetting.forget(mine, dry_run=False)
-    assert (scene.tables(), store.tombstones()) == (before, set())
+    assert (scene.tables(), store.suppressed_keys()) == (before, set())
 
 
 def test_an_unreadable_file_of_a_killed_attempt_goes_too(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,14 +323,14 @@ ESCAPED = json.dumps({"review": TEXT})
     ],
 )
 def test_target_is_recognised_in_any_encoding(raw: bytes) -> None:
-    assert TARGET.said_in(raw)
+    assert TARGET.is_named_in(raw)
 
 
 @pytest.mark.parametrize(
     "raw", [json.dumps({"review": QUOTED}), f'{{"author": "{AUTHOR}e"}}', '{"review": "Bof. Bof."}', ESCAPED[:30]]
 )
 def test_other_texts_are_not_the_target(raw: str) -> None:
-    assert not TARGET.said_in(raw.encode())
+    assert not TARGET.is_named_in(raw.encode())
 
 
 def test_every_column_of_bytes_or_names_is_searched(server: object) -> None:

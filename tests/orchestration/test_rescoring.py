@@ -122,7 +122,7 @@ def test_sentences_are_scored_too_and_forgotten_reviews_are_not(published: None,
     run_sql("INSERT INTO sentiment.sentence_sentiment VALUES (:id, 'cinema-fr', 1, 0, 3, 'pos', 0.9)", id=shown)
     author = str(rows("SELECT author FROM sentiment.review WHERE review_id = :id", id=signed)[0][0])
     lacked = rescoring.missing(MODEL)
-    forgetting.remember(Target(gone, SOURCE, (author,)))
+    forgetting.suppress(Target(gone, SOURCE, (author,)))
     try:
         rescore.work(spark, Request(MODEL, SOURCE, NIGHTS[1], NIGHTS[1]), Workspace(settings.load().lake))
     finally:

@@ -80,7 +80,7 @@ def _rows(session: SparkSession, labelled: LabelledSet, workspace: Workspace) ->
     """Return the set's records as a night would read them, with `prepared_blank` as `validate` adds it."""
     records = workspace.read(session, workspace.committed("received", labelled.received))
     profile = Profile.model_validate(labelled.profile)
-    rows = to_rows(records, settings.load().source, labelled.layouts, profile, forgetting.tombstones())
+    rows = to_rows(records, settings.load().source, labelled.layouts, profile, forgetting.suppressed_keys())
     return rows.withColumn("prepared_blank", preparation.leaves_nothing(F.col("text")))
 
 

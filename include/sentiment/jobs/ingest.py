@@ -27,7 +27,7 @@ def work(spark: SparkSession, run: Run, attempt: attempts.Attempt, workspace: Wo
     """
     dump = attempts.finished(run.run_id, "find_dump").handoff(ReceivedDump)
     received, profile = workspace.committed("received", dump.records_key), Profile.model_validate(dump.profile)
-    rows = to_rows(workspace.read(spark, received), run.source, dump.layouts, profile, forgetting.tombstones())
+    rows = to_rows(workspace.read(spark, received), run.source, dump.layouts, profile, forgetting.suppressed_keys())
     total = sum(part.rows for part in received)
     part = workspace.write(rows, "ingested", run_key(run.night, run.run_id), attempt.token, total, "")
     workspace.commit("ingested", run_key(run.night, run.run_id), attempt.token, part)

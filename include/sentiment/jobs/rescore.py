@@ -100,7 +100,7 @@ def _accepted(
     options = database.jdbc_options(database.url("writer"))
     query = session.read.format("jdbc").options(**options).option("query", rescoring.stored_night_query(run))
     rows = query.option("fetchsize", 10_000).load().withColumn("source", F.lit(run.source))
-    rows = _without_suppressed(rows, forgetting.tombstones())
+    rows = _without_suppressed(rows, forgetting.suppressed_keys())
     key = run_key(run.night, run.run_id)
     columns = (*REVIEW, "novelty", "is_shown")
     part = workspace.write(rows.select(*columns), "accepted", key, attempt.token, 0, "")

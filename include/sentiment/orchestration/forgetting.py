@@ -55,7 +55,7 @@ def forget(review_id: str, dry_run: bool) -> Outcome:
     if dry_run:
         return Outcome(_folders_to_remove(workspace, target) | forgetting.count(target))
     _refuse_while_live(workspace, target)
-    forgetting.remember(target)
+    forgetting.suppress(target)
     # Once more: an attempt that began before the suppression list had the keys has not read them.
     _refuse_while_live(workspace, target)
     removed = _folders_to_remove(workspace, target)
@@ -156,12 +156,12 @@ def _holds(workspace: Workspace, file: str, target: Target) -> bool:
 def _batch_holds(batch: pa.RecordBatch, target: Target) -> bool:
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         # Raw records: any form of JSON or CSV may be in them.
-        if pa.types.is_binary(column.type) and target.said_in(b"\n".join(column.drop_null().to_pylist())):
+        if pa.types.is_binary(column.type) and target.is_named_in(b"\n".join(column.drop_null().to_pylist())):
             return True
         if pa.types.is_string(column.type):
             wanted = {"author": target.authors, "text_hash": target.own_hashes}.get(name, (target.review_id,))
             # Reasons of a refusal quote values.
-            if name == "details" and target.said_in("\n".join(column.drop_null().to_pylist()).encode()):
+            if name == "details" and target.is_named_in("\n".join(column.drop_null().to_pylist()).encode()):
                 return True
             if pc.any(pc.is_in(column, value_set=pa.array(wanted, pa.string()))).as_py():
                 return True

@@ -1,4 +1,8 @@
-"""What the tables hold of one review and of its author's name: found, remembered by hash, removed, searched for."""
+"""What the tables hold of one review and of its author's name: listed, suppressed by hash, removed, searched for.
+
+What is to be forgotten goes onto the suppression list (`sentiment.forgotten`) as hashes, so that no later dump brings
+it back.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +14,24 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import sqlalchemy as sa
+from psycopg2.sql import SQL, Composed, Identifier, Literal
 
 from sentiment import contract
 from sentiment.database import transaction
 from sentiment.errors import InfrastructureError, ParameterError
 from sentiment.runs.attempts import LIVE_MINUTES
-from sentiment.store import publishing
+from sentiment.sql import execute, statement
+from sentiment.store import publishing, staging
 
 LONG_CHARS = 40
-"""A text of so many characters is looked for anywhere; a shorter one, like a name, only where it is a whole value."""
+"""A text of so many characters is searched for anywhere; a shorter one, like a name, only as a complete value."""
 NEEDLE_CHARS = 200
-"""So much of a text is looked for: the end of a long record may be cut off."""
+"""So much of a text is searched for: the end of a long record may be cut off."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A review in all its versions, and the names it was signed with; nothing but the id where it is gone already."""
+    """A review in all its versions, and the names it was signed with; only the id where it was forgotten before."""
 
     review_id: str
     source: str
@@ -36,36 +42,36 @@ class Target:
 
     @property
     def try_next(self) -> str:
-        """The command that removes it."""
+        """Return the command that removes the review."""
         return f"sentiment review forget {self.review_id} --remove"
 
-    def said_in(self, raw: bytes) -> bool:
-        """Whether a record, an error or many of them, as they came, name the review, its text or its author."""
+    def is_named_in(self, raw: bytes) -> bool:
+        """Return whether records or errors, as they came, contain the review's id, its text or its author's name."""
         return any(f in raw for f in self._fragments) and any(self._pattern.search(view) for view in _views(raw))
 
     @cached_property
     def _fragments(self) -> list[bytes]:
-        """Of each word the longest stretch that is written alike everywhere: much faster to miss than the pattern."""
-        return [max(PLAIN.findall(word), key=len).encode() for word in (*self._anywhere, *self._values)]
+        # Of each needle the longest stretch that is written alike everywhere: much faster to miss than the pattern.
+        return [max(PLAIN.findall(needle), key=len).encode() for needle in (*self._anywhere, *self._values)]
 
     @cached_property
     def _anywhere(self) -> list[str]:
-        return [_nfc(word) for word in (self.review_id, *self.long_texts)]
+        return [_nfc(needle) for needle in (self.review_id, *self.long_texts)]
 
     @cached_property
     def _values(self) -> list[str]:
-        return [_nfc(word) for word in (*self.authors, *(text for text in self.texts if len(text) < LONG_CHARS))]
+        return [_nfc(needle) for needle in (*self.authors, *(text for text in self.texts if len(text) < LONG_CHARS))]
 
     @cached_property
     def long_texts(self) -> list[str]:
-        """Beginnings of the texts that are too long to be somebody else's by chance."""
+        """Return the beginnings of the texts that are too long to be another review's by chance."""
         return [text[:NEEDLE_CHARS] for text in self.texts if len(text) >= LONG_CHARS]
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        either = "|".join(map(re.escape, self._anywhere))
-        whole = rf"(?:^|[\"'(:,;|\t\r\n])\s*(?:{'|'.join(map(re.escape, self._values))})\s*(?:$|[\"'),;|}}\t\r\n])"
-        return re.compile(f"{either}|{whole}" if self._values else either)
+        anywhere = "|".join(map(re.escape, self._anywhere))
+        value = rf"(?:^|[\"'(:,;|\t\r\n])\s*(?:{'|'.join(map(re.escape, self._values))})\s*(?:$|[\"'),;|}}\t\r\n])"
+        return re.compile(f"{anywhere}|{value}" if self._values else anywhere)
 
 
 def _nfc(text: str) -> str:
@@ -73,7 +79,7 @@ def _nfc(text: str) -> str:
 
 
 def _views(raw: bytes) -> Iterator[str]:
-    """The bytes as plain text, as CSV and as JSON would read them; what is not UTF-8 also as Windows wrote it."""
+    """Yield the bytes as plain text, as CSV and as JSON read them; bytes that are not UTF-8 also as Windows-1252."""
     try:
         readings = [raw.decode()]
     except UnicodeDecodeError:
@@ -85,30 +91,31 @@ def _views(raw: bytes) -> Iterator[str]:
 
 PLAIN = re.compile("[A-Za-z0-9 ]*")
 ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
-NAMED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+ESCAPED_CHARS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
 def _unescaped(text: str) -> str:
     if "\\" not in text:
         return text
-    plain = ESCAPE.sub(lambda e: chr(int(e[1], 16)) if e[1] else NAMED.get(e[2], e[2]), text)
+    plain = ESCAPE.sub(lambda e: chr(int(e[1], 16)) if e[1] else ESCAPED_CHARS.get(e[2], e[2]), text)
     return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def tombstones() -> set[str]:
-    """The hashes of all that was forgotten, as `contract.suppressed_key` makes them."""
+def suppressed_keys() -> set[str]:
+    """Return the suppression list: hashes of review ids and author names, as `contract.suppressed_key` makes them."""
     with transaction() as c:
         return set(c.execute(sa.text("SELECT key_hash FROM sentiment.forgotten")).scalars())
 
 
 def find(review_id: str) -> Target:
-    """The review as it is shown or kept, or as one forgotten before; ParameterError where it is nowhere."""
+    """Return the review as it is shown or kept, or as one forgotten before; ParameterError where it is neither."""
     with transaction() as c:
-        versions = c.execute(sa.text(VERSIONS), {"id": review_id}).all()
+        versions = c.execute(statement("store/forgetting/versions"), {"id": review_id}).all()
         if not versions:
             return _forgotten_before(c, review_id)
         hashes = {version.text_hash for version in versions}
-        shared = set(c.execute(sa.text(SHARED), {"id": review_id, "hashes": list(hashes)}).scalars())
+        params = {"id": review_id, "hashes": list(hashes)}
+        shared = set(c.execute(statement("store/forgetting/shared_hashes"), params).scalars())
     return Target(
         review_id,
         versions[0].source,
@@ -118,17 +125,9 @@ def find(review_id: str) -> Target:
     )
 
 
-VERSIONS = """
-SELECT source, author, text, text_hash FROM sentiment.review WHERE review_id = :id
-UNION SELECT source, author, text, text_hash FROM sentiment.review_version WHERE review_id = :id"""
-SHARED = """
-SELECT text_hash FROM sentiment.review WHERE text_hash = ANY(:hashes) AND review_id <> :id
-UNION SELECT text_hash FROM sentiment.review_version WHERE text_hash = ANY(:hashes) AND review_id <> :id"""
-
-
 def _forgotten_before(c: sa.Connection, review_id: str) -> Target:
-    known = set(c.exec_driver_sql("SELECT key_hash FROM sentiment.forgotten WHERE kind = 'review'").scalars())
-    for source in c.exec_driver_sql("SELECT DISTINCT source FROM sentiment.run").scalars():
+    known = set(c.execute(sa.text("SELECT key_hash FROM sentiment.forgotten WHERE kind = 'review'")).scalars())
+    for source in c.execute(sa.text("SELECT DISTINCT source FROM sentiment.run")).scalars():
         if contract.suppressed_key("review", source, review_id) in known:
             return Target(review_id, source)
     query = "SELECT review_id, item_title, left(text, 60) FROM sentiment.v_review_sentiment WHERE text LIKE 'Un%'"
@@ -137,8 +136,8 @@ def _forgotten_before(c: sa.Connection, review_id: str) -> Target:
     )
 
 
-def remember(target: Target) -> None:
-    """Leave tombstones: from now on ingest lets neither the review nor the name pass."""
+def suppress(target: Target) -> None:
+    """Put the review and its author's names onto the suppression list: ingest lets neither pass from now on."""
     keys = [("review", target.review_id), *(("author", author) for author in target.authors)]
     with transaction() as c:
         c.execute(
@@ -147,112 +146,109 @@ def remember(target: Target) -> None:
         )
 
 
-ROWS = {
-    **{
-        f"rows of sentiment.{table}": (f"sentiment.{table}", "review_id = :id", "")
-        for table in ("sentence_sentiment", "review_sentiment", "night_review", "review_version", "review")
-    },
-    **{
-        f"names in sentiment.{table}": (
-            f"sentiment.{table}",
-            "source = :source AND author = ANY(:authors) AND review_id <> :id",
-            "author = NULL",
-        )
-        for table in ("review", "review_version")
-    },
-}
-"""What -> table, which rows, and what is emptied in them; without that they go as a whole."""
+def _table(name: str) -> sa.TableClause:
+    return sa.table(name, sa.column("review_id"), sa.column("source"), sa.column("author"), schema="sentiment")
 
-SAYS = {
-    "payloads in sentiment.quarantine": ("sentiment.quarantine", "raw, details", "raw = '', details = ''"),
-    "errors in sentiment.run_step": ("sentiment.run_step", "error", "error = 'It named a forgotten review.'"),
-    "verdicts in sentiment.run": ("sentiment.run", "verdict", "verdict = 'It named a forgotten review.'"),
+
+REVIEW_TABLES = ("sentence_sentiment", "review_sentiment", "night_review", "review_version", "review")
+"""Tables of which the review's rows are deleted."""
+AUTHOR_TABLES = ("review", "review_version")
+"""Tables that hold names of authors, also beside other reviews of the same author."""
+FREE_TEXT = {
+    "payloads in sentiment.quarantine": "quarantine",
+    "errors in sentiment.run_step": "run_step",
+    "verdicts in sentiment.run": "run",
 }
-"""What -> table, columns in which anything may stand, and how they are emptied."""
+"""What may contain anything -> its statements texts_in_… and empty_… in `sql/forgetting`."""
 
 
 def count(target: Target) -> dict[str, int]:
-    """How much the tables hold of it, by what it is."""
+    """Return how much the tables hold of the review and its author's name, by kind."""
     with transaction() as c:
         return _go_through(c, target, remove=False)
 
 
 def remove(target: Target) -> tuple[dict[str, int], int]:
-    """Remove it from every table, or from none: returns what went, and how many tables were searched afterwards.
+    """Remove the review from every table, or from none; return what was removed, and how many tables were searched.
 
-    Sums by film and night stay; they name nobody. Raises InfrastructureError where something would be left.
+    Sums by film and night stay; they name nobody. Raises InfrastructureError where something would remain.
     """
     with transaction() as c:
         publishing.lock(c)
-        gone = _go_through(c, target, remove=True)
-        left, n_tables = _search(c, target)
-        left |= _go_through(c, target, remove=False)
-        if any(left.values()):
-            where = ", ".join(f"{n:,} {what}" for what, n in left.items() if n)
+        removed = _go_through(c, target, remove=True)
+        remaining, n_tables = _search(c, target)
+        remaining |= _go_through(c, target, remove=False)
+        if any(remaining.values()):
+            where = ", ".join(f"{n:,} {kind}" for kind, n in remaining.items() if n)
             raise InfrastructureError(f"Tables are as before, for this would be left: {where}.", target.try_next)
-    return gone, n_tables
+    return removed, n_tables
 
 
 def _go_through(c: sa.Connection, target: Target, remove: bool) -> dict[str, int]:
-    values = {"id": target.review_id, "source": target.source, "authors": list(target.authors)}
-    found = {}
-    for what, (table, which, emptied) in ROWS.items():
-        verb = f"UPDATE {table} SET {emptied}" if emptied else f"DELETE FROM {table}"
-        if remove:
-            found[what] = c.execute(sa.text(f"{verb} WHERE {which}"), values).rowcount
-        else:
-            found[what] = c.execute(sa.text(f"SELECT count(*) FROM {table} WHERE {which}"), values).scalar_one()
-    for what, (table, columns, emptied) in SAYS.items():
-        rows = _saying(c, target, table, columns)
-        found[what] = len(rows)
-        if remove and rows:
-            c.execute(sa.text(f"UPDATE {table} SET {emptied} WHERE ctid = ANY(cast(:rows AS tid[]))"), {"rows": rows})
-    dead = c.execute(sa.text(DEAD_STAGING)).scalars().all()
-    for table in dead if remove else ():
-        c.exec_driver_sql(f"DROP TABLE {table}")
-    return found | {"tables of dead attempts in staging": len(dead)}
+    counts = {f"rows of sentiment.{name}": _rows(c, _table(name), target, remove) for name in REVIEW_TABLES}
+    counts |= {f"names in sentiment.{name}": _names(c, _table(name), target, remove) for name in AUTHOR_TABLES}
+    counts |= {kind: _free_text(c, name, target, remove) for kind, name in FREE_TEXT.items()}
+    dead = c.execute(statement("store/forgetting/list_dead_staging"), {"live_minutes": LIVE_MINUTES}).scalars().all()
+    for name in dead if remove else ():
+        staging.drop_table(c, name)
+    return counts | {"tables of dead attempts in staging": len(dead)}
 
 
-DEAD_STAGING = f"""
-SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'staging' AND NOT EXISTS (
-  SELECT 1 FROM sentiment.run_step WHERE state = 'running' AND tablename ~ ('_' || token || '$')
-    AND heartbeat_at > now() - interval '{LIVE_MINUTES} minutes')"""
+def _rows(c: sa.Connection, table: sa.TableClause, target: Target, remove: bool) -> int:
+    is_review = table.c.review_id == target.review_id
+    if remove:
+        return c.execute(sa.delete(table).where(is_review)).rowcount
+    return c.execute(sa.select(sa.func.count()).select_from(table).where(is_review)).scalar_one()
 
 
-def _saying(c: sa.Connection, target: Target, table: str, columns: str) -> list[str]:
-    query = (
-        f"SELECT ctid::text, {columns} FROM {table} "
-        "WHERE run_id IN (SELECT run_id FROM sentiment.run WHERE source = :source)"
+def _names(c: sa.Connection, table: sa.TableClause, target: Target, remove: bool) -> int:
+    """Null, or count, the author's names beside other reviews."""
+    is_author = sa.and_(
+        table.c.source == target.source,
+        table.c.author.in_(target.authors),
+        table.c.review_id != target.review_id,
     )
-    rows = c.execute(sa.text(query), {"source": target.source}, execution_options={"yield_per": 1000})
-    return [ctid for ctid, *said in rows if any(target.said_in(_bytes(value)) for value in said if value)]
+    if remove:
+        return c.execute(sa.update(table).where(is_author).values(author=None)).rowcount
+    return c.execute(sa.select(sa.func.count()).select_from(table).where(is_author)).scalar_one()
+
+
+def _free_text(c: sa.Connection, name: str, target: Target, remove: bool) -> int:
+    """Empty, or count, the rows whose text names the review or its author."""
+    query, params = statement(f"store/forgetting/texts_in_{name}"), {"source": target.source}
+    rows = c.execute(query, params, execution_options={"yield_per": 1000})
+    row_ids = [
+        row_id for row_id, *texts in rows if any(target.is_named_in(_bytes(text)) for text in texts if text is not None)
+    ]
+    if remove and row_ids:
+        c.execute(statement(f"store/forgetting/empty_{name}"), {"row_ids": row_ids})
+    return len(row_ids)
 
 
 def _bytes(value: str | memoryview) -> bytes:
     return value.encode() if isinstance(value, str) else bytes(value)
 
 
-SEARCHED = """
-SELECT format('%I.%I', n.nspname, c.relname) AS table, bool_or(a.attname = 'review_id') AS of_reviews,
-  string_agg(format('%I::text', a.attname), ', ') AS columns
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
-WHERE n.nspname IN ('sentiment', 'drift', 'staging') AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-  AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid::regtype::text IN ('text', 'text[]', 'jsonb')
-  AND has_table_privilege(c.oid, 'SELECT')
-GROUP BY 1 ORDER BY 1"""
-"""Every table but the salt, which is random: the catalogue knows them, so none is forgotten here."""
-
-
 def _search(c: sa.Connection, target: Target) -> tuple[dict[str, int], int]:
-    """Rows that still say the id or, where it can't be another's review, a long text; and how many tables there are."""
-    texts = [word for text in target.long_texts for word in (text, json.dumps(text, ensure_ascii=False)[1:-1])]
-    tables = c.execute(sa.text(SEARCHED)).all()
-    found = {}
+    """Count rows of every table that still contain the review's id or, where rows can't be another review's, a long
+    text; return them by table, and how many tables there are.
+    """
+    texts = [form for text in target.long_texts for form in (text, json.dumps(text, ensure_ascii=False)[1:-1])]
+    tables = c.execute(statement("store/forgetting/list_searched_tables")).all()
+    counts = {}
     for table in tables:
-        query = (
-            f"SELECT count(*) FROM {table.table} WHERE EXISTS (SELECT FROM unnest(cast(:words AS text[])) AS word "
-            f"WHERE strpos(concat_ws(' ', {table.columns}), word) > 0)"
-        )
-        words = [target.review_id, *([] if table.of_reviews else texts)]
-        found[f"rows of {table.table}"] = c.execute(sa.text(query), {"words": words}).scalar_one()
-    return found, len(tables)
+        # A table with a review_id may hold the same text of another review.
+        needles = [target.review_id, *([] if table.has_review_id else texts)]
+        query = _containing(Identifier(table.schema, table.name), table.columns, needles)
+        counts[f"rows of {table.schema}.{table.name}"] = execute(c, query).scalar_one()
+    return counts, len(tables)
+
+
+def _containing(table: Identifier, columns: list[str], needles: list[str]) -> Composed:
+    """Return SQL that counts the rows with a needle in one of the columns."""
+    template = SQL(
+        "SELECT count(*) FROM {} WHERE EXISTS (SELECT FROM unnest(cast({} AS text[])) AS needle "
+        "WHERE strpos(concat_ws(' ', {}), needle) > 0)"
+    )
+    as_text = SQL(", ").join([SQL("{}::text").format(Identifier(column)) for column in columns])
+    return template.format(table, Literal(needles), as_text)

@@ -116,12 +116,17 @@ def _publish(c: sa.Connection, run: Run, attempt: attempts.Attempt, staging: Sta
 
 
 def lock(c: sa.Connection) -> None:
-    """Let nobody else publish until the transaction ends."""
+    """Let nobody else publish until the transaction ends, and bound its statements in time and memory."""
     timeout = {"timeout": f"{settings.load().statement_timeout_s}s"}
     c.execute(sa.text("SELECT set_config('statement_timeout', :timeout, true)"), timeout)
     c.execute(sa.text("SET LOCAL work_mem = '128MB'"))
     # A publisher that was killed lets go of the lock this soon.
     c.execute(sa.text("SET LOCAL client_connection_check_interval = '2s'"))
+    lock_publishers(c)
+
+
+def lock_publishers(c: sa.Connection) -> None:
+    """Wait for any publisher, then keep others waiting until the transaction ends."""
     c.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
 
 

@@ -1,0 +1,12 @@
+-- Delete film sums of models that were retired some days ago, in a range of blocks.
+DELETE FROM sentiment.film_night
+WHERE ctid >= cast(:first_block AS tid) AND ctid < cast(:end_block AS tid)
+  AND model_id = ANY(ARRAY(
+    SELECT model_id FROM sentiment.model
+    WHERE NOT is_current AND retired_at < now() - make_interval(days => :days)
+      AND model_id NOT IN (
+        SELECT model_id FROM sentiment.run
+        WHERE run_id IN (
+          SELECT run_id FROM sentiment.run_step
+          WHERE state = 'running' AND heartbeat_at > now() - make_interval(mins => :live_minutes)))))
+  AND model_id = ANY(:locked)
