@@ -57,7 +57,7 @@ INSERT INTO drift.drift_metrics (night, granularity, source, model_id, slice_key
   'positive', 'BASELINE', '', 0, 10, 0, 'ok', 'r' FROM generate_series(1, 1000) s;
 """
 )
-EARLIER = {"0001": FIRST_EDITION} | dict.fromkeys(("0002", "0003", "0004", "0005", "0006"), SECOND_EDITION)
+EARLIER = {"0001": FIRST_EDITION} | dict.fromkeys(("0002", "0003", "0004", "0005", "0006", "0007"), SECOND_EDITION)
 """Each revision before the newest -> rows as that edition wrote them."""
 
 

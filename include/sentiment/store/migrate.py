@@ -1,4 +1,4 @@
-"""Bring the reviews database to the newest revision (Alembic, as owner)."""
+"""Bring the reviews database to the newest revision (Alembic, as owner), and its views to what their files hold."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from sentiment import database
+from sentiment.store import views
 
 LOCK_KEY = 7_301_844_150_923_001
 LOCK_TIMEOUT_S = 10
@@ -23,9 +24,10 @@ def _config() -> Config:
 
 
 def upgrade(to: str = "head") -> str:
-    """Run what is missing and return the revision reached; two at once wait for each other.
+    """Run the migrations that are missing, apply views at the newest revision, and return the revision reached.
 
-    Raises InfrastructureError where another session keeps a table locked: waiting longer would stop everyone else.
+    Two at once wait for each other. Raises InfrastructureError where another session keeps a table locked, since
+    waiting longer would stop everyone else, and SetupError where a view can't be replaced.
     """
     config = _config()
     engine = sa.create_engine(database.url("owner"), poolclass=sa.NullPool)
@@ -35,16 +37,19 @@ def upgrade(to: str = "head") -> str:
         connection.commit()
         config.attributes["connection"] = connection
         command.upgrade(config, to)
+        if to == "head":
+            with connection.begin():
+                views.apply(connection)
     return str(current())
 
 
 def head() -> str:
-    """The newest revision this code knows."""
+    """Return the newest revision that this code knows."""
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
 def current(role: str = "owner") -> str | None:
-    """The revision the database is at; None before the first."""
+    """Return the revision that the database is at; None before the first."""
     with database.transaction(role) as connection:
         context = MigrationContext.configure(connection, opts={"version_table": "schema_revision"})
         return context.get_current_revision()

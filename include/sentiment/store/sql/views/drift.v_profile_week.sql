@@ -1,0 +1,31 @@
+-- Profiles added up over weeks that begin on Monday.
+CREATE OR REPLACE VIEW drift.v_profile_week AS
+SELECT p.week AS week, p.source, p.model_id, p.slice_key, p.slice_value, p.column_name, p.edges_id,
+  count(*) AS n_nights, sum(p.n)::bigint AS n, sum(p.n_null)::bigint AS n_null,
+  sum(coalesce(p.avg, 0) * (p.n - p.n_null)) / nullif(sum(p.n - p.n_null), 0) AS avg,
+  (SELECT array_agg(total ORDER BY bin) FROM (
+    SELECT b.bin, sum(b.n)::bigint AS total FROM (
+      SELECT unnest(q.bin_counts) AS n, generate_subscripts(q.bin_counts, 1) AS bin
+      FROM drift.profile_metrics q
+      WHERE date_trunc('week', q.night)::date = p.week AND q.source = p.source AND q.model_id = p.model_id
+        AND q.slice_key = p.slice_key AND q.slice_value = p.slice_value AND q.column_name = p.column_name
+        AND q.edges_id = p.edges_id) AS b GROUP BY b.bin) AS added) AS bin_counts
+FROM (SELECT date_trunc('week', night)::date AS week, m.* FROM drift.profile_metrics m) AS p
+GROUP BY 1, 2, 3, 4, 5, 6, 7;
+
+COMMENT ON VIEW drift.v_profile_week IS
+  'Profiles added up over weeks that begin on Monday';
+COMMENT ON COLUMN drift.v_profile_week.week IS 'its Monday';
+COMMENT ON COLUMN drift.v_profile_week.source IS 'where the reviews come from';
+COMMENT ON COLUMN drift.v_profile_week.model_id IS 'the model';
+COMMENT ON COLUMN drift.v_profile_week.slice_key IS 'what the slice is cut by';
+COMMENT ON COLUMN drift.v_profile_week.slice_value IS 'which slice';
+COMMENT ON COLUMN drift.v_profile_week.column_name IS 'the watched column';
+COMMENT ON COLUMN drift.v_profile_week.edges_id IS 'the bin edges that were counted on';
+COMMENT ON COLUMN drift.v_profile_week.n_nights IS 'nights in it';
+COMMENT ON COLUMN drift.v_profile_week.n IS 'fresh reviews';
+COMMENT ON COLUMN drift.v_profile_week.n_null IS 'of these, without a value';
+COMMENT ON COLUMN drift.v_profile_week.avg IS 'mean';
+COMMENT ON COLUMN drift.v_profile_week.bin_counts IS 'null, underflow, the bins, overflow or unseen, added up';
+
+GRANT SELECT ON drift.v_profile_week TO sentiment_writer, sentiment_reader;
