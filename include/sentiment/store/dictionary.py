@@ -121,7 +121,8 @@ def render(schemas: list[Schema]) -> str:
     lines = [
         "# Data dictionary",
         "",
-        "Written by `sentiment db dictionary` from the database's comments: a table's are in a migration, a view's in its file.",
+        "Written by `sentiment db dictionary` from the database's comments: a table's are in a migration, a view's"
+        " in its file.",
     ]
     for schema in schemas:
         lines += ["", f"## Schema `{schema.name}`", "", f"{schema.comment}."]

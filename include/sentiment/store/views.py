@@ -129,7 +129,7 @@ def _make_anew(c: sa.Connection, name: str, texts: dict[str, str]) -> None:
 def _in_the_way(name: str, dependent: str, statement: str) -> SetupError:
     return SetupError(
         f"The view {name} has to be made anew, and something depends on it: {dependent}.",
-        f"psql \"$(sentiment db url --role owner)\" --command='{statement}'; then: sentiment db migrate; then make it again",
+        f"psql \"$(sentiment db url --role owner)\" --command='{statement}'; sentiment db migrate; then make it again",
     )
 
 
