@@ -32,14 +32,17 @@ def bench(
         int, typer.Option(help="reviews that publishing publishes; intake takes in twice as many", min=1000)
     ] = 500_000,
     seeds: Annotated[int, typer.Option(help="seeds of the kill matrix", min=1)] = 25,
+    without_spark: Annotated[
+        bool, typer.Option("--without-spark", help="leave out the points of the kill matrix that need Spark")
+    ] = False,
     replays: Annotated[int, typer.Option(help="simulated years that drift alarms are tried on", min=2)] = 200,
 ) -> None:
     """Measure on this machine and print beside the budgets: nights, intake, scoring, publishing, the matrix, drift.
 
-    Examples: `python -m bench --only night --rounds 5 --no-cold`, `python -m bench --only matrix --seeds 5`
+    Examples: `python -m bench --only night --no-cold`, `python -m bench --only matrix --seeds 5 --without-spark`
     """
     from bench import intake, night, publishing, scoring
-    from tests.kit import kill_matrix
+    from tests.kit.kill_matrix import runner
 
     parts = set(only or Bench)
     OUT.print(f"On {night.machine()}")
@@ -53,7 +56,7 @@ def bench(
     if figures:
         show(table(["measured", "least", "median", "most", "budget"], [m.row() for m in figures]))
     missed = _bench_drift(replays) if Bench.drift in parts else 0
-    if Bench.matrix in parts and kill_matrix.measure(seeds, OUT.print):
+    if Bench.matrix in parts and runner.measure(seeds, OUT.print, not without_spark):
         missed += 1
     if missed:
         raise typer.Exit(1)

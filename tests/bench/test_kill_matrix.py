@@ -1,4 +1,4 @@
-"""The kill matrix, small: every point once or a few times; `make bench` runs it whole."""
+"""The kill matrix, small: every point with one or a few seeds. `python -m bench --only matrix` runs it with many."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from sentiment import settings
 from sentiment.runs.phases import PHASES
 from sentiment.scoring import registry
 
-from tests.kit import kill_matrix
-from tests.kit.kill_matrix import FAULTS, MERGE_PHASES, SPARK_PHASES, Watcher
+from tests.kit.kill_matrix import faults, merge_points, spark_points
+from tests.kit.kill_matrix.faults import FAULTS, Fault
+from tests.kit.kill_matrix.merge_points import MERGE_PHASES
+from tests.kit.kill_matrix.reader import ConcurrentReader
+from tests.kit.kill_matrix.runner import POINTS_WITHOUT_SPARK
+from tests.kit.kill_matrix.spark_points import SPARK_PHASES, SPARK_POINTS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -23,43 +27,48 @@ def model(server: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def reader(server: object) -> Iterator[Watcher]:
-    """A reader that looks all the time, and must never have seen half a night."""
-    with Watcher() as watcher:
-        yield watcher
-    assert watcher.looks > 50
-    assert watcher.halves == []
+def reader(server: object) -> Iterator[ConcurrentReader]:
+    """A reader that looks all the time, and must never have seen a partly published night."""
+    with ConcurrentReader() as concurrent:
+        yield concurrent
+    assert concurrent.n_snapshots > 50
+    assert concurrent.partly_published == []
 
 
 def test_every_phase_of_a_night_is_a_point() -> None:
     assert set(SPARK_PHASES) | set(MERGE_PHASES) == set(PHASES)
 
 
-@pytest.mark.parametrize("phase", MERGE_PHASES)
-def test_killed_in_the_merge(phase: str, reader: Watcher) -> None:
-    assert [words for seed in range(4) for words in kill_matrix.kill(phase, seed)] == []
+def test_the_matrix_has_32_points_and_25_need_no_spark() -> None:
+    assert len({point.name for point in POINTS_WITHOUT_SPARK}) == 3 * len(MERGE_PHASES) + len(FAULTS) + 1 == 25
+    assert len(set(SPARK_POINTS)) == 7
 
 
 @pytest.mark.parametrize("phase", MERGE_PHASES)
-def test_two_attempts_and_two_nights_interleaved(phase: str, reader: Watcher) -> None:
+def test_killed_in_the_merge(phase: str, reader: ConcurrentReader) -> None:
+    assert [violation for seed in range(4) for violation in merge_points.kill_merge(phase, seed)] == []
+
+
+@pytest.mark.parametrize("phase", MERGE_PHASES)
+def test_an_attempt_and_a_night_overtaken(phase: str, reader: ConcurrentReader) -> None:
     seed = MERGE_PHASES.index(phase)
-    assert kill_matrix.interleave(phase, seed) + kill_matrix.two_nights(phase, seed) == []
+    assert merge_points.overtake_by_attempt(phase, seed) + merge_points.overtake_by_night(phase, seed) == []
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_faults(fault: kill_matrix.Fault, reader: Watcher) -> None:
-    assert kill_matrix.faulty(fault, FAULTS.index(fault)) == []
+def test_faults(fault: Fault, reader: ConcurrentReader) -> None:
+    assert faults.disturb(fault, FAULTS.index(fault)) == []
 
 
-def test_two_backfills_at_once(reader: Watcher) -> None:
-    assert kill_matrix.two_backfills(0) == []
+def test_two_backfills_at_once(reader: ConcurrentReader) -> None:
+    assert merge_points.two_backfills(0) == []
 
 
 @pytest.mark.parametrize("phase", ["validated", "chunk scored", "staged"])
-def test_killed_before_the_merge(phase: str, spark: SparkSession, reader: Watcher) -> None:
-    seed = SPARK_PHASES.index(phase)  # even: go on with the step it was in; odd: from the beginning
-    assert kill_matrix.kill_whole(spark, phase, range(seed, seed + 1)) == []
+def test_killed_before_the_merge(phase: str, spark: SparkSession, reader: ConcurrentReader) -> None:
+    seed = SPARK_PHASES.index(phase)  # even: the steps that are done are left out; odd: all run again
+    assert spark_points.kill_night(spark, phase, range(seed, seed + 1)) == []
 
 
-def test_a_spark_task_tried_again_writes_nothing_twice(spark: SparkSession, reader: Watcher) -> None:
-    assert kill_matrix.task_tried_again(spark, 0) == []
+def test_a_spark_task_tried_again_writes_nothing_twice(spark: SparkSession, reader: ConcurrentReader) -> None:
+    assert spark_points.retry_task(spark, 0) == []

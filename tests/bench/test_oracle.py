@@ -1,4 +1,4 @@
-"""The oracle of the kill matrix: it sees what is wrong, table by table, and knows old from new."""
+"""The oracle of the kill matrix: it reports what is wrong in each table, and decides novelty by earlier nights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def model(server: object) -> None:
     registry.register(registry.find("cinema-fr", settings.load()))
 
 
-SPOILT = {
+SPOILED = {
     "review": "UPDATE sentiment.review SET rating = 0.5 WHERE review_id = :id",
     "night_review": "DELETE FROM sentiment.night_review WHERE review_id = :id",
     "review_sentiment": "UPDATE sentiment.review_sentiment SET p_positive = 0.5 WHERE review_id = :id",
@@ -26,31 +26,36 @@ SPOILT = {
     "run": "UPDATE sentiment.run SET rows_published = 1 WHERE run_id = :run_id",
     "quarantine": "UPDATE sentiment.quarantine SET raw = 'x' WHERE run_id = :run_id",
 }
+UNPUBLISH = (
+    "DELETE FROM sentiment.night_review WHERE source = :source",
+    "DELETE FROM sentiment.film_night WHERE source = :source",
+    "UPDATE sentiment.run SET status = 'failed' WHERE source = :source",
+)
 
 
-@pytest.mark.parametrize("table", SPOILT)
-def test_the_oracle_sees_what_is_wrong(table: str) -> None:
-    attempt = nights.Attempt(f"oracle_{table}", nights.FIRST, nights.dump(nights.FIRST, 77))
-    nights.publish_without_spark(attempt)
-    told = oracle.Oracle(attempt.source, nights.made_up_probability, whole=False)
-    told.publish(attempt.night, attempt.dump)
-    assert told.violations() == []
+@pytest.mark.parametrize("table", SPOILED)
+def test_a_spoiled_table_is_a_violation(table: str) -> None:
+    spec = nights.NightSpec(f"oracle_{table}", nights.FIRST, nights.dump(nights.FIRST, 77))
+    nights.publish_without_spark(spec)
+    expected = oracle.Oracle(spec.source, nights.made_up_probability, all_steps=False)
+    expected.publish(spec.night, spec.dump)
+    assert expected.violations() == []
     with transaction("owner") as c:
         query = "SELECT min(review_id) AS id, min(run_id) AS run_id FROM sentiment.night_review WHERE source = :s"
-        names = c.execute(sa.text(query), {"s": attempt.source}).mappings().one()
-        c.execute(sa.text(SPOILT[table]), dict(names))
-    assert any(words.startswith(f"{attempt.source}: {table}") for words in told.violations())
+        ids = c.execute(sa.text(query), {"s": spec.source}).mappings().one()
+        c.execute(sa.text(SPOILED[table]), dict(ids))
+    assert any(violation.startswith(f"{spec.source}: {table}") for violation in expected.violations())
+    # Another test's reader takes any run that doesn't add up for a partly published one.
     with transaction("owner") as c:
-        for spoilt in ("night_review", "film_night"):
-            c.execute(sa.text(f"DELETE FROM sentiment.{spoilt} WHERE source = :s"), {"s": attempt.source})
-        c.execute(sa.text("UPDATE sentiment.run SET status = 'failed' WHERE source = :s"), {"s": attempt.source})
+        for statement in UNPUBLISH:
+            c.execute(sa.text(statement), {"source": spec.source})
 
 
-def test_the_oracle_knows_an_older_night_from_a_newer_one() -> None:
-    attempt = nights.Attempt("order", nights.FIRST, nights.dump(nights.FIRST, 78))
-    later = nights.Attempt("order", nights.FIRST + timedelta(days=1), nights.dump(nights.FIRST + timedelta(days=1), 78))
-    told = oracle.Oracle("order", nights.made_up_probability, whole=False)
-    for one in (attempt, later):
-        told.publish(one.night, one.dump)
-    novelty = set(told.nights[later.night].novelty.values())
-    assert novelty == {"new", "known", "changed"}
+def test_the_oracle_decides_novelty_by_earlier_nights() -> None:
+    first = nights.NightSpec("order", nights.FIRST, nights.dump(nights.FIRST, 78))
+    second_night = nights.FIRST + timedelta(days=1)
+    second = nights.NightSpec("order", second_night, nights.dump(second_night, 78))
+    expected = oracle.Oracle("order", nights.made_up_probability, all_steps=False)
+    for spec in (first, second):
+        expected.publish(spec.night, spec.dump)
+    assert set(expected.nights[second.night].novelty.values()) == {"new", "known", "changed"}

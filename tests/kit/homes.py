@@ -1,4 +1,4 @@
-"""A home of its own for a measurement: Postgres started, schema migrated, everything removed afterwards."""
+"""A temporary home for a measurement, with a Postgres server of its own; everything is removed afterwards."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def own_home() -> Iterator[Settings]:
-    """Settings of a temporary home; the reviews database is up, at the newest revision, with the default model."""
-    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("SENTIMENT_")}
+    """Yield the settings of a temporary home, whose reviews database is migrated and knows the default model."""
+    # Settings of the shell must not lead to its databases.
+    environment = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("SENTIMENT_")}
     with tempfile.TemporaryDirectory(prefix="sentiment-bench-") as folder:
+        # Postgres refuses to run as root: where we are root, its server runs as another user, who must get in.
         Path(folder).chmod(0o755)
         os.environ["SENTIMENT_HOME"] = folder
         try:
@@ -33,7 +35,7 @@ def own_home() -> Iterator[Settings]:
         finally:
             machine.postgres(settings.load()).destroy()
             del os.environ["SENTIMENT_HOME"]
-            os.environ.update(kept)
+            os.environ.update(environment)
             settings.load.cache_clear()
 
 
@@ -41,6 +43,7 @@ def _ready() -> Settings:
     settings.load.cache_clear()
     jars.fetch(settings.load(), progress=lambda _: None)
     machine.start_postgres(settings.load())
+    # Only now do the settings have the databases' addresses.
     settings.load.cache_clear()
     migrate.upgrade()
     registry.register(registry.find(settings.load().model, settings.load()))
@@ -48,7 +51,7 @@ def _ready() -> Settings:
 
 
 def driver_bytes(session: SparkSession) -> float:
-    """What the driver uses: Python's peak, and the live Java heap after a collection."""
+    """Return the driver's memory in bytes: Python's peak resident memory and the Java heap after a collection."""
     jvm = session.sparkContext._jvm
     assert jvm is not None
     jvm.System.gc()

@@ -34,7 +34,7 @@ from sentiment.store import forgetting as store
 from sentiment.store.forgetting import Target
 from sentiment.workspace import Part, Workspace, run_key
 
-from tests.kit.nights import Attempt, publish_without_spark, run_whole
+from tests.kit.nights import NightSpec, publish_without_spark, run_all_steps
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -90,7 +90,7 @@ class Scene:
     def publish(self, night: date, lines: list[str]) -> None:
         dump = self.folder / f"{night}.jsonl"
         dump.write_text("\n".join(lines), "utf-8")
-        publish_without_spark(Attempt(self.source, night, dump))
+        publish_without_spark(NightSpec(self.source, night, dump))
         receive(str(dump), settings.load(), self.workspace)
         run_id = rows("SELECT run_id FROM sentiment.run WHERE source = :s AND night = :n", s=self.source, n=night)[0][0]
         ids = [self.id_of(json.loads(line)["id"]) for line in lines]
@@ -380,8 +380,8 @@ def test_no_night_brings_it_back(server: object, spark: SparkSession, tmp_path: 
     dump = tmp_path / "dump.jsonl"
     others = [record(f"o{n}", "Paul", f"Vu {n} fois.") for n in range(10)]
     dump.write_text("\n".join(json.dumps(r) for r in [*RECORDS, *others]), "utf-8")
-    first = Attempt("whole_forgetting", NIGHT, dump)
-    run_whole(spark, first)
+    first = NightSpec("whole_forgetting", NIGHT, dump)
+    run_all_steps(spark, first)
     run_sql("UPDATE sentiment.run_step SET heartbeat_at = now() - interval '1 hour'")
     shown = "SELECT review_id FROM sentiment.v_review_sentiment WHERE source = :s AND text = :t"
     ((mine,),) = rows(shown, s=first.source, t=TEXT)
@@ -392,7 +392,7 @@ def test_no_night_brings_it_back(server: object, spark: SparkSession, tmp_path: 
     forgetting.forget(mine, dry_run=False)
     again = tmp_path / "again.jsonl"
     again.write_text(f"{dump.read_text('utf-8')}\n{json.dumps(record('later', 'Paul', 'Vu encore.'))}", "utf-8")
-    run_whole(spark, Attempt(first.source, NIGHT + timedelta(days=1), again))
+    run_all_steps(spark, NightSpec(first.source, NIGHT + timedelta(days=1), again))
     authors = rows("SELECT author FROM sentiment.review WHERE source = :s AND text NOT LIKE 'Vu%'", s=first.source)
     assert sorted(map(str, authors)) == ["('Paul',)", "(None,)"]
     refused = rows(

@@ -28,7 +28,7 @@ from sentiment.store.staging import Staging
 from sentiment.workspace import Part, Workspace, run_key
 
 from tests.kit import nights
-from tests.kit.nights import Attempt, publish_without_spark
+from tests.kit.nights import NightSpec, publish_without_spark
 
 SOURCE = "maintained"
 LONG_AGO = "now() - interval '5 years'"
@@ -54,7 +54,7 @@ def published() -> Iterator[Run]:
     """A night superseded by another dump: both runs, their refused records, and kept versions."""
     night = date(2026, 5, 4)
     for seed, supersede in ((5, False), (6, True)):
-        publish_without_spark(Attempt(SOURCE, night, nights.dump(night, seed), supersede))
+        publish_without_spark(NightSpec(SOURCE, night, nights.dump(night, seed), supersede))
     run_id = scalar("SELECT run_id FROM sentiment.run WHERE source = :s AND status = 'superseded'", s=SOURCE)
     yield opening.get_run(str(run_id))
     runs = "(SELECT run_id FROM sentiment.run WHERE source = :s)"
@@ -415,10 +415,10 @@ def test_the_dag_lists_and_removes_nothing(airflow_env: dict[str, str], publishe
 def test_a_night_whose_replaced_versions_are_gone_is_not_superseded() -> None:
     source, first, second = "gone_versions", date(2026, 5, 4), date(2026, 5, 5)
     for night in (first, second):
-        publish_without_spark(Attempt(source, night, nights.dump(night, 5)))
+        publish_without_spark(NightSpec(source, night, nights.dump(night, 5)))
     versions = "SELECT count(*) FROM sentiment.review_version WHERE source = :s"
     assert scalar(versions, s=source) != 0
     run_sql("DELETE FROM sentiment.review_version WHERE source = :s", s=source)
     with pytest.raises(DataError, match="SENTIMENT_KEEP_SUPERSEDED_DAYS"):
-        publish_without_spark(Attempt(source, second, nights.dump(second, 6), supersede=True))
+        publish_without_spark(NightSpec(source, second, nights.dump(second, 6), supersede=True))
     assert scalar("SELECT count(*) FROM sentiment.run WHERE source = :s AND status = 'superseded'", s=source) == 0

@@ -27,7 +27,7 @@ from sentiment.store import forgetting, publishing, quarantine
 from sentiment.workspace import Workspace
 
 from tests.kit import nights, oracle
-from tests.kit.nights import Attempt, run_whole
+from tests.kit.nights import NightSpec, run_all_steps
 from tests.store import small_night
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Scene:
     def merge(self, run_id: str) -> Run:
         run = opening.get_run(run_id)
         with attempts.attempt(run_id, "publish") as step:
-            publishing.merge(run, step, nights.stage(run, step, Attempt(self.source, NIGHT, self.dump)))
+            publishing.merge(run, step, nights.stage(run, step, NightSpec(self.source, NIGHT, self.dump)))
         return opening.get_run(run_id)
 
     def empty_workspace(self, run: Run) -> None:
@@ -277,15 +277,17 @@ def test_a_mended_rule_lets_records_through_from_end_to_end(
     sound = oracle.read(scene.dump, scene.source, NIGHT).accepted
     *_, bound, longer, _longest = sorted(len(review.text) for review in sound)
     assert bound < longer
-    attempt = Attempt(scene.source, NIGHT, scene.dump)
+    attempt = NightSpec(scene.source, NIGHT, scene.dump)
     with_setting(monkeypatch, "MAX_TEXT_CHARS", bound)
-    run_whole(spark, attempt)
+    run_all_steps(spark, attempt)
     ((old_id, n_scored),) = rows("SELECT run_id, rows_scored FROM sentiment.run WHERE source = :s", s=scene.source)
     assert n_scored == len(sound) - 2
     assert quarantine.requeueable(old_id)[1]["text_not_too_long"] == 2
     with_setting(monkeypatch, "MAX_TEXT_CHARS", 20_000)
-    run_whole(spark, replace(attempt, requeue_of=old_id))
-    expected = oracle.Oracle(scene.source, nights.scores(spark, {review.text for review in sound}).__getitem__)
+    run_all_steps(spark, replace(attempt, requeue_of=old_id))
+    expected = oracle.Oracle(
+        scene.source, nights.predicted_probabilities(spark, {review.text for review in sound}).__getitem__
+    )
     expected.publish(NIGHT, scene.dump)
     assert expected.violations() == []
     new = opening.get_run(rows("SELECT run_id FROM sentiment.run WHERE supersedes = :r", r=old_id)[0][0])

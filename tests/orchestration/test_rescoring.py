@@ -24,7 +24,7 @@ from sentiment.store.forgetting import Target
 from sentiment.workspace import Workspace
 
 from tests.kit import nights
-from tests.kit.nights import Attempt, publish_without_spark
+from tests.kit.nights import NightSpec, publish_without_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -54,7 +54,7 @@ def published(server: object) -> Iterator[None]:
     with (config.models / MODEL / "assets" / "vocab.txt").open("a", encoding="utf-8") as vocabulary:
         vocabulary.write("[never used]\n")  # another fingerprint, the same ids
     for night in NIGHTS:
-        publish_without_spark(Attempt(SOURCE, night, nights.dump(night, 3)))
+        publish_without_spark(NightSpec(SOURCE, night, nights.dump(night, 3)))
     yield
     run_sql("UPDATE sentiment.model SET is_current = false WHERE model_id = :m")
     run_sql("UPDATE sentiment.model SET is_current = true WHERE model_id = 'cinema-fr'")

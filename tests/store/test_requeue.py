@@ -19,9 +19,10 @@ from sentiment.runs.model import Run
 from sentiment.scoring import registry
 from sentiment.store import publishing, quarantine
 
-from tests.kit import kill_matrix, nights, oracle
-from tests.kit.kill_matrix import MERGE_PHASES
-from tests.kit.nights import Attempt, publish_without_spark
+from tests.kit import nights, oracle
+from tests.kit.kill_matrix.merge_points import COMMITTED, MERGE_PHASES
+from tests.kit.kill_matrix.processes import kill_at
+from tests.kit.nights import NightSpec, publish_without_spark
 from tests.store import small_night
 
 NIGHT = nights.FIRST + timedelta(days=1)
@@ -50,15 +51,15 @@ class Story:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.told = oracle.Oracle(source, nights.made_up_probability, whole=False)
+        self.told = oracle.Oracle(source, nights.made_up_probability, all_steps=False)
         for day in (0, 1, 2):
             self.publish(day, strict=day == 1)
         self.old = self.shown()
         self.attempt = replace(self.attempt_of(1), requeue_of=self.old.run_id)
 
-    def attempt_of(self, day: int, seed: int = 9) -> Attempt:
+    def attempt_of(self, day: int, seed: int = 9) -> NightSpec:
         night = nights.FIRST + timedelta(days=day)
-        return Attempt(self.source, night, nights.dump(night, seed))
+        return NightSpec(self.source, night, nights.dump(night, seed))
 
     def publish(self, day: int, strict: bool) -> None:
         with pytest.MonkeyPatch.context() as patch:
@@ -96,7 +97,7 @@ def test_the_night_is_whole_and_what_passes_names_the_run_that_took_it(story: St
     publish_without_spark(story.attempt)
     assert story.mended().violations() == []
     new = story.shown()
-    assert (new.requeue_of, new.supersedes, new.reason) == (story.old.run_id, story.old.run_id, "the matrix asked")
+    assert (new.requeue_of, new.supersedes, new.reason) == (story.old.run_id, story.old.run_id, story.attempt.reason)
     assert opening.get_run(story.old.run_id).status == "superseded"
     query = "SELECT record_no, requeued_in FROM sentiment.quarantine WHERE run_id = :r"
     took = dict(rows(query, r=story.old.run_id))
@@ -142,11 +143,11 @@ def test_a_second_requeue_with_nothing_mended_takes_nothing(story: Story) -> Non
 
 @pytest.mark.parametrize("phase", MERGE_PHASES)
 def test_killed_anywhere_it_is_typed_again_and_ends_well(story: Story, phase: str) -> None:
-    assert kill_matrix.killed_at(phase, lambda: publish_without_spark(story.attempt)) == []
-    if phase not in {"after commit", "cleaned"}:
+    assert kill_at(phase, lambda: publish_without_spark(story.attempt)) == []
+    if phase not in COMMITTED:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(oracle, "read", strictly)
-            assert [w for w in story.mended().violations() if "staging table left" not in w] == []
+            assert oracle.besides_staging(story.mended().violations()) == []
     publish_without_spark(story.attempt)
     assert story.mended().violations() == []
     assert story.runs() == 2
@@ -161,7 +162,7 @@ def test_a_night_that_another_dump_took_meanwhile_is_left_to_it(story: Story) ->
             publishing.merge(run, step, nights.stage(run, step, story.attempt))
     assert story.shown().run_id in refused.value.message
     story.told.publish(NIGHT, other.dump)
-    assert [w for w in story.told.violations() if "staging table left" not in w] == []
+    assert oracle.besides_staging(story.told.violations()) == []
     with pytest.raises(ParameterError, match=f"is superseded.*shows {story.shown().run_id}"):
         opening.open_requeue(story.old.run_id, "mended")
 

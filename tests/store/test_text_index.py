@@ -14,7 +14,7 @@ from sentiment.store import text_index
 
 from tests.kit import nights
 from tests.kit.databases import Database
-from tests.kit.nights import Attempt, publish_without_spark
+from tests.kit.nights import NightSpec, publish_without_spark
 
 WANTED = "100 % RATÉ\\_"
 
@@ -23,7 +23,7 @@ WANTED = "100 % RATÉ\\_"
 def published(server: object) -> Iterator[str]:
     registry.register(registry.find("cinema-fr", settings.load()))
     night = date(2026, 5, 11)
-    publish_without_spark(Attempt("texts", night, nights.dump(night, 3)))
+    publish_without_spark(NightSpec("texts", night, nights.dump(night, 3)))
     with transaction("owner") as c:
         review_id = c.exec_driver_sql("SELECT min(review_id) FROM sentiment.review WHERE source = 'texts'").scalar_one()
         c.execute(

@@ -1,0 +1,97 @@
+"""Points before the merge, on the real jobs: a night killed at a phase, and a Spark task tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sentiment.store.staging import Staging
+
+from tests.kit import nights, oracle
+from tests.kit.kill_matrix.processes import in_own_thread, kill_at
+from tests.kit.kill_matrix.scenes import oracle_after
+from tests.kit.nights import NightSpec, run_all_steps
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SPARK_PHASES = ("dump found", "ingested", "validated", "chunk scored", "audited", "staged")
+TASK_RETRIED = "task tried again"
+SPARK_POINTS = (*SPARK_PHASES, TASK_RETRIED)
+
+
+def run_point(point: str, session: SparkSession, seeds: range) -> list[str]:
+    """Run one of SPARK_POINTS over seeds on one Spark session; return violations."""
+    if point == TASK_RETRIED:
+        return [violation for seed in seeds for violation in retry_task(session, seed)]
+    return kill_night(session, point, seeds)
+
+
+def kill_night(session: SparkSession, phase: str, seeds: range) -> list[str]:
+    """Kill a night at a phase and run it again, for each seed; return violations.
+
+    With even seeds the second run leaves out the steps that are done. The session's Java machine outlives the killed
+    processes, as a cluster does.
+    """
+    number, violations = SPARK_PHASES.index(phase), list[str]()
+    specs = {
+        seed: NightSpec(f"night_{number}_{seed}", nights.FIRST, nights.dump(nights.FIRST, seed + 1000 * number))
+        for seed in seeds
+    }
+    # One pass of the network for all seeds takes a fraction of the time.
+    probability = _probabilities(session, list(specs.values()))
+    with _small_chunks():
+        for seed, spec in specs.items():
+            violations += kill_at(phase, in_own_thread(lambda spec=spec: run_all_steps(session, spec)))  # type: ignore[misc]
+            run_all_steps(session, spec, resume=seed % 2 == 0)
+            violations += oracle_after([spec], probability, all_steps=True).violations()
+    return violations
+
+
+def _probabilities(session: SparkSession, specs: list[NightSpec]) -> Callable[[str], float]:
+    texts = {r.text for spec in specs for r in oracle.read(spec.dump, spec.source, spec.night).accepted}
+    return nights.predicted_probabilities(session, texts).__getitem__
+
+
+@contextmanager
+def _small_chunks() -> Iterator[None]:
+    from sentiment.scoring import reuse
+
+    # A night of 40 records must be scored in several chunks for one of them to be killed in the middle.
+    usual, reuse.CHUNK_TEXTS = reuse.CHUNK_TEXTS, 10
+    try:
+        yield
+    finally:
+        reuse.CHUNK_TEXTS = usual
+
+
+def retry_task(session: SparkSession, seed: int) -> list[str]:
+    """Publish a night whose staged rows Spark writes several times; return violations.
+
+    Each task fails once after its rows have gone out, so that Spark tries it again; then all reviews are written once
+    more.
+    """
+    spec = NightSpec(f"again_{seed}", nights.FIRST, nights.dump(nights.FIRST, seed + 9000))
+    fill = Staging.fill
+
+    def fill_twice(self: Staging, kind: str, frame: Any) -> None:
+        fill(self, kind, frame.repartition(2).mapInPandas(_fail_once, frame.schema))
+        if kind == "review":
+            fill(self, kind, frame)
+
+    Staging.fill = fill_twice  # type: ignore[method-assign]
+    try:
+        run_all_steps(session, spec)
+    finally:
+        Staging.fill = fill  # type: ignore[method-assign]
+    return oracle_after([spec], _probabilities(session, [spec]), all_steps=True).violations()
+
+
+def _fail_once(batches: Iterator[Any]) -> Iterator[Any]:
+    from pyspark import TaskContext
+
+    yield from batches
+    context = TaskContext.get()
+    if context is not None and context.attemptNumber() == 0:
+        raise RuntimeError("injected: the task fails once")
