@@ -36,13 +36,13 @@ DAG = "nightly_reviews"
 
 @dataclass(frozen=True)
 class Ui:
-    """The running UI and what `sentiment up` printed."""
+    """The running UI: its address, and the password that `sentiment up` printed."""
 
     url: str
     password: str
-    said: str
 
     def call(self, method: str, path: str, body: object = None, token: str = "") -> Any:
+        """Return the decoded JSON of a REST call; HTTPError where it is refused."""
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(f"{self.url}{path}", data, headers, method=method)
@@ -50,6 +50,7 @@ class Ui:
             return json.load(answer)
 
     def token(self) -> str:
+        """Return a new token of the user admin."""
         answer = self.call("POST", "/auth/token", {"username": "admin", "password": self.password})
         return str(answer["access_token"])
 
@@ -66,25 +67,27 @@ def ui(ready: object, home: Path) -> Iterator[Ui]:
     assert done.returncode == 0, done.stdout + done.stderr
     password = re.search(r"password (\S+)", done.stdout)
     assert password
-    yield Ui(f"http://127.0.0.1:{port}", password[1], done.stdout)
+    yield Ui(f"http://127.0.0.1:{port}", password[1])
     airflow.down(settings.load(), services_only=True)
     del os.environ["SENTIMENT_AIRFLOW_PORT"]
     settings.load.cache_clear()
 
 
 def kill_a_night(home: Path) -> None:
-    """A night that was killed: what it leaves in Airflow's database must not keep the UI's runs waiting."""
+    """Kill a night with SIGKILL: what it leaves in Airflow's database must not keep the UI's runs waiting."""
     night = date(2026, 9, 30)
     command = [CLI, "nightly", "--dump", str(dump_of(night, home)), "--date", night.isoformat(), "--source", "gone"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
-    wait_for(lambda: _count("sentiment.run WHERE source = 'gone'"), "the night that is to be killed")
+    wait_for(lambda: n_runs("gone") or process.poll() is not None, "the night that is to be killed")
+    assert process.poll() is None, f"the night ended before it was killed: exit code {process.returncode}"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def _count(rows: str) -> int:
+def n_runs(source: str) -> int:
+    query = "SELECT count(*) FROM sentiment.run WHERE source = :source"
     with transaction() as c:
-        return int(c.execute(sa.text(f"SELECT count(*) FROM {rows}")).scalar_one())
+        return int(c.execute(sa.text(query), {"source": source}).scalar_one())
 
 
 def dump_of(night: date, home: Path) -> Path:
@@ -93,24 +96,28 @@ def dump_of(night: date, home: Path) -> Path:
     return path
 
 
-def published(night: date) -> int:
+def n_published(night: date) -> int:
+    query = (
+        "SELECT coalesce(sum(rows_published), 0) FROM sentiment.v_runs WHERE night = :night AND status = 'published'"
+    )
     with transaction() as c:
-        query = (
-            "SELECT coalesce(sum(rows_published), 0) FROM sentiment.v_runs WHERE night = :n AND status = 'published'"
-        )
-        return int(c.execute(sa.text(query), {"n": night}).scalar_one())
+        return int(c.execute(sa.text(query), {"night": night}).scalar_one())
 
 
-def wait_for(condition: Callable[[], object], what: str, within_s: float = 420) -> None:
+def wait_for(condition: Callable[[], object], event: str, within_s: float = 420) -> None:
+    """Look every 0.5 s until the condition holds; fail after `within_s` seconds."""
     end = time.monotonic() + within_s
     while not condition():
-        assert time.monotonic() < end, f"waited too long for {what}"
-        time.sleep(2)
+        assert time.monotonic() < end, f"waited more than {within_s:.0f} s for {event}"
+        time.sleep(0.5)
 
 
 def test_the_password_is_printed_once_and_anonymous_is_refused(ui: Ui) -> None:
+    sessions = settings.load().home / "airflow" / "sessions.json"
+    before = sessions.read_text()
     again = subprocess.run([CLI, "up"], capture_output=True, text=True, check=False, timeout=200)
-    assert "Running already" in again.stdout
+    assert again.returncode == 0
+    assert sessions.read_text() == before, "no service is started a second time"
     assert ui.password not in again.stdout
     with pytest.raises(urllib.error.HTTPError) as refused:
         ui.call("GET", f"/api/v2/dags/{DAG}")
@@ -131,13 +138,14 @@ def test_the_rest_call_publishes_a_night_without_a_logical_date(ui: Ui, home: Pa
     ui.call("PATCH", f"/api/v2/dags/{DAG}", {"is_paused": False}, ui.token())
     run = ui.call("POST", f"/api/v2/dags/{DAG}/dagRuns", {"logical_date": None, "conf": conf}, ui.token())
     path = f"/api/v2/dags/{DAG}/dagRuns/{run['dag_run_id']}"
-    wait_for(lambda: ui.call("GET", path, token=ui.token())["state"] in {"success", "failed"}, "the run")
+    wait_for(lambda: ui.call("GET", path, token=ui.token())["state"] in {"success", "failed"}, "the run's end")
     assert ui.call("GET", path, token=ui.token())["state"] == "success"
-    assert published(night) > 0
+    assert n_published(night) > 0
     again = [CLI, "nightly", "--dump", conf["dump"], "--date", conf["night"]]
-    said = subprocess.run(again, capture_output=True, text=True, check=False, timeout=200)
-    assert said.returncode == 2
-    assert "its scheduler would take part" in said.stderr
+    refused = subprocess.run(again, capture_output=True, text=True, check=False, timeout=200)
+    # Two schedulers on one Airflow database would both run the tasks.
+    assert refused.returncode == 2
+    assert "make down" in refused.stderr
 
 
 def test_the_form_in_a_browser_publishes_a_night(ui: Ui, home: Path) -> None:
@@ -159,7 +167,7 @@ def test_the_form_in_a_browser_publishes_a_night(ui: Ui, home: Path) -> None:
         page.locator("#element_night").fill(night.isoformat())
         page.locator("#element_dump").fill(str(dump_of(night, home)))
         page.locator("[role=dialog]").get_by_role("button", name="Trigger").last.click()
-        wait_for(lambda: published(night) > 0, "the night from the form")
+        wait_for(lambda: n_published(night) > 0, "the night from the form")
         browser.close()
 
 

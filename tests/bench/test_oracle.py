@@ -37,7 +37,7 @@ UNPUBLISH = (
 def test_a_spoiled_table_is_a_violation(table: str) -> None:
     spec = nights.NightSpec(f"oracle_{table}", nights.FIRST, nights.dump(nights.FIRST, 77))
     nights.publish_without_spark(spec)
-    expected = oracle.Oracle(spec.source, nights.made_up_probability, all_steps=False)
+    expected = oracle.Oracle(spec.source, nights.hashed_probability, all_steps=False)
     expected.publish(spec.night, spec.dump)
     assert expected.violations() == []
     with transaction("owner") as c:
@@ -55,7 +55,7 @@ def test_the_oracle_decides_novelty_by_earlier_nights() -> None:
     first = nights.NightSpec("order", nights.FIRST, nights.dump(nights.FIRST, 78))
     second_night = nights.FIRST + timedelta(days=1)
     second = nights.NightSpec("order", second_night, nights.dump(second_night, 78))
-    expected = oracle.Oracle("order", nights.made_up_probability, all_steps=False)
+    expected = oracle.Oracle("order", nights.hashed_probability, all_steps=False)
     for spec in (first, second):
         expected.publish(spec.night, spec.dump)
     assert set(expected.nights[second.night].novelty.values()) == {"new", "known", "changed"}

@@ -60,7 +60,7 @@ class NightSpec:
         return "kill matrix" if self.supersede or self.requeue_of else None
 
 
-def made_up_probability(text: str) -> float:
+def hashed_probability(text: str) -> float:
     """Return a probability between 0.01 and 0.99 that depends on the text alone, where no network predicts one."""
     return (int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) % 9_800 + 100) / 10_000
 
@@ -126,7 +126,7 @@ def _staged(review: oracle.Review, run: Run, known: dict[str, str]) -> dict[str,
     novelty = "new" if before is None else "known" if before == content_hash else "changed"
     # What readers see of a known review stays, so that publishing needs its content only where it replaces a run.
     without_content = novelty == "known" and run.supersedes is None
-    p = made_up_probability(review.text)
+    p = hashed_probability(review.text)
     return {
         **content,
         **(dict.fromkeys(("title", "text", "author")) if without_content else {}),

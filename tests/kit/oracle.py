@@ -227,7 +227,7 @@ class Oracle:
 
 def besides_staging(violations: list[str]) -> list[str]:
     """Return the violations other than staging tables left over, which a killed attempt leaves to the next one."""
-    return [violation for violation in violations if STAGING_LEFT_OVER not in violation]
+    return [violation for violation in violations if LEFTOVER_STAGING not in violation]
 
 
 def _logit(p: float) -> float:
@@ -264,7 +264,7 @@ QUARANTINE = """
 SELECT night, record_no, raw FROM sentiment.quarantine JOIN sentiment.run USING (run_id)
 WHERE source = :source AND status = 'published'
 """
-STAGING_LEFT_OVER = "staging table left over"
+LEFTOVER_STAGING = "leftover staging table"
 TRACES = """
 WITH good AS (SELECT run_id FROM sentiment.run WHERE source = :source AND status = 'published')
 SELECT 'review of no published run' AS what, count(*) AS n FROM sentiment.review r
@@ -285,7 +285,7 @@ UNION ALL SELECT 'old version that is shown, or that no night has', count(*) FRO
       AND r.content_hash = v.content_hash)
     OR NOT EXISTS (SELECT 1 FROM sentiment.night_review n WHERE n.review_id = v.review_id
       AND n.content_hash = v.content_hash))
-UNION ALL SELECT 'staging table left over', count(*) FROM pg_tables t JOIN good g
+UNION ALL SELECT 'leftover staging table', count(*) FROM pg_tables t JOIN good g
   ON strpos(t.tablename, replace(g.run_id, '-', '_')) > 0 WHERE t.schemaname = 'staging'
 """
 """Numbers of rows that lead to no published run, of reviews that no night has, and of tables left in staging."""

@@ -51,7 +51,7 @@ class Story:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.told = oracle.Oracle(source, nights.made_up_probability, all_steps=False)
+        self.told = oracle.Oracle(source, nights.hashed_probability, all_steps=False)
         for day in (0, 1, 2):
             self.publish(day, strict=day == 1)
         self.old = self.shown()

@@ -13,7 +13,7 @@ from sentiment import database, settings
 from sentiment.errors import SentimentError
 
 from tests.kit import nights
-from tests.kit.nights import NightSpec, made_up_probability, publish_without_spark
+from tests.kit.nights import NightSpec, hashed_probability, publish_without_spark
 from tests.kit.oracle import Oracle, Probability
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def publish_until_done(spec: NightSpec, tries: int = 5) -> list[str]:
 
 
 def oracle_after(
-    specs: Sequence[NightSpec], probability: Probability = made_up_probability, all_steps: bool = False
+    specs: Sequence[NightSpec], probability: Probability = hashed_probability, all_steps: bool = False
 ) -> Oracle:
     """Return an oracle that expects the nights as published in the order of `specs`.
 
