@@ -15,7 +15,7 @@ from unittest.mock import patch
 import numpy as np
 from sentiment import settings
 from sentiment.drift import canary, reference, tracking
-from sentiment.drift.canary import Said
+from sentiment.drift.canary import Prediction
 from sentiment.drift.history import Stream
 from sentiment.drift.simulate import Shift
 from sentiment.errors import CanaryMovedError, ParameterError
@@ -54,28 +54,28 @@ def stopped(tell: Callable[[str], None]) -> Iterator[Row]:
     yield _changed_file(model)
 
 
-def _apart(sing: Sing, model: Model) -> list[Said]:
+def _apart(sing: Sing, model: Model) -> list[Prediction]:
     """In a process of its own: a Spark application holds one network."""
     with tempfile.TemporaryDirectory() as served, ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as apart:
         return apart.submit(sing, model, Path(served)).result()
 
 
-Sing = Callable[[Model, Path], list[Said]]
+Sing = Callable[[Model, Path], list[Prediction]]
 """Score the canary, with a folder for what is served."""
 Spoil = Callable[[Model, Path], None]
 """Break the copy that is served."""
 
 
-def _sing(model: Model, served: Path, spoil: Spoil | None = None) -> list[Said]:
+def _sing(model: Model, served: Path, spoil: Spoil | None = None) -> list[Prediction]:
     session = spark.session("sentiment bench canary")
     session.sparkContext.setLogLevel("ERROR")
     if spoil is not None:
         spoil(model, network.served_copy(session, model, served))
-    predictions = score.canary_predictions(session, network.load(session, model, served), model)
-    return [Said(p.sentence_no, p.label, p.score) for p in predictions]
+    said = score.canary_predictions(session, network.load(session, model, served), model)
+    return [Prediction(**each) for each in said]  # type: ignore[arg-type]
 
 
-def _unprepared(model: Model, served: Path) -> list[Said]:
+def _unprepared(model: Model, served: Path) -> list[Prediction]:
     def as_it_is(text: Column) -> Column:
         return text
 

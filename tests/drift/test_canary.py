@@ -14,12 +14,11 @@ import pytest
 import sqlalchemy as sa
 from sentiment import database, settings
 from sentiment.drift import canary
-from sentiment.drift.canary import Said
+from sentiment.drift.canary import Prediction
 from sentiment.errors import CanaryMovedError, ParameterError
 from sentiment.jobs import score
 from sentiment.orchestration import steps
 from sentiment.runs import attempts, opening
-from sentiment.runs.handoff import CanaryPrediction, ScoredNight
 from sentiment.runs.model import DumpFile
 from sentiment.scoring import network, registry
 from sentiment.scoring.registry import Model
@@ -32,15 +31,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("server")
 
-FIRST = [Said(1, "pos", 0.9), Said(2, "neg", 0.7)]
+FIRST = [Prediction(1, "pos", 0.9), Prediction(2, "neg", 0.7)]
 NEAR = 0.2
 """So far from one half a score is near the threshold."""
 
 
 def test_it_opens_once_and_must_then_sing_the_same() -> None:
     assert "new canary opened for model bird: it is new here" in canary.check("bird", "f", "r", FIRST)
-    assert "unchanged" in canary.check("bird", "f", "r", [Said(1, "pos", 0.90009), FIRST[1]])
-    for moved in ([Said(1, "pos", 0.9002), FIRST[1]], [Said(1, "neg", 0.9), FIRST[1]]):
+    assert "unchanged" in canary.check("bird", "f", "r", [Prediction(1, "pos", 0.90009), FIRST[1]])
+    for moved in ([Prediction(1, "pos", 0.9002), FIRST[1]], [Prediction(1, "neg", 0.9), FIRST[1]]):
         with pytest.raises(CanaryMovedError, match=r"1 of 2 sentences .* nothing is published"):
             canary.check("bird", "f", "r", moved)
     with pytest.raises(CanaryMovedError, match="has 1 sentences, it was opened with 2"):
@@ -49,7 +48,7 @@ def test_it_opens_once_and_must_then_sing_the_same() -> None:
 
 def test_a_new_network_opens_a_new_canary_and_says_so() -> None:
     canary.check("finch", "f", "r", FIRST)
-    told = canary.check("finch", "g", "r", [Said(1, "neg", 0.9), FIRST[1]])
+    told = canary.check("finch", "g", "r", [Prediction(1, "neg", 0.9), FIRST[1]])
     assert "its network or the sentences are new" in told
     assert "unchanged" in canary.check("finch", "f", "r", FIRST)
 
@@ -60,19 +59,19 @@ def test_audit_stops_the_run_before_it_may_publish(monkeypatch: pytest.MonkeyPat
     audited = scored_run("canary_a", FIRST)
     steps.audit(audited)
     assert opening.get_run(audited).status == "audited"
-    moved = scored_run("canary_b", [Said(1, "neg", 0.9), FIRST[1]])
+    moved = scored_run("canary_b", [Prediction(1, "neg", 0.9), FIRST[1]])
     with pytest.raises(CanaryMovedError):
         steps.audit(moved)
     assert opening.get_run(moved).status != "audited"
 
 
-def scored_run(source: str, said: list[Said]) -> str:
+def scored_run(source: str, said: list[Prediction]) -> str:
     """A run whose score step left these canary scores."""
     registry.register(registry.find("cinema-fr", settings.load()))
     opening.record_dump(source, source, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
     run = opening.open_run(date(2026, 2, 2), source, source, "cinema-fr")
     with attempts.attempt(run.run_id, "score") as step:
-        step.handoff = ScoredNight(canary=[CanaryPrediction(**vars(s)) for s in said])
+        step.detail["canary"] = [vars(s) for s in said]
     return run.run_id
 
 
@@ -82,27 +81,27 @@ def model(home: Path) -> Model:
 
 
 @pytest.fixture(scope="module")
-def sung(spark: SparkSession, model: Model, home: Path) -> list[Said]:
+def sung(spark: SparkSession, model: Model, home: Path) -> list[Prediction]:
     """What the sound pipeline says."""
     return sing(spark, network.load(spark, model, settings.load().models_served), model)
 
 
-def sing(spark: SparkSession, pipeline: PipelineModel, model: Model) -> list[Said]:
-    return [Said(p.sentence_no, p.label, p.score) for p in score.canary_predictions(spark, pipeline, model)]
+def sing(spark: SparkSession, pipeline: PipelineModel, model: Model) -> list[Prediction]:
+    return [Prediction(**each) for each in score.canary_predictions(spark, pipeline, model)]  # type: ignore[arg-type]
 
 
-def test_many_sentences_are_near_the_threshold(sung: list[Said]) -> None:
+def test_many_sentences_are_near_the_threshold(sung: list[Prediction]) -> None:
     assert len(sung) == len(registry.CANARY.read_text("utf-8").splitlines())
     assert sum(s.score - 0.5 < NEAR for s in sung) >= len(sung) // 4
 
 
-def test_another_time_it_sings_the_same(spark: SparkSession, model: Model, home: Path, sung: list[Said]) -> None:
+def test_another_time_it_sings_the_same(spark: SparkSession, model: Model, home: Path, sung: list[Prediction]) -> None:
     canary.check("sound", "f", "r", sung)
     assert "unchanged" in canary.check("sound", "f", "r", sing(spark, network.load(spark, model, home / "s2"), model))
 
 
 @pytest.fixture
-def opened(sung: list[Said]) -> str:
+def opened(sung: list[Prediction]) -> str:
     """A canary opened by the sound pipeline."""
     canary.check("broken", "f", "r", sung)
     return "broken"
@@ -138,13 +137,13 @@ def test_a_network_quantised_by_mistake_stops_the_run(model: Model, tmp_path: Pa
         canary.check("quantised", "f", "r", by_onnx_runtime(copy))
 
 
-def by_onnx_runtime(folder: Path) -> list[Said]:
+def by_onnx_runtime(folder: Path) -> list[Prediction]:
     """What the network in `folder` says of the canary."""
     reference, said = Reference(folder), []
     for line in registry.CANARY.read_text("utf-8").splitlines():
         sentence = json.loads(line)
         p = reference.score(sentence["text"]).pos
-        said.append(Said(sentence["sentence_no"], "pos" if p >= 0.5 else "neg", max(p, 1 - p)))
+        said.append(Prediction(sentence["sentence_no"], "pos" if p >= 0.5 else "neg", max(p, 1 - p)))
     return said
 
 

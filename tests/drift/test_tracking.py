@@ -248,7 +248,7 @@ def test_a_new_reference_leaves_out_nights_in_alarm_and_starts_anew(stream: Stre
     second = reference.pin(stream, FIRST, after[-1])
     assert alarmed
     assert not alarmed & set(second.nights)
-    assert set(second.left_out) == alarmed
+    assert set(second.excluded) == alarmed
     assert [r.is_current for r in reference.listed() if r.stream == stream] == [True, False]
     assert reference.pin(stream, FIRST, after[-1]).reference_id == second.reference_id
     old = reference.find(first.reference_id)

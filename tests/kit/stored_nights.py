@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 from sentiment.database import transaction
-from sentiment.drift import simulate, tracking
+from sentiment.drift import comparisons, simulate
 from sentiment.drift.history import Stream
 from sentiment.drift.simulate import Audience, Nights, Shift
 from sentiment.drift.watched import BY_NAME, EDGES_ID, LOGIT_EDGES
@@ -102,7 +102,7 @@ def seen(stream: Stream) -> dict[str, list[tuple[Any, ...]]]:
 MINE = "WHERE source = :source AND model_id = :model_id"
 SEEN = {
     "drift": "SELECT DISTINCT ON (night, slice_key, slice_value, column_name, drift_type) night, slice_key, "
-    f"slice_value, column_name, drift_type, reference_id, {', '.join(tracking.MEASURES)} FROM drift.drift_metrics "
+    f"slice_value, column_name, drift_type, reference_id, {', '.join(comparisons.MEASURES)} FROM drift.drift_metrics "
     "{mine} ORDER BY night, slice_key, slice_value, column_name, drift_type, revision DESC",
     "alarm": "SELECT * FROM drift.v_alarm {mine} ORDER BY alarm_id",
     "performance": "SELECT night, reference_id, n_scored, estimated_accuracy, estimated_f1, realised_accuracy, "

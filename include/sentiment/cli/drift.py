@@ -51,7 +51,7 @@ def reference_pin(
         first_night, last_night = parse_date("--from", first, command), parse_date("--to", last, command)
         pinned = reference.pin(stream, first_night, last_night, budget)
     OUT.print(f"[bold]{pinned.reference_id}[/] is the reference of {stream.source} by {stream.model_id} now.")
-    for line in reference.in_words(pinned):
+    for line in reference.summary(pinned):
         OUT.print(line)
 
 
@@ -83,7 +83,7 @@ def reference_show(reference_id: Annotated[str, typer.Argument(help="as `sentime
     from sentiment.drift import reference
 
     pinned = reference.find(reference_id)
-    for line in reference.in_words(pinned):
+    for line in reference.summary(pinned):
         OUT.print(line)
     names = ["slice", "value", "column", "mean", "standard error", "dispersion", "z alarms at", "sum alarms at"]
     show(table(names, reference.table(pinned)))
@@ -115,7 +115,7 @@ def drift_show(
 
     Examples: `sentiment drift show`, `sentiment drift show --all --since 2026-11-01`
     """
-    from sentiment.drift import alarms, tracking
+    from sentiment.drift import alarms, estimates
 
     day = parse_date("--since", since, "sentiment drift show --since 2026-11-01") if since else None
     listed = alarms.listed(source, day, only_open=not every)
@@ -128,7 +128,7 @@ def drift_show(
     if not listed:
         OUT.print("No open alarm." if not every else "No alarm.")
     names = ["night", "source", "model", "ok", "warning", "alarm", "acknowledged", "insufficient data"]
-    nights = tracking.newest(source)
+    nights = estimates.newest_nights(source)
     show(table([*names, "estimated accuracy", "realised accuracy"], nights))
     # Without a reference no series can be `ok`, the fourth column.
     if nights and not any(row[3] for row in nights):

@@ -13,160 +13,124 @@ import sqlalchemy as sa
 
 from sentiment.database import transaction
 from sentiment.drift import attribution, history, sentences
-from sentiment.drift.history import Key
 from sentiment.drift.reference import Reference
 from sentiment.drift.sentences import Cause, Change
-from sentiment.drift.watched import MAIN_SERIES, REST
+from sentiment.drift.watched import MAIN_SERIES, REST, Key
 from sentiment.errors import ParameterError
+from sentiment.sql import statement
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """One alarm of one series; `side` -1 fallen, 1 risen; `closed` None while it is open."""
+    """One alarm of one series."""
 
     key: Key
     side: int
+    """-1 fallen, 1 risen."""
     channel: str
+    """`shewhart` or `cusum`: what opened it."""
     began: date
+    """The night on which the change most likely began."""
     opened: date
     closed: date | None = None
+    """None while it is open."""
 
     def alarm_id(self, reference: Reference) -> str:
-        """The same alarm has the same id, however often it is told."""
-        said = "\x1f".join(
-            (*reference.stream.keys.values(), reference.reference_id, *self.key, self.opened.isoformat())
-        )
-        return hashlib.sha256(said.encode()).hexdigest()[:16]
+        """Return 16 hex characters that depend on stream, reference, series and opening night alone.
+
+        So a replay that raises the alarm again updates its row.
+        """
+        identity = (*reference.stream.keys.values(), reference.reference_id, *self.key, self.opened.isoformat())
+        return hashlib.sha256("\x1f".join(identity).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Acknowledgement:
-    """A person took note of a series' alarm on that night."""
+    """A person's acknowledgement of a series' alarm, from a night on."""
 
     key: Key
     night: date
 
     def holds(self, opened: date, night: date) -> bool:
-        """Whether it is of the alarm that opened then, on `night`."""
+        """Return whether it holds on `night` for the alarm that opened on `opened`."""
         return opened <= self.night <= night
 
 
 def acknowledgements(c: sa.Connection, reference: Reference) -> dict[Key, list[Acknowledgement]]:
-    """By series."""
-    rows = c.execute(
-        sa.text(
-            "SELECT slice_key, slice_value, column_name, night FROM drift.acknowledgement "
-            "WHERE source = :source AND model_id = :model_id ORDER BY night"
-        ),
-        reference.stream.keys,
-    )
-    found: dict[Key, list[Acknowledgement]] = {}
-    for row in rows:
+    """Return the acknowledgements of the reference's stream, by series."""
+    by_series: dict[Key, list[Acknowledgement]] = {}
+    for row in c.execute(statement("drift/alarms/acknowledgements"), reference.stream.keys):
         key = history.key_of(row)
-        found.setdefault(key, []).append(Acknowledgement(key, row.night))
-    return found
+        by_series.setdefault(key, []).append(Acknowledgement(key, row.night))
+    return by_series
 
 
 def open_before(c: sa.Connection, reference: Reference, night: date) -> dict[Key, Alarm]:
-    """Alarms that were open after the night before `night`."""
-    rows = c.execute(
-        sa.text(
-            "SELECT * FROM drift.alarm WHERE source = :source AND model_id = :model_id "
-            "AND reference_id = :reference_id AND withdrawn_at IS NULL "
-            "AND opened < :night AND (closed IS NULL OR closed >= :night)"
-        ),
-        {**reference.stream.keys, "reference_id": reference.reference_id, "night": night},
-    )
+    """Return the alarms that were open after the night before `night`, by series."""
+    rows = c.execute(statement("drift/alarms/open_before"), {**_keys(reference), "night": night})
     return {history.key_of(row): _of_row(row) for row in rows}
+
+
+def _keys(reference: Reference) -> dict[str, Any]:
+    return {**reference.stream.keys, "reference_id": reference.reference_id}
 
 
 def _of_row(row: sa.Row[Any]) -> Alarm:
     return Alarm(history.key_of(row), row.side, row.channel, row.began, row.opened)
 
 
-def withdraw_from(c: sa.Connection, reference: Reference, first: date, last: date, still: Iterable[Alarm]) -> None:
-    """Mark alarms that opened in the replayed nights and are not told again."""
-    c.execute(
-        sa.text(
-            "UPDATE drift.alarm SET withdrawn_at = now() WHERE source = :source AND model_id = :model_id "
-            "AND reference_id = :reference_id AND opened BETWEEN :first AND :last AND withdrawn_at IS NULL "
-            "AND NOT alarm_id = ANY(:still)"
-        ),
-        {
-            **reference.stream.keys,
-            "reference_id": reference.reference_id,
-            "first": first,
-            "last": last,
-            "still": [a.alarm_id(reference) for a in still],
-        },
-    )
+def withdraw(c: sa.Connection, reference: Reference, first: date, last: date, standing: Iterable[Alarm]) -> None:
+    """Withdraw the alarms that opened from `first` to `last` and are not among the `standing` ones."""
+    ids = [alarm.alarm_id(reference) for alarm in standing]
+    params = {**_keys(reference), "first": first, "last": last, "standing": ids}
+    c.execute(statement("drift/alarms/withdraw"), params)
 
 
 def write(c: sa.Connection, reference: Reference, alarms: Iterable[Alarm], run_id: str) -> None:
-    """Insert or renew, with what the judged nights since it opened say. Their rows must be written already."""
+    """Insert or renew alarms, each with its course and sentence. Their nights' comparisons must be stored already."""
     for alarm in alarms:
-        lasted = _lasted(c, reference, alarm)
-        values = (
-            asdict(alarm)
-            | asdict(lasted)
-            | reference.stream.keys
-            | {"reference_id": reference.reference_id, "run_id": run_id}
-        )
-        values |= history.as_columns(alarm.key)
-        values |= {"alarm_id": alarm.alarm_id(reference), "sentence": sentence(c, reference, alarm, lasted)}
-        c.execute(sa.text(UPSERT), {name: values[name] for name in COLUMNS})
+        course = _course(c, reference, alarm)
+        params = {
+            **_keys(reference),
+            **history.as_columns(alarm.key),
+            **asdict(course),
+            "alarm_id": alarm.alarm_id(reference),
+            "side": alarm.side,
+            "channel": alarm.channel,
+            "began": alarm.began,
+            "opened": alarm.opened,
+            "closed": alarm.closed,
+            "sentence": sentence(c, reference, alarm, course),
+            "run_id": run_id,
+        }
+        c.execute(statement("drift/alarms/upsert"), params)
 
 
 @dataclass(frozen=True)
-class Lasted:
-    """The judged nights of an alarm: how many, the last one, and the mean effect since it began, after that."""
+class Course:
+    """The judged nights of an alarm."""
 
     n_nights: int
     last_night: date
     effect: float
+    """Mean effect since the alarm began, as of the last night, in the column's unit."""
 
 
-def _lasted(c: sa.Connection, reference: Reference, alarm: Alarm) -> Lasted:
-    keys = history.as_columns(alarm.key)
-    values = {**reference.stream.keys, **keys, "reference_id": reference.reference_id, "opened": alarm.opened}
-    return Lasted(**c.execute(sa.text(LASTED), values).one()._mapping)
+def _course(c: sa.Connection, reference: Reference, alarm: Alarm) -> Course:
+    params = {**_keys(reference), **history.as_columns(alarm.key), "opened": alarm.opened}
+    return Course(**c.execute(statement("drift/alarms/course"), params).one()._mapping)
 
 
-LASTED = """
-SELECT count(*) AS n_nights, max(night) AS last_night, (array_agg(effect ORDER BY night DESC))[1] AS effect FROM (
-  SELECT DISTINCT ON (night) night, effect, alarm_opened, status FROM drift.drift_metrics
-  WHERE granularity = 'day' AND drift_type = 'BASELINE' AND source = :source AND model_id = :model_id
-    AND reference_id = :reference_id AND slice_key = :slice_key AND slice_value = :slice_value
-    AND column_name = :column_name AND night >= :opened ORDER BY night, revision DESC) AS newest
-WHERE alarm_opened = :opened AND status <> 'insufficient_data'"""
-
-COLUMNS = (
-    *("alarm_id", "source", "model_id", "reference_id", "slice_key", "slice_value", "column_name", "side", "channel"),
-    *("began", "opened", "last_night", "closed", "n_nights", "effect", "sentence", "run_id"),
-)
-_NAMES = ", ".join(COLUMNS)
-_SAID = [name for name in COLUMNS if name not in {"alarm_id", "run_id"}]
-UPSERT = (
-    f"INSERT INTO drift.alarm AS a ({_NAMES}) VALUES ({', '.join(':' + n for n in COLUMNS)}) "
-    f"ON CONFLICT (alarm_id) DO UPDATE SET {', '.join(f'{n} = excluded.{n}' for n in (*_SAID, 'run_id'))}, "
-    "withdrawn_at = NULL "
-    f"WHERE a.withdrawn_at IS NOT NULL OR ({', '.join('a.' + n for n in _SAID)}) IS DISTINCT FROM "
-    f"({', '.join('excluded.' + n for n in _SAID)})"
-)
-
-
-def sentence(c: sa.Connection, reference: Reference, alarm: Alarm, lasted: Lasted) -> str:
-    """What happened since the alarm began, for a person."""
-    series = reference.series.index(alarm.key)
-    before = float(reference.model.mean[series])
+def sentence(c: sa.Connection, reference: Reference, alarm: Alarm, course: Course) -> str:
+    """Return what happened since the alarm began, for a person."""
+    before = float(reference.model.mean[reference.series.index(alarm.key)])
     slice_key, slice_value, column = alarm.key
-    name = slice_value
     if slice_key == "film" and slice_value != REST:
-        name = history.title(c, reference.stream.source, slice_value)
-    told = Change(column, slice_key, name, alarm.began, lasted.last_night, before, before + lasted.effect)
-    return sentences.sentence(
-        told, _cause(c, reference, alarm, lasted.last_night) if alarm.key == MAIN_SERIES else None
-    )
+        slice_value = history.title(c, reference.stream.source, slice_value)
+    after = before + course.effect
+    change = Change(column, slice_key, slice_value, alarm.began, course.last_night, before, after)
+    cause = _cause(c, reference, alarm, course.last_night) if alarm.key == MAIN_SERIES else None
+    return sentences.sentence(change, cause)
 
 
 def _cause(c: sa.Connection, reference: Reference, alarm: Alarm, last_night: date) -> Cause | None:
@@ -174,8 +138,11 @@ def _cause(c: sa.Connection, reference: Reference, alarm: Alarm, last_night: dat
     before = history.by_film(c, reference.stream, reference.nights)
     after = history.by_film(c, reference.stream, nights)
     films = sorted(before.keys() | after.keys())
-    counts = [np.array([side.get(f, (0, 0)) for f in films], dtype=np.float64).T for side in (before, after)]
-    split = attribution.split(counts[0][0], counts[0][1], counts[1][0], counts[1][1])
+    (n_before, k_before), (n_after, k_after) = (
+        np.array([counts.get(film, (0, 0)) for film in films], dtype=np.float64).T for counts in (before, after)
+    )
+    split = attribution.split(n_before, k_before, n_after, k_after)
+    # The split compares plain shares; the alarm's effect is weekday-adjusted and may point the other way.
     if not split.total or np.sign(split.total) != alarm.side:
         return None
     parts = split.by_film / split.total
@@ -184,7 +151,7 @@ def _cause(c: sa.Connection, reference: Reference, alarm: Alarm, last_night: dat
 
 
 def closed(alarm: Alarm, night: date) -> Alarm:
-    """The alarm, ended by that night."""
+    """Return the alarm as closed on `night`."""
     return replace(alarm, closed=night)
 
 
@@ -194,57 +161,43 @@ class Shown:
 
     alarm_id: str
     status: str
+    """`alarm`, `acknowledged` or `closed`."""
     opened: date
     closed: date | None
     sentence: str
     reason: str | None
+    """Why it was acknowledged; None where it was not."""
 
 
 def listed(source: str | None, since: date | None, only_open: bool) -> list[Shown]:
-    """Standing alarms, the newest first."""
+    """Return standing alarms, the newest first: of one source or of all, followed on a night from `since` on."""
     with transaction() as c:
-        rows = c.execute(
-            sa.text(
-                "SELECT alarm_id, status, opened, closed, sentence, reason FROM drift.v_alarm "
-                "WHERE source = coalesce(:source, source) AND last_night >= coalesce(:since, '-infinity'::date) "
-                "AND (NOT :only_open OR closed IS NULL) ORDER BY last_night DESC, opened DESC, alarm_id"
-            ),
-            {"source": source, "since": since, "only_open": only_open},
-        )
-        return [Shown(**row._mapping) for row in rows]
+        params = {"source": source, "since": since, "only_open": only_open}
+        return [Shown(**row._mapping) for row in c.execute(statement("drift/alarms/list"), params)]
 
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """Where an acknowledgement was written: its stream and the night from which on it holds."""
+    """Where an acknowledgement was stored: its stream and the night from which on it holds."""
 
     stream: history.Stream
     night: date
 
 
-def acknowledge(alarm_id: str, reason: str, who: str) -> Acknowledged:
-    """Write down that a person has taken note of an open alarm, and why.
+def acknowledge(alarm_id: str, reason: str, person: str) -> Acknowledged:
+    """Store that a person has taken note of an open alarm, and why.
 
-    Raises ParameterError for a reason that says nothing, for no such alarm, and for one that is closed.
+    Raises ParameterError for a blank reason, an unknown alarm, and one that is closed.
     """
     if not reason.strip():
-        raise ParameterError("--reason is blank; expected why, in words.", f"sentiment drift ack {alarm_id} --reason …")
+        raise ParameterError("--reason is blank; expected why.", f"sentiment drift ack {alarm_id} --reason …")
     with transaction() as c:
-        row = c.execute(
-            sa.text("SELECT * FROM drift.alarm WHERE alarm_id = :id AND withdrawn_at IS NULL"), {"id": alarm_id}
-        ).one_or_none()
+        row = c.execute(statement("drift/alarms/find"), {"alarm_id": alarm_id}).one_or_none()
         if row is None:
             raise ParameterError(f"There is no alarm {alarm_id!r}.", "sentiment drift show")
         if row.closed is not None:
             raise ParameterError(f"Alarm {alarm_id} closed on {row.closed}.", "sentiment drift show")
-        c.execute(
-            sa.text(
-                "INSERT INTO drift.acknowledgement (source, model_id, slice_key, slice_value, column_name, night, "
-                "reason, acknowledged_by) VALUES (:source, :model_id, :slice_key, :slice_value, :column_name, :night, "
-                ":reason, :who) ON CONFLICT (source, model_id, slice_key, slice_value, column_name, night) "
-                "DO UPDATE SET reason = excluded.reason, acknowledged_by = excluded.acknowledged_by, "
-                "acknowledged_at = now()"
-            ),
-            {**row._mapping, "night": row.last_night, "reason": reason.strip(), "who": who},
-        )
+        series = {"source": row.source, "model_id": row.model_id, **history.as_columns(history.key_of(row))}
+        params = {**series, "night": row.last_night, "reason": reason.strip(), "person": person}
+        c.execute(statement("drift/alarms/acknowledge"), params)
     return Acknowledged(history.Stream(row.source, row.model_id), row.last_night)

@@ -1,4 +1,4 @@
-"""Why the positive share moved: other films reviewed, or films judged otherwise; and which film most."""
+"""The parts of a change of the positive share: other films reviewed, films judged otherwise, each film's part."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from sentiment.drift.counts import Array, divided
 
 @dataclass(frozen=True)
 class Split:
-    """A change of the positive share, in shares; `mix + within` is `total`."""
+    """A change of the positive share and its parts, as shares (0.01 is a point); `mix + within` is `total`."""
 
     before: float
     after: float
     mix: float
+    """Part that other films being reviewed makes."""
     within: float
+    """Part that films being judged otherwise makes."""
     by_film: Array
-    """Each film's part of the total, mix and within together."""
+    """Each film's part of the total, mix and within together, in the order of the counts."""
 
     @property
     def total(self) -> float:
+        """Return the whole change, positive for a rise."""
         return self.after - self.before
 
 
 def split(n_before: Array, k_before: Array, n_after: Array, k_after: Array) -> Split:
-    """Split by film (arrays over the same films; `k` of `n` positive).
+    """Split a change by film; arrays are over the same films, `k` positive ones of `n` reviews.
 
     Kitagawa 1955, "Components of a difference between two rates": mix is the sum of (w - w0)(p + p0)/2 and within
     of (p - p0)(w + w0)/2, with w a film's part of the reviews and p its positive share. A film seen on one side

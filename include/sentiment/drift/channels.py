@@ -1,4 +1,4 @@
-"""Shewhart and two-sided CUSUM on z: what opens an alarm, keeps it open, and closes it. One night at a time."""
+"""Shewhart's rule and two-sided CUSUM on z, one night at a time: they open alarms, keep them open, and close them."""
 
 from __future__ import annotations
 
@@ -14,77 +14,100 @@ SLACK = 0.5
 Quality Control", chapter 9)."""
 CLOSES_AT = 0.5
 """An alarm closes when its sum has come down to this share of the threshold."""
-WATCH_AT = 0.7
-"""From this share of a threshold on a series is watched."""
+WARNING_AT = 0.7
+"""A series has a warning from this share of a threshold on."""
 LOW, HIGH = 0, 1
 """First index of the two-sided arrays: the sum of falls, the sum of rises."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What alarms, for each series: |z| of one night, and CUSUM's sum."""
+    """Limits of each series; infinite for a series that never alarms."""
 
     shewhart: Array
+    """Of |z| of one night."""
     cusum: Array
+    """Of either one-sided sum of z."""
 
 
 @dataclass(frozen=True)
 class State:
-    """What the nights so far leave behind; every field is sides x series (`alarm`: +-1 or 0, by series).
+    """State after some nights. Arrays are sides (`LOW`, `HIGH`) x series, of `alarm` series alone.
 
-    `effect` and `n` add up n-weighted effects since the sum last left zero, so that the effect floor is asked
-    of the whole run of nights; `since` is the number of the night that began it, -1 for none.
+    `effect / n` is the mean effect since a sum last left zero: the effect floor holds for all of its nights together.
     """
 
     cusum: Array
+    """The one-sided sums of z, at least 0, in standard errors."""
     effect: Array
+    """Sum of n times effect since the sum left zero, in the column's unit."""
     n: Array
+    """Sum of n since the sum left zero."""
     since: NDArray[np.int64]
+    """Number of the night on which the sum left zero; -1 while it is zero."""
     alarm: NDArray[np.int64]
+    """Open alarm: -1 fallen, 1 risen, 0 none."""
 
 
 @dataclass(frozen=True)
 class Night:
-    """What one night says of every series."""
+    """Statistics of one night, arrays over series."""
 
     z: Array
+    """Distance from what is expected, in standard errors; NaN where a series is not judged."""
     effect: Array
+    """Distance from what is expected, in the column's unit; NaN where a series is not judged."""
     n: Array
+    """Number of values."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The verdicts of one night, each an array over series."""
+    """Decisions of one night, each an array over series."""
 
     state: State
+    """State after this night."""
     judged: NDArray[np.bool_]
+    """Whether the night has a z for the series."""
     alarm: NDArray[np.int64]
+    """Open alarm after this night: -1 fallen, 1 risen, 0 none."""
     opened: NDArray[np.bool_]
+    """Whether the alarm opened on this night."""
     by_shewhart: NDArray[np.bool_]
-    watch: NDArray[np.bool_]
+    """Of these, opened by the z of this one night rather than by a sum."""
+    warning: NDArray[np.bool_]
+    """Close to a threshold, with an effect above the floor, and no alarm."""
     effect: Array
-    """Mean effect of the nights since the open alarm's sum left zero, else the night's own."""
+    """Mean effect since the open alarm's sum left zero, else this night's own; NaN where not judged."""
 
 
 def begin(n_series: int) -> State:
-    """No night seen yet."""
-    two = (2, n_series)
-    return State(np.zeros(two), np.zeros(two), np.zeros(two), np.full(two, -1), np.zeros(n_series, dtype=np.int64))
+    """Return the state before the first night."""
+    shape = (2, n_series)
+    return State(
+        np.zeros(shape), np.zeros(shape), np.zeros(shape), np.full(shape, -1), np.zeros(n_series, dtype=np.int64)
+    )
 
 
 def cusum_step(cusum: Array, z: Array) -> Array:
-    """The two one-sided sums after one more night: max(0, S + z - k) and max(0, S - z - k), `LOW` first."""
+    """Return both one-sided sums after one more night: max(0, S - z - k) and max(0, S + z - k), k being `SLACK`.
+
+    `cusum` is sides x series, `z` over series. Page 1954, "Continuous inspection schemes".
+    """
     both = np.stack([-z, z])
     after: Array = np.maximum(0.0, cusum + both - SLACK)
     return after
 
 
-def decide(state: State, night: Night, night_no: int, thresholds: Thresholds, floor: Array, may: Array) -> Decision:
-    """Take one night in. Series that are not judged (z NaN) keep their state; `may` says which may alarm at all.
+def decide(
+    state: State, night: Night, night_no: int, thresholds: Thresholds, floor: Array, may_alarm: Array
+) -> Decision:
+    """Decide about one night. Series that are not judged (z NaN) keep their state.
 
-    An alarm opens when a night's |z| passes Shewhart's threshold and its effect the floor, or when a sum passes
-    CUSUM's and the mean effect of its nights the floor. It is followed while its sum stays above `CLOSES_AT` of
-    the threshold, where it is held from above too; then both sums begin anew.
+    An alarm opens when a night's |z| passes Shewhart's threshold and its effect `floor`, or when a sum passes CUSUM's
+    threshold and the mean effect of its nights `floor`. It stays open while its sum, which is capped at the threshold,
+    is above `CLOSES_AT` of it; then both sums begin anew. `may_alarm` is 1 for series that may alarm, else 0;
+    `night_no` is the night's number, which rises from night to night.
     """
     judged = ~np.isnan(night.z)
     z, effect, n = (np.where(judged, a, 0.0) for a in (night.z, night.effect, night.n))
@@ -98,30 +121,32 @@ def decide(state: State, night: Night, night_no: int, thresholds: Thresholds, fl
     signs = np.array([[-1.0], [1.0]])
     broke = (signs * z > thresholds.shewhart) & (signs * effect >= floor)
     crept = (cusum > thresholds.cusum) & (signs * mean_effect >= floor)
-    fired = (broke | crept) & judged & (may > 0)
+    fired = (broke | crept) & judged & (may_alarm > 0)
     side = np.where(fired[HIGH] & (~fired[LOW] | (z > 0)), 1, np.where(fired[LOW], -1, 0))
     opened = (side != 0) & (state.alarm == 0)
     alarm = np.where(opened, side, state.alarm)
 
-    mine = _of_side(alarm)
-    cusum = np.where(mine & opened, thresholds.cusum, cusum)
-    since = np.where(mine & opened & (since < 0), night_no, since)
+    # An alarm's sum starts at the threshold whoever opened it, and is capped there: so every alarm closes as soon after
+    # the change ends, however long it lasted.
+    in_alarm = _of_side(alarm)
+    cusum = np.where(in_alarm & opened, thresholds.cusum, cusum)
+    since = np.where(in_alarm & opened & (since < 0), night_no, since)
     cusum = np.minimum(cusum, thresholds.cusum)
-    over = (alarm != 0) & judged & (np.where(mine, cusum, 0.0).sum(axis=0) <= CLOSES_AT * thresholds.cusum)
+    over = (alarm != 0) & judged & (np.where(in_alarm, cusum, 0.0).sum(axis=0) <= CLOSES_AT * thresholds.cusum)
     alarm = np.where(over, 0, alarm)
     cusum, summed_effect, summed_n = (np.where(over, 0.0, a) for a in (cusum, summed_effect, summed_n))
     since = np.where(over, -1, since)
 
-    told = np.where(alarm != 0, np.where(mine, mean_effect, 0.0).sum(axis=0), effect)
-    high = (np.abs(z) > WATCH_AT * thresholds.shewhart) | (cusum.max(axis=0) > WATCH_AT * thresholds.cusum)
+    lasting_effect = np.where(alarm != 0, np.where(in_alarm, mean_effect, 0.0).sum(axis=0), effect)
+    high = (np.abs(z) > WARNING_AT * thresholds.shewhart) | (cusum.max(axis=0) > WARNING_AT * thresholds.cusum)
     return Decision(
         state=State(cusum, summed_effect, summed_n, since, alarm.astype(np.int64)),
         judged=judged,
         alarm=alarm,
         opened=opened,
         by_shewhart=opened & broke.any(axis=0),
-        watch=judged & high & (np.abs(told) >= floor) & (alarm == 0),
-        effect=np.where(judged, told, np.nan),
+        warning=judged & high & (np.abs(lasting_effect) >= floor) & (alarm == 0),
+        effect=np.where(judged, lasting_effect, np.nan),
     )
 
 
@@ -130,5 +155,5 @@ def _of_side(alarm: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def same(a: State, b: State) -> bool:
-    """Equal to the last digit."""
+    """Return whether two states are equal to the last digit."""
     return all(np.array_equal(getattr(a, f.name), getattr(b, f.name)) for f in fields(State))

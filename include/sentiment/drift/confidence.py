@@ -1,4 +1,4 @@
-"""Between which probabilities a model is unsure: where the calibrated one lies in the band of the settings."""
+"""The probabilities for which a model is uncertain: those whose calibrated value lies in the band of the settings."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from sentiment.drift import reference
 from sentiment.drift.history import Stream
 from sentiment.drift.performance import Calibrator
 from sentiment.drift.watched import LOGIT_EDGES
-
-NOTE = """
-UPDATE sentiment.model SET uncertain_low = :low, uncertain_high = :high
-WHERE model_id = :model_id AND (uncertain_low, uncertain_high) IS DISTINCT FROM (:low, :high)"""
+from sentiment.sql import statement
 
 
 def band(calibrator: Calibrator | None, low: float, high: float) -> tuple[float, float]:
-    """p_positive of the model from which and up to which its calibrated probability lies in `low` to `high`.
+    """Return the lowest and highest p_positive of the model whose calibrated probability lies in `low` to `high`.
 
-    In whole bins of the calibrator, whose shares never fall. Without one, or where no bin lies in the band, the
-    probability is taken as it is.
+    The limits are edges of the calibrator's bins, 0 or 1, since a bin has one calibrated probability and these never
+    fall from bin to bin. Without a calibrator, or where no bin lies in the band, they are `low` and `high`.
     """
     if calibrator is None:
         return low, high
@@ -40,7 +37,7 @@ def _probability(logit: float) -> float:
 
 
 def note(c: sa.Connection, stream: Stream) -> None:
-    """Write the band down with the model, by the stream's reference; what is published later goes by it."""
-    config, found = settings.load(), reference.load(c, stream)
-    low, high = band(found.calibrator if found else None, config.uncertain_low, config.uncertain_high)
-    c.execute(sa.text(NOTE), {"model_id": stream.model_id, "low": low, "high": high})
+    """Store the model's band, by the calibrator of the stream's current reference; reviews published later use it."""
+    config, pinned = settings.load(), reference.load(c, stream)
+    low, high = band(pinned.calibrator if pinned else None, config.uncertain_low, config.uncertain_high)
+    c.execute(statement("drift/confidence/set_band"), {"model_id": stream.model_id, "low": low, "high": high})

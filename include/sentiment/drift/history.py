@@ -1,4 +1,4 @@
-"""Counts of published nights out of Postgres, as arrays over nights x series."""
+"""Counts of published nights from Postgres, as arrays over nights x series."""
 
 from __future__ import annotations
 
@@ -12,127 +12,103 @@ import sqlalchemy as sa
 
 from sentiment.contract import FORGOTTEN
 from sentiment.drift.counts import Array, Sums
-from sentiment.drift.watched import BY_NAME, COLUMNS, EDGES_ID, KEY, REASON, REST
-
-Key = tuple[str, str, str]
-"""Slice key, slice value, column."""
+from sentiment.drift.watched import ALL, BY_NAME, COLUMNS, EDGES_ID, KEY, MAIN_SERIES, REASON, REST, Key
+from sentiment.sql import statement
 
 
 def key_of(row: sa.Row[Any]) -> Key:
-    """The series that a row is of."""
+    """Return the series that a row belongs to; the row has the columns of `KEY`."""
     return row.slice_key, row.slice_value, row.column_name
 
 
 def as_columns(key: Key) -> dict[str, str]:
-    """A series as columns of a row, or parameters of a statement."""
+    """Return a series as columns of a row, or as parameters of a statement."""
     return dict(zip(KEY, key, strict=True))
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Whose nights: one source, scored by one model."""
+    """The nights of one source, scored by one model."""
 
     source: str
     model_id: str
 
     @property
     def keys(self) -> dict[str, Any]:
-        """As parameters of a statement."""
+        """Return source and model as parameters of a statement."""
         return {"source": self.source, "model_id": self.model_id}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Counts of one series in one night; `bins` is None where only sums are kept."""
+    """Counts of one series in one night: additive sums over reviews, in the unit of the column's value.
+
+    With s_f and n_f the sum and number of the values of film f, as in `counts.Sums`. No sum is null: a value that is
+    null counts in `n` and `n_null` and in no sum.
+    """
 
     n: float
+    """Reviews, those with a null value included; of the ledger's columns, records."""
     n_null: float
+    """Of these, with a null value."""
     total: float
+    """Sum of the values."""
     square: float
+    """Sum of the squared values."""
     item_sq: float
+    """Sum over films of s_f^2."""
     item_cross: float
+    """Sum over films of s_f n_f."""
     item_n_sq: float
+    """Sum over films of n_f^2."""
     bins: tuple[int, ...] | None = None
+    """Null, underflow, the bins, overflow; None where a column has sums alone (`log_volume`)."""
 
     @property
     def n_values(self) -> float:
+        """Return the number of values that are not null."""
         return self.n - self.n_null
 
 
 EMPTY = Cell(0, 0, 0, 0, 0, 0, 0)
 Night = dict[Key, Cell]
-
-
-PUBLISHED = """(
-  SELECT night FROM drift.profile_metrics WHERE source = :source AND model_id = :model_id
-  UNION SELECT night FROM sentiment.run WHERE source = :source AND model_id = :model_id AND status = 'published'
-) AS published"""
-"""A night whose every review was known is published without a profile."""
+"""Every counted series of one night; a series without a review is missing."""
 
 
 def nights_between(c: sa.Connection, stream: Stream, first: date | None, last: date | None) -> list[date]:
-    """Published nights of the range, in order."""
-    query = (
-        f"SELECT night FROM {PUBLISHED} WHERE night >= coalesce(:first, '-infinity'::date) "
-        "AND night <= coalesce(:last, 'infinity'::date) ORDER BY night"
-    )
-    return list(c.execute(sa.text(query), {**stream.keys, "first": first, "last": last}).scalars())
+    """Return the published nights of the range, in order; None leaves that side open."""
+    params = {**stream.keys, "first": first, "last": last}
+    return list(c.execute(statement("drift/history/published_nights"), params).scalars())
 
 
 def night_before(c: sa.Connection, stream: Stream, night: date) -> date | None:
-    """The published night before `night`."""
-    query = f"SELECT max(night) FROM {PUBLISHED} WHERE night < :night"
-    found: date | None = c.execute(sa.text(query), {**stream.keys, "night": night}).scalar()
-    return found
+    """Return the last published night before `night`; None for none."""
+    before: date | None = c.execute(statement("drift/history/night_before"), {**stream.keys, "night": night}).scalar()
+    return before
 
 
 def load(c: sa.Connection, stream: Stream, nights: Sequence[date], films: Sequence[str]) -> dict[date, Night]:
-    """Every counted series of those nights: profiles, films of `film_night` (the others as `REST`), the ledger."""
-    found: dict[date, Night] = {night: {} for night in nights}
-    values = {**stream.keys, "nights": list(nights), "films": list(films), "rest": REST, "edges_id": EDGES_ID}
-    for row in c.execute(sa.text(PROFILES), values):
-        found[row.night][key_of(row)] = _of_profile(row)
-    for row in c.execute(sa.text(FILMS), values):
-        sums = [float(v) for v in (row.n, row.k, row.sq, row.cross, row.n_sq)]
-        found[row.night]["film", row.film, "positive"] = _of_share(*sums)
-    for row in c.execute(sa.text(KNOWN), values):
-        sums = [float(v) for v in (row.n, row.k, row.sq, row.cross, row.n_sq)]
-        found[row.night]["all", "all", "known"] = _of_share(*sums)
-        found[row.night]["all", "all", "log_volume"] = _of_volume(float(row.n - row.k))
-    for row in c.execute(sa.text(LEDGER), values):
+    """Return every counted series of those nights.
+
+    Series come from profiles, from `sentiment.film_night` (each of `films`, an item id, and the others together as
+    `REST`), and from the ledger.
+    """
+    by_night: dict[date, Night] = {night: {} for night in nights}
+    params = {**stream.keys, "nights": list(nights)}
+    for row in c.execute(statement("drift/history/profiles"), {**params, "edges_id": EDGES_ID}):
+        by_night[row.night][key_of(row)] = _of_profile(row)
+    for row in c.execute(statement("drift/history/films"), {**params, "films": list(films), "rest": REST}):
+        by_night[row.night]["film", row.film, "positive"] = _of_film_sums(row)
+    for row in c.execute(statement("drift/history/known_reviews"), params):
+        by_night[row.night][ALL, ALL, "known"] = _of_film_sums(row)
+        by_night[row.night][ALL, ALL, "log_volume"] = _of_volume(float(row.n - row.k))
+    for row in c.execute(statement("drift/history/refusals"), params):
         n, k = float(row.rows_read), float(row.rows_quarantined)
-        found[row.night]["all", "all", "quarantined"] = _of_share(n, k, k, k, n)
+        by_night[row.night][ALL, ALL, "quarantined"] = _of_records(n, k)
+        # Every rule that was applied, so that one that refused nothing counts as 0, not as missing.
         for rule in set(row.rules or ()) - {FORGOTTEN}:
-            k = float(row.reasons.get(rule, 0))
-            found[row.night][REASON, rule, "refused"] = _of_share(n, k, k, k, n)
-    return found
-
-
-PROFILES = """
-SELECT night, slice_key, slice_value, column_name, n, n_null, coalesce(avg, 0) AS avg, coalesce(stddev, 0) AS stddev,
-  sum_item_sq, sum_item_cross, sum_item_n_sq, bin_counts FROM drift.profile_metrics
-WHERE source = :source AND model_id = :model_id AND night = ANY(:nights) AND edges_id = :edges_id
-  AND slice_key <> 'film'"""
-
-FILMS = """
-SELECT night, film, sum(n_fresh) AS n, sum(n_fresh_positive) AS k, sum(n_fresh_positive * n_fresh_positive) AS sq,
-  sum(n_fresh * n_fresh_positive) AS cross, sum(n_fresh * n_fresh) AS n_sq
-FROM (SELECT night, n_fresh, n_fresh_positive, CASE WHEN item_id = ANY(:films) THEN item_id ELSE :rest END AS film
-      FROM sentiment.film_night
-      WHERE source = :source AND model_id = :model_id AND night = ANY(:nights) AND n_fresh > 0) AS f
-GROUP BY night, film"""
-
-KNOWN = """
-SELECT night, sum(n) AS n, sum(n - n_fresh) AS k, sum((n - n_fresh) * (n - n_fresh)) AS sq,
-  sum(n * (n - n_fresh)) AS cross, sum(n * n) AS n_sq FROM sentiment.film_night
-WHERE source = :source AND model_id = :model_id AND night = ANY(:nights) GROUP BY night"""
-
-LEDGER = """
-SELECT night, rows_read, rows_quarantined, judged.detail -> 'rules' AS rules, judged.detail -> 'reasons' AS reasons
-FROM sentiment.run r LEFT JOIN LATERAL (
-  SELECT detail FROM sentiment.run_step s WHERE s.run_id = r.run_id AND step = 'validate' AND state = 'done'
-  ORDER BY token DESC LIMIT 1) AS judged ON true
-WHERE source = :source AND model_id = :model_id AND night = ANY(:nights) AND status = 'published'"""
+            by_night[row.night][REASON, rule, "refused"] = _of_records(n, float(row.reasons.get(rule, 0)))
+    return by_night
 
 
 def _of_profile(row: sa.Row[Any]) -> Cell:
@@ -142,18 +118,24 @@ def _of_profile(row: sa.Row[Any]) -> Cell:
     return Cell(float(row.n), float(row.n_null), row.avg * n, square, *sums, tuple(row.bin_counts))
 
 
-def _of_share(n: float, k: float, sq: float, cross: float, n_sq: float) -> Cell:
-    return Cell(n, 0.0, k, k, sq, cross, n_sq, (0, int(n - k), int(k)))
+def _of_film_sums(row: sa.Row[Any]) -> Cell:
+    n, k = float(row.n), float(row.k)
+    return Cell(n, 0.0, k, k, float(row.sq), float(row.cross), float(row.n_sq), (0, int(n - k), int(k)))
+
+
+def _of_records(n: float, k: float) -> Cell:
+    # Records that were refused have no film: each counts as a film of its own.
+    return Cell(n, 0.0, k, k, k, k, n, (0, int(n - k), int(k)))
 
 
 def _of_volume(n: float) -> Cell:
-    """ln of the night's fresh reviews as if each review said it: its dispersion makes up for that."""
-    said = float(np.log(max(n, 1.0)))
-    return Cell(n, 0.0, n * said, n * said**2, n * said**2, n * said, n)
+    # As if each review had the value ln n: far too small a variance, which the fitted dispersion makes up for.
+    log_n = float(np.log(max(n, 1.0)))
+    return Cell(n, 0.0, n * log_n, n * log_n**2, n * log_n**2, n * log_n, n)
 
 
 def sums_of(nights: Sequence[Night], series: Sequence[Key]) -> Sums:
-    """Arrays over the given nights x series; zeros where a night has none of a series."""
+    """Return sums of nights x series; zeros where a night lacks a series."""
     cells = [[night.get(key, EMPTY) for key in series] for night in nights]
     names = {"n": "n_values"} | {name: name for name in ("total", "square", "item_sq", "item_cross", "item_n_sq")}
     shape = (len(nights), len(series))
@@ -166,7 +148,7 @@ def sums_of(nights: Sequence[Night], series: Sequence[Key]) -> Sums:
 
 
 def bins_of(nights: Sequence[Night], key: Key) -> Array:
-    """Bins of one series, added up over the nights."""
+    """Return the bins of one series (null, underflow, the bins, overflow), added up over the nights."""
     width = BY_NAME[key[2]].n_bins
     total: Array = np.zeros(width)
     for night in nights:
@@ -177,34 +159,28 @@ def bins_of(nights: Sequence[Night], key: Key) -> Array:
 
 
 def series_in(nights: Sequence[Night]) -> list[Key]:
-    """Every series that is judged, the whole night's positive share first, then by name."""
+    """Return every series of these nights that is judged: `MAIN_SERIES`, the whole night's others, then slices."""
     judged = {w.name for w in COLUMNS if w.judged}
-    found = {key for night in nights for key in night if key[2] in judged}
-    return sorted(found, key=lambda key: (key != ("all", "all", "positive"), key[0] != "all", *key))
+    series = {key for night in nights for key in night if key[2] in judged}
+    return sorted(series, key=lambda key: (key != MAIN_SERIES, key[0] != ALL, *key))
 
 
-def most_reviewed_films(c: sa.Connection, stream: Stream, nights: Sequence[date], how_many: int) -> list[str]:
-    """Films with most fresh reviews in those nights."""
-    query = (
-        "SELECT item_id FROM sentiment.film_night WHERE source = :source AND model_id = :model_id "
-        "AND night = ANY(:nights) AND item_id <> '' GROUP BY item_id ORDER BY sum(n_fresh) DESC, item_id LIMIT :n"
-    )
-    return list(c.execute(sa.text(query), {**stream.keys, "nights": list(nights), "n": how_many}).scalars())
+def most_reviewed_films(c: sa.Connection, stream: Stream, nights: Sequence[date], n_films: int) -> list[str]:
+    """Return the item ids of the `n_films` films with most fresh reviews in those nights."""
+    params = {**stream.keys, "nights": list(nights), "n": n_films}
+    return list(c.execute(statement("drift/history/most_reviewed_films"), params).scalars())
 
 
 def by_film(c: sa.Connection, stream: Stream, nights: Sequence[date]) -> dict[str, tuple[int, int]]:
-    """Fresh reviews, and positive ones among them, of every film over those nights."""
-    query = (
-        "SELECT item_id, sum(n_fresh)::bigint AS n, sum(n_fresh_positive)::bigint AS k FROM sentiment.film_night "
-        "WHERE source = :source AND model_id = :model_id AND night = ANY(:nights) AND n_fresh > 0 "
-        "GROUP BY item_id ORDER BY item_id"
-    )
-    rows = c.execute(sa.text(query), {**stream.keys, "nights": list(nights)})
+    """Return item id -> fresh reviews and positive ones among them, over those nights; reviews without a film as ''."""
+    rows = c.execute(statement("drift/history/reviews_by_film"), {**stream.keys, "nights": list(nights)})
     return {row.item_id: (row.n, row.k) for row in rows}
 
 
+TITLE = sa.text("SELECT item_title FROM sentiment.item WHERE source = :source AND item_id = :item_id")
+
+
 def title(c: sa.Connection, source: str, item_id: str) -> str:
-    """The film's title, else its id."""
-    query = "SELECT item_title FROM sentiment.item WHERE source = :source AND item_id = :item_id"
-    found: str | None = c.execute(sa.text(query), {"source": source, "item_id": item_id}).scalar()
-    return found or item_id or "unnamed"
+    """Return the film's title, else its id, else `unnamed`."""
+    item_title: str | None = c.execute(TITLE, {"source": source, "item_id": item_id}).scalar()
+    return item_title or item_id or "unnamed"

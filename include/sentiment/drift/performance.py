@@ -1,4 +1,4 @@
-"""How good the labels probably are, without labels: calibrated score histograms, and what labels say beside it.
+"""Accuracy and F1 of a night: estimated from calibrated score histograms, and realised where there are labels.
 
 Every histogram here is over logit bins: below the first edge, between edges, from the last edge on. One edge lies
 at 0, the decision threshold. The estimate is blind to concept drift: it takes for granted that a score still
@@ -22,12 +22,16 @@ MIN_LABELS = 50
 
 @dataclass(frozen=True)
 class Calibrator:
-    """Share of truly positive reviews in each bin, and how far to trust it."""
+    """Probability of a positive review for each logit bin, the null bin left out; arrays are over bins."""
 
     method: str
+    """`isotonic` or `temperature`."""
     positive: Array
+    """Share of truly positive reviews, 0 to 1; never falls from bin to bin."""
     n: Array
+    """Labelled reviews that it was fitted to."""
     temperature: float | None
+    """What logits are divided by; None for `isotonic`."""
     ece: float
     """Expected calibration error of the uncalibrated scores: sum over bins of n/N |positive share - mean score|."""
     brier: float
@@ -35,12 +39,13 @@ class Calibrator:
 
     @property
     def n_labels(self) -> int:
+        """Return the number of labelled reviews that it was fitted to."""
         return int(self.n.sum())
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Accuracy and F1 of the positive label with their standard errors; None where nothing was scored."""
+    """Accuracy and F1 of the positive label, 0 to 1, with standard errors; all None where nothing was scored."""
 
     accuracy: float | None
     accuracy_error: float | None
@@ -52,7 +57,7 @@ NOTHING = Estimate(None, None, None, None)
 
 
 def calibrate(labelled: Array, positive: Array, edges: tuple[float, ...]) -> Calibrator | None:
-    """Fit to histograms of labelled reviews and of the positive ones among them; None with too few labels.
+    """Fit to histograms of labelled reviews and of the positive ones among them; return None with too few labels.
 
     Isotonic regression (Zadrozny and Elkan 2002), or, below `MIN_LABELS_ISOTONIC`, one temperature on the logits
     (Guo et al. 2017) by maximum likelihood.
@@ -65,23 +70,24 @@ def calibrate(labelled: Array, positive: Array, edges: tuple[float, ...]) -> Cal
     share = np.where(labelled > 0, positive / np.maximum(labelled, 1), 0.5)
     temperature = None
     if labelled.sum() >= MIN_LABELS_ISOTONIC:
-        found = _isotonic(share, labelled)
+        calibrated = _isotonic(share, labelled)
     else:
-        told = optimize.minimize_scalar(_loss, bounds=(-3, 3), args=(logits, labelled, positive), method="bounded")
-        temperature = float(np.exp(told.x))
-        found = _sigmoid(logits / temperature)
+        fit = optimize.minimize_scalar(_loss, bounds=(-3, 3), args=(logits, labelled, positive), method="bounded")
+        temperature = float(np.exp(fit.x))
+        calibrated = _sigmoid(logits / temperature)
     ece, brier = calibration_error(labelled, positive, edges), brier_score(labelled, positive, edges)
-    return Calibrator("isotonic" if temperature is None else "temperature", found, labelled, temperature, ece, brier)
+    method = "isotonic" if temperature is None else "temperature"
+    return Calibrator(method, calibrated, labelled, temperature, ece, brier)
 
 
 def _isotonic(share: Array, n: Array) -> Array:
-    """Bins without a label take the value between their neighbours."""
+    # Bins without a label take the value between their neighbours.
     from scipy import optimize
 
     seen = np.flatnonzero(n > 0)
     fitted = optimize.isotonic_regression(share[seen], weights=n[seen]).x
-    found: Array = np.interp(np.arange(len(n)), seen, fitted)
-    return found
+    shares: Array = np.interp(np.arange(len(n)), seen, fitted)
+    return shares
 
 
 def _loss(log_temperature: float, logits: Array, n: Array, positive: Array) -> float:
@@ -92,41 +98,42 @@ def _loss(log_temperature: float, logits: Array, n: Array, positive: Array) -> f
 def _sigmoid(logits: Array) -> Array:
     from scipy import special
 
-    found: Array = special.expit(logits)
-    return found
+    probabilities: Array = special.expit(logits)
+    return probabilities
 
 
 def calibration_error(n: Array, positive: Array, edges: tuple[float, ...]) -> float:
-    """ECE over the bins (Naeini et al. 2015)."""
+    """Return the expected calibration error over the bins, 0 to 1 (Naeini et al. 2015); `positive` of `n` a bin."""
     gaps = np.abs(positive - n * _sigmoid(middles(edges)))
     return float(gaps.sum() / n.sum())
 
 
 def brier_score(n: Array, positive: Array, edges: tuple[float, ...]) -> float:
-    """Brier 1950, on bins."""
+    """Return the Brier score, 0 to 1, of scores at the middle of their bins (Brier 1950); `positive` of `n` a bin."""
     p = _sigmoid(middles(edges))
     return float((positive * (1 - p) ** 2 + (n - positive) * p**2).sum() / n.sum())
 
 
 def estimate(scored: Array, calibrator: Calibrator, edges: tuple[float, ...], design_effect: float = 1.0) -> Estimate:
-    """CBPE: accuracy and F1 that calibrated scores let expect (Garg et al. 2022; NannyML made the name familiar).
+    """Return accuracy and F1 that calibrated scores let expect; `NOTHING` where nothing was scored.
 
-    The error has two parts: of the night's labels, which are drawn with the bins' probabilities (times the design
-    effect of clustering by film), and of the calibrator, a binomial one a bin.
+    Confidence-based performance estimation (Garg et al. 2022; NannyML made the name CBPE familiar). `scored` is a
+    histogram of the night's scores. The error has two parts: of the night's labels, which are drawn with the bins'
+    probabilities (times the design effect of clustering by film), and of the calibrator, a binomial one a bin.
     """
     if not scored.sum():
         return NOTHING
-    c, says_positive = calibrator.positive, middles(edges) > 0
-    right = np.where(says_positive, c, 1 - c)
+    c, predicted_positive = calibrator.positive, middles(edges) > 0
+    right = np.where(predicted_positive, c, 1 - c)
     n = scored.sum()
     part = scored / n
     own = (part * c * (1 - c)).sum() / n * design_effect
     fitted = (part**2 * c * (1 - c) / np.maximum(calibrator.n, 1)).sum()
-    true_positive = (scored * c)[says_positive].sum()
-    predicted, actual = scored[says_positive].sum(), (scored * c).sum()
+    true_positive = (scored * c)[predicted_positive].sum()
+    predicted, actual = scored[predicted_positive].sum(), (scored * c).sum()
     f1 = 2 * true_positive / (predicted + actual) if predicted + actual else 0.0
     # F1 = 2 TP / (predicted + actual): its slope in each bin's number of positives, by the delta method.
-    slope = (2 * says_positive - f1) / max(predicted + actual, 1)
+    slope = (2 * predicted_positive - f1) / max(predicted + actual, 1)
     f1_own = (slope**2 * scored * c * (1 - c)).sum() * design_effect
     f1_fitted = (slope**2 * scored**2 * c * (1 - c) / np.maximum(calibrator.n, 1)).sum()
     return Estimate(
@@ -135,16 +142,20 @@ def estimate(scored: Array, calibrator: Calibrator, edges: tuple[float, ...], de
 
 
 def realised(labelled: Array, positive: Array, edges: tuple[float, ...]) -> Estimate:
-    """Accuracy and F1 of the labelled reviews, with binomial errors (F1's by the delta method)."""
+    """Return accuracy and F1 of the labelled reviews, with binomial errors (F1's by the delta method).
+
+    `labelled` and `positive` are histograms of scores, of all labelled reviews and of those with a positive label.
+    """
     n = labelled.sum()
     if not n:
         return NOTHING
-    says_positive = middles(edges) > 0
-    true_positive, predicted, actual = positive[says_positive].sum(), labelled[says_positive].sum(), positive.sum()
-    right = true_positive + (labelled - positive)[~says_positive].sum()
+    predicted_positive = middles(edges) > 0
+    true_positive, actual = positive[predicted_positive].sum(), positive.sum()
+    predicted = labelled[predicted_positive].sum()
+    right = true_positive + (labelled - positive)[~predicted_positive].sum()
     accuracy = right / n
     f1 = 2 * true_positive / (predicted + actual) if predicted + actual else 0.0
     c = np.where(labelled > 0, positive / np.maximum(labelled, 1), 0.0)
-    slope = (2 * says_positive - f1) / max(predicted + actual, 1)
+    slope = (2 * predicted_positive - f1) / max(predicted + actual, 1)
     f1_error = float((slope**2 * labelled * c * (1 - c)).sum() ** 0.5)
     return Estimate(float(accuracy), float((accuracy * (1 - accuracy) / n) ** 0.5), float(f1), f1_error)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from sentiment.drift.watched import COUNTED, EDGES_ID, FILM_SLICES, KEY, REST, SLICES, Watched
+from sentiment.drift.watched import ALL, COUNTED, EDGES_ID, FILM_SLICES, KEY, REST, SLICES, Watched
 from sentiment.schemas import PROFILE
 
 
 def count(fresh: DataFrame) -> DataFrame:
     """Profile rows (`schemas.PROFILE`) of a night's new and changed reviews with their scores."""
-    pairs = [_value("all", "'all'", w) for w in COUNTED]
+    pairs = [_value(ALL, f"'{ALL}'", w) for w in COUNTED]
     pairs += [_value(key, sql, w) for key, sql in SLICES.items() for w in COUNTED if w.in_slices]
     long = (
         _with_film(fresh)
@@ -23,7 +23,7 @@ def count(fresh: DataFrame) -> DataFrame:
 
 
 def _with_film(fresh: DataFrame) -> DataFrame:
-    """Adds `film`: the item id of the night's `FILM_SLICES` most reviewed films, else `REST`."""
+    """Add the column `film`: the item id of the night's `FILM_SLICES` most reviewed films, else `REST`."""
     most = (
         fresh.where("item_id IS NOT NULL")
         .groupBy("item_id")

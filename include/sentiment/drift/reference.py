@@ -16,14 +16,15 @@ from sentiment.database import transaction
 from sentiment.drift import history, null_model, performance, thresholds
 from sentiment.drift.channels import Thresholds
 from sentiment.drift.counts import Array, Sums
-from sentiment.drift.history import Key, Stream
+from sentiment.drift.history import Stream
 from sentiment.drift.null_model import MIN_NIGHT_REVIEWS, MIN_SERIES_NIGHTS, NullModel
 from sentiment.drift.performance import Calibrator
-from sentiment.drift.watched import BY_NAME, EDGES_ID, FILM_SLICES, LOGIT_EDGES, MAIN_SERIES
+from sentiment.drift.watched import ALL, BY_NAME, EDGES_ID, FILM_SLICES, LOGIT_EDGES, MAIN_SERIES, Key
 from sentiment.errors import DataError, ParameterError
+from sentiment.sql import statement
 
 MIN_NIGHTS = 56
-"""Eight of each weekday; with fewer neither weekdays nor dispersion can be told."""
+"""Eight of each weekday; fewer say too little of weekdays and of dispersion."""
 ADVISED_NIGHTS = 180
 """From so many on the budget of false alarms is kept as `python -m bench --only drift` shows."""
 BUDGET = 1.0
@@ -32,30 +33,41 @@ BUDGET = 1.0
 
 @dataclass(frozen=True)
 class Reference:
-    """A pinned reference as nights are compared with it; arrays are over `series`."""
+    """A pinned reference, with which nights are compared; it is never edited. Arrays are over `series`."""
 
     reference_id: str
+    """First and last night, and a hash of everything that the frozen content follows from."""
     stream: Stream
     nights: tuple[date, ...]
+    """The nights it was fitted to, in order."""
     series: tuple[Key, ...]
+    """Every series with a null model."""
     model: NullModel
     limits: Thresholds
     may_alarm: Array
+    """1 for a series that may alarm, 0 for one that has warnings at most."""
     films: tuple[str, ...]
+    """Item ids of the films with a slice of their own."""
     bins: tuple[Array, ...]
+    """Each series' bins (null, underflow, the bins, overflow), added up over the nights; zeros without bins."""
     calibrator: Calibrator | None
+    """None where too few reviews had a label or a rating."""
     budget: float
-    left_out: tuple[date, ...]
+    """False alarms a year, all series together."""
+    excluded: tuple[date, ...]
+    """Nights of the range that were in alarm."""
 
     @property
     def n_series(self) -> int:
+        """Return the number of series."""
         return len(self.series)
 
 
 def pin(stream: Stream, first: date, last: date, budget: float = BUDGET) -> Reference:
-    """Freeze the published nights of a range, those in alarm left out, and compare with it from now on.
+    """Freeze the published nights of a range, except those in alarm, as the current reference, and return it.
 
-    Raises ParameterError for a range that ends before it begins, DataError naming how many nights are missing.
+    `budget` is in false alarms a year. Raises ParameterError for a range that ends before it begins and for a budget
+    out of range, DataError naming how many nights are missing.
     """
     if first > last:
         raise ParameterError(f"--from {first} is after --to {last}.", f"sentiment reference pin --from {last} --to …")
@@ -69,41 +81,33 @@ def pin(stream: Stream, first: date, last: date, budget: float = BUDGET) -> Refe
         counted = history.load(c, stream, nights, films)
         large = [n for n in nights if _fresh(counted[n]) >= MIN_NIGHT_REVIEWS]
         _check_enough(stream, first, last, len(large), len(alarmed))
-        found = _frozen(stream, large, [counted[n] for n in large], films, budget, sorted(alarmed))
-        _store(c, found, first, last)
-    return found
+        pinned = _frozen(stream, large, [counted[n] for n in large], films, budget, sorted(alarmed))
+        _store(c, pinned, first, last)
+    return pinned
 
 
 def lock(c: sa.Connection, stream: Stream) -> None:
-    """Let nobody else track or pin this stream until the transaction ends."""
-    c.execute(
-        sa.text("SELECT pg_advisory_xact_lock(hashtext('sentiment.drift'), hashtext(:name))"),
-        {"name": f"{stream.source} {stream.model_id}"},
-    )
+    """Keep others from tracking or pinning this stream until the transaction ends; wait for whoever does so now."""
+    c.execute(statement("drift/reference/lock"), {"name": f"{stream.source} {stream.model_id}"})
 
 
 def _nights_in_alarm(c: sa.Connection, stream: Stream, first: date, last: date) -> set[date]:
-    """Nights on which the whole night was in alarm, in any column; a slice's alarm leaves the night in."""
-    query = (
-        "SELECT DISTINCT night FROM drift.v_drift WHERE source = :source AND model_id = :model_id "
-        "AND drift_type = 'BASELINE' AND slice_key = 'all' AND status IN ('alarm', 'acknowledged') "
-        "AND night BETWEEN :first AND :last"
-    )
-    return set(c.execute(sa.text(query), {**stream.keys, "first": first, "last": last}).scalars())
+    params = {**stream.keys, "first": first, "last": last}
+    return set(c.execute(statement("drift/reference/nights_in_alarm"), params).scalars())
 
 
 def _fresh(night: history.Night) -> float:
     return night.get(MAIN_SERIES, history.EMPTY).n_values
 
 
-def _check_enough(stream: Stream, first: date, last: date, there: int, alarmed: int) -> None:
-    if there >= MIN_NIGHTS:
+def _check_enough(stream: Stream, first: date, last: date, n_nights: int, alarmed: int) -> None:
+    if n_nights >= MIN_NIGHTS:
         return
-    out = f" ({alarmed} in alarm were left out)" if alarmed else ""
+    excluded = f" ({alarmed} in alarm were left out)" if alarmed else ""
     raise DataError(
-        f"From {first} to {last} there are {there} published nights of {stream.source} by {stream.model_id} with at "
-        f"least {MIN_NIGHT_REVIEWS} new reviews{out}; a reference needs {MIN_NIGHTS}: {MIN_NIGHTS - there} nights are "
-        "missing.",
+        f"From {first} to {last} there are {n_nights} published nights of {stream.source} by {stream.model_id} with at "
+        f"least {MIN_NIGHT_REVIEWS} new reviews{excluded}; a reference needs {MIN_NIGHTS}: "
+        f"{MIN_NIGHTS - n_nights} nights are missing.",
         "sentiment runs --limit 400, then a longer range, or wait for more nights",
     )
 
@@ -114,7 +118,7 @@ def _frozen(
     counted: Sequence[history.Night],
     films: Sequence[str],
     budget: float,
-    left_out: Sequence[date],
+    excluded: Sequence[date],
 ) -> Reference:
     watched = {key: BY_NAME[key[2]] for key in history.series_in(counted)}
     sums = history.sums_of(counted, list(watched))
@@ -139,7 +143,7 @@ def _frozen(
         bins=tuple(history.bins_of(counted, key) for key in series),
         calibrator=_calibrator(counted),
         budget=budget,
-        left_out=tuple(left_out),
+        excluded=tuple(excluded),
     )
 
 
@@ -151,13 +155,12 @@ def _family(key: Key, may_alarm: bool) -> int:
 
 def _calibrator(counted: Sequence[history.Night]) -> Calibrator | None:
     labelled, positive = (
-        history.bins_of(counted, ("all", "all", name))[1:] for name in ("labelled_logit", "positive_logit")
+        history.bins_of(counted, (ALL, ALL, name))[1:] for name in ("labelled_logit", "positive_logit")
     )
     return performance.calibrate(labelled, positive, LOGIT_EDGES)
 
 
 def _name(stream: Stream, nights: Sequence[date], budget: float, sums: Sums) -> str:
-    """Range, and a hash of everything that the frozen part follows from."""
     digest = hashlib.sha256(json.dumps([*stream.keys.values(), [str(n) for n in nights], budget, EDGES_ID]).encode())
     for field in fields(Sums):
         digest.update(np.ascontiguousarray(getattr(sums, field.name)).tobytes())
@@ -167,45 +170,31 @@ def _name(stream: Stream, nights: Sequence[date], budget: float, sums: Sums) -> 
 MODEL_FIELDS = [f.name for f in fields(NullModel)]
 
 
-def _store(c: sa.Connection, found: Reference, first: date, last: date) -> None:
-    """Write it down and make it the current one; a name stands for its content, so the same again changes nothing."""
-    c.execute(
-        sa.text(
-            "UPDATE drift.reference SET is_current = false WHERE source = :source AND model_id = :model_id "
-            "AND is_current AND reference_id <> :id"
-        ),
-        {**found.stream.keys, "id": found.reference_id},
-    )
-    c.execute(
-        sa.text(
-            "INSERT INTO drift.reference (reference_id, source, model_id, first_night, last_night, nights, edges_id, "
-            "frozen, is_current) VALUES (:id, :source, :model_id, :first, :last, :nights, :edges_id, "
-            "cast(:frozen AS jsonb), true) ON CONFLICT (reference_id) DO UPDATE SET is_current = true"
-        ),
-        {
-            **found.stream.keys,
-            "id": found.reference_id,
-            "first": first,
-            "last": last,
-            "nights": list(found.nights),
-            "edges_id": EDGES_ID,
-            "frozen": json.dumps(_as_json(found)),
-        },
-    )
+def _store(c: sa.Connection, pinned: Reference, first: date, last: date) -> None:
+    params = {**pinned.stream.keys, "reference_id": pinned.reference_id}
+    c.execute(statement("drift/reference/replace_current"), params)
+    content = {
+        "first": first,
+        "last": last,
+        "nights": list(pinned.nights),
+        "edges_id": EDGES_ID,
+        "frozen": json.dumps(_as_json(pinned)),
+    }
+    c.execute(statement("drift/reference/insert"), {**params, **content})
 
 
-def _as_json(found: Reference) -> dict[str, Any]:
-    calibrator = found.calibrator
+def _as_json(pinned: Reference) -> dict[str, Any]:
+    calibrator = pinned.calibrator
     return {
-        "budget": found.budget,
-        "films": found.films,
-        "left_out": [str(night) for night in found.left_out],
-        "series": found.series,
-        "model": {name: np.asarray(getattr(found.model, name)).tolist() for name in MODEL_FIELDS},
-        "shewhart": _finite(found.limits.shewhart),
-        "cusum": _finite(found.limits.cusum),
-        "may_alarm": found.may_alarm.tolist(),
-        "bins": [b.tolist() for b in found.bins],
+        "budget": pinned.budget,
+        "films": pinned.films,
+        "left_out": [str(night) for night in pinned.excluded],
+        "series": pinned.series,
+        "model": {name: np.asarray(getattr(pinned.model, name)).tolist() for name in MODEL_FIELDS},
+        "shewhart": _finite(pinned.limits.shewhart),
+        "cusum": _finite(pinned.limits.cusum),
+        "may_alarm": pinned.may_alarm.tolist(),
+        "bins": [b.tolist() for b in pinned.bins],
         "edges": {name: watched.edges for name, watched in BY_NAME.items()},
         "calibrator": calibrator
         and {**asdict(calibrator), "positive": calibrator.positive.tolist(), "n": calibrator.n.tolist()},
@@ -221,17 +210,18 @@ def _infinite(limits: list[float | None]) -> Array:
 
 
 def load(c: sa.Connection, stream: Stream, reference_id: str | None = None) -> Reference | None:
-    """The current reference, or the named one; ParameterError for a name there is none of, None for no current one."""
-    which = "is_current" if reference_id is None else "reference_id = :id"
-    row = c.execute(
-        sa.text(
-            "SELECT reference_id, nights, frozen, edges_id FROM drift.reference "
-            f"WHERE source = :source AND model_id = :model_id AND {which}"
-        ),
-        {**stream.keys, "id": reference_id},
-    ).one_or_none()
-    if row is None and reference_id is not None:
-        raise ParameterError(f"There is no reference {reference_id!r} of {stream.source}.", "sentiment reference list")
+    """Return the stream's current reference, or the named one; None for one of other bin edges or no current one.
+
+    Raises ParameterError where there is none of that name.
+    """
+    if reference_id is None:
+        row = c.execute(statement("drift/reference/load_current"), stream.keys).one_or_none()
+    else:
+        params = {**stream.keys, "reference_id": reference_id}
+        row = c.execute(statement("drift/reference/load_named"), params).one_or_none()
+        if row is None:
+            message = f"There is no reference {reference_id!r} of {stream.source}."
+            raise ParameterError(message, "sentiment reference list")
     if row is None or row.edges_id != EDGES_ID:
         return None
     return _from_row(stream, row)
@@ -253,31 +243,28 @@ def _from_row(stream: Stream, row: sa.Row[Any]) -> Reference:
         calibrator=calibrator
         and Calibrator(**{**calibrator, "positive": np.array(calibrator["positive"]), "n": np.array(calibrator["n"])}),
         budget=frozen["budget"],
-        left_out=tuple(date.fromisoformat(night) for night in frozen["left_out"]),
+        excluded=tuple(date.fromisoformat(night) for night in frozen["left_out"]),
     )
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A reference in the list."""
+    """A reference in the list of `sentiment reference list`."""
 
     reference_id: str
     stream: Stream
     first: date
+    """First night of the range that was asked for; `last` its last one."""
     last: date
     n_nights: int
     is_current: bool
     pinned_at: str
+    """Time in the database's time zone, as text."""
 
 
 def listed() -> list[Listed]:
-    """Every reference, the newest first."""
+    """Return every reference, the newest first."""
     with transaction() as c:
-        rows = c.exec_driver_sql(
-            "SELECT reference_id, source, model_id, first_night, last_night, cardinality(nights) AS n_nights, "
-            "is_current, to_char(r.pinned_at, 'YYYY-MM-DD HH24:MI') AS pinned_at FROM drift.reference r "
-            "ORDER BY r.pinned_at DESC, reference_id"
-        )
         return [
             Listed(
                 r.reference_id,
@@ -288,68 +275,73 @@ def listed() -> list[Listed]:
                 r.is_current,
                 r.pinned_at,
             )
-            for r in rows
+            for r in c.execute(statement("drift/reference/list"))
         ]
 
 
 def find(reference_id: str) -> Reference:
-    """The reference of this name, whatever its source; ParameterError for none."""
-    stream = next((each.stream for each in listed() if each.reference_id == reference_id), None)
+    """Return the reference of this name, whatever its stream; raise ParameterError for none and for other bin edges."""
+    stream = next((entry.stream for entry in listed() if entry.reference_id == reference_id), None)
     if stream is None:
         raise ParameterError(f"There is no reference {reference_id!r}.", "sentiment reference list")
     with transaction() as c:
-        found = load(c, stream, reference_id)
-    if found is None:
+        pinned = load(c, stream, reference_id)
+    if pinned is None:
         raise ParameterError(
             f"Reference {reference_id} counts on bin edges that this code no longer has.", "sentiment reference pin"
         )
-    return found
+    return pinned
 
 
-def in_words(found: Reference) -> list[str]:
-    """What was frozen, a line each."""
-    said = [f"{len(found.nights)} nights from {found.nights[0]} to {found.nights[-1]}, {found.n_series} series."]
-    if found.left_out:
-        said.append(f"Left out, being in alarm: {', '.join(str(night) for night in found.left_out)}.")
-    said.append(f"Budget: {found.budget:g} false alarms a year, all series together.")
-    if len(found.nights) < ADVISED_NIGHTS:
-        said.append(
+def summary(pinned: Reference) -> list[str]:
+    """Return what was frozen, a line each, for display."""
+    lines = [f"{len(pinned.nights)} nights from {pinned.nights[0]} to {pinned.nights[-1]}, {pinned.n_series} series."]
+    if pinned.excluded:
+        lines.append(f"Left out, being in alarm: {', '.join(str(night) for night in pinned.excluded)}.")
+    lines.append(f"Budget: {pinned.budget:g} false alarms a year, all series together.")
+    if len(pinned.nights) < ADVISED_NIGHTS:
+        lines.append(
             f"With fewer than {ADVISED_NIGHTS} nights more false alarms may come; "
-            f"sentiment drift simulate --nights {len(found.nights)} says how many."
+            f"sentiment drift simulate --nights {len(pinned.nights)} estimates how many."
         )
-    c = found.calibrator
+    c = pinned.calibrator
     if c is None:
-        said.append("No calibrator: too few labels or ratings, so accuracy is not estimated.")
+        lines.append("No calibrator: too few labels or ratings, so accuracy is not estimated.")
     else:
-        said.append(f"Calibrated ({c.method}) on {c.n_labels:,} labels: ECE {c.ece:.4f}, Brier {c.brier:.4f}.")
-    return said
+        lines.append(f"Calibrated ({c.method}) on {c.n_labels:,} labels: ECE {c.ece:.4f}, Brier {c.brier:.4f}.")
+    return lines
 
 
 Row = tuple[object, ...]
 
 
-def table(found: Reference) -> list[Row]:
-    """A row a series: key, mean, its standard error in a usual night, dispersion, thresholds."""
-    usual = _usual_errors(found)
-    limits = zip(found.limits.shewhart, found.limits.cusum, strict=True)
-    said = zip(found.series, found.model.mean, usual, found.model.dispersion, limits, strict=True)
-    return [(*key, f"{m:.4f}", f"{e:.4f}", f"{d:.2f}", f"{z:.2f}", f"{s:.2f}") for key, m, e, d, (z, s) in said]
+def table(pinned: Reference) -> list[Row]:
+    """Return a row a series for display: key, mean, its usual standard error, dispersion, both thresholds."""
+    model, limits = pinned.model, pinned.limits
+    numbers = zip(model.mean, _usual_errors(pinned), model.dispersion, limits.shewhart, limits.cusum, strict=True)
+    return [
+        (*key, f"{mean:.4f}", f"{error:.4f}", f"{dispersion:.2f}", f"{z:.2f}", f"{cusum:.2f}")
+        for key, (mean, error, dispersion, z, cusum) in zip(pinned.series, numbers, strict=True)
+    ]
 
 
-def _usual_errors(found: Reference) -> Array:
-    """Of a night of mean size, with the design effect of independent reviews: what the floor is to be seen against."""
-    n = found.model.n / found.model.n_nights
-    one: Array = np.sqrt(found.model.sigma_sq * found.model.dispersion / np.maximum(n, 1.0))
-    return one
+def _usual_errors(pinned: Reference) -> Array:
+    """Return the standard error of a night of mean size, as if its reviews were independent, in the column's unit."""
+    n = pinned.model.n / pinned.model.n_nights
+    errors: Array = np.sqrt(pinned.model.sigma_sq * pinned.model.dispersion / np.maximum(n, 1.0))
+    return errors
 
 
 def compared(one: Reference, other: Reference) -> list[Row]:
-    """A row for each series of both: key, both means, their difference, that in usual standard errors of the first."""
-    places = {key: i for i, key in enumerate(other.series)}
+    """Return a row for each series of both, for display.
+
+    Its cells are the key, both means, their difference, and that in usual standard errors of the first.
+    """
+    indices = {key: i for i, key in enumerate(other.series)}
     errors, rows = _usual_errors(one), list[Row]()
     for i, key in enumerate(one.series):
-        if key in places:
-            a, b = float(one.model.mean[i]), float(other.model.mean[places[key]])
+        if key in indices:
+            a, b = float(one.model.mean[i]), float(other.model.mean[indices[key]])
             z = (b - a) / float(errors[i]) if errors[i] else 0.0
             rows.append((*key, f"{a:.4f}", f"{b:.4f}", f"{b - a:+.4f}", f"{z:+.1f}"))
     return rows

@@ -1,11 +1,11 @@
-"""One sentence a film editor understands, for every alarm."""
+"""One sentence that a film editor understands, for every alarm."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
 
-from sentiment.drift.watched import REASON, REST
+from sentiment.drift.watched import ALL, REASON, REST
 
 WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 RECENT_DAYS = 7
@@ -24,27 +24,34 @@ FRACTIONS = (
 
 @dataclass(frozen=True)
 class Change:
-    """What a sentence is made of: the series, since when, the column's mean before and now."""
+    """A change of one series that a sentence describes."""
 
     column: str
     slice_key: str
     slice_value: str
+    """Of a film its title, or `REST`."""
     since: date
+    """The night on which the change began."""
     last_night: date
     before: float
+    """Mean in the reference, in the column's unit."""
     after: float
+    """Mean since the change began."""
 
 
 @dataclass(frozen=True)
 class Cause:
-    """For the positive share: the part that other films being reviewed makes, and the film that makes most."""
+    """Parts of a change of the positive share, 1 being the whole change; a part may be negative or above 1."""
 
     mix_part: float
+    """Part that other films being reviewed makes."""
     film: str
+    """Title of the film with the largest part."""
     film_part: float
+    """Its part."""
 
 
-SHARES = {
+SHARES: dict[str, tuple[str, str]] = {
     "positive": ("positive reviews", ""),
     "uncertain": ("reviews the model is unsure of", ""),
     "not_french": ("reviews that are not French", "the language changed, which says nothing of the sentiment"),
@@ -57,9 +64,10 @@ SHARES = {
     "quarantined": ("records sent to quarantine", "the dump changed, which says nothing of the sentiment"),
     "refused": ("records refused", "the dump changed, which says nothing of the sentiment"),
 }
+"""Column -> its subject in a sentence, and the meaning of a change; empty where the change is one of sentiment."""
 MEANINGS = {(REASON, "text_french"): SHARES["not_french"][1]}
-"""Of slices that say more than their column does."""
-NUMBERS = {
+"""Slice key and value -> a meaning that is more exact than the column's."""
+NUMBERS: dict[str, tuple[str, str, str]] = {
     "logit": ("the mean score (logit)", ".2f", ""),
     "text_chars": ("the mean length of reviews", ".0f", "the texts changed, which says nothing of the sentiment"),
     "pieces_per_word": (
@@ -69,47 +77,52 @@ NUMBERS = {
     ),
     "rating": ("the mean rating", ".2f", ""),
 }
+"""Column that is no share -> its subject in a sentence, the format of its mean, and the meaning of a change."""
+SLICE_PHRASES = {"rating_band": "with rating", "item_type": "of type", REASON: "by the rule"}
+"""Slice key -> what stands before the slice's value in a sentence; films stand after `of`."""
 
 
-def sentence(told: Change, cause: Cause | None = None) -> str:
-    """Since when, what, from what to what, and what makes it; e.g. `Since Thursday positive reviews fell from …`."""
-    if told.column in SHARES:
-        what, meaning = SHARES[told.column]
-        meaning = MEANINGS.get((told.slice_key, told.slice_value), meaning)
-        before, after = _percent(told.before, told.after)
+def sentence(change: Change, cause: Cause | None = None) -> str:
+    """Return since when a series changed, from what to what, and why: `Since Thursday positive reviews fell from …`.
+
+    Raises KeyError for a column without a subject: `SHARES` or `NUMBERS` must have every column that may alarm.
+    """
+    if change.column in SHARES:
+        subject, meaning = SHARES[change.column]
+        meaning = MEANINGS.get((change.slice_key, change.slice_value), meaning)
+        before, after = _percent(change.before, change.after)
     else:
-        what, style, meaning = NUMBERS.get(told.column, (told.column, ".2f", ""))
-        before, after = format(told.before, style), format(told.after, style)
-    verb = "fell" if told.after < told.before else "rose"
-    said = f"{_since(told)} {what}{_where(told)} {verb} from {before} to {after}"
+        subject, style, meaning = NUMBERS[change.column]
+        before, after = format(change.before, style), format(change.after, style)
+    verb = "fell" if change.after < change.before else "rose"
+    text = f"{_since(change)} {subject}{_slice(change)} {verb} from {before} to {after}"
     reason = _cause(cause) if cause else meaning
-    return f"{said}; {reason}." if reason else f"{said}."
+    return f"{text}; {reason}." if reason else f"{text}."
 
 
 def _percent(before: float, after: float) -> tuple[str, str]:
-    """As many digits as it takes to tell them apart, at most two."""
+    # As many digits as it takes to tell the two apart, at most two.
     for digits in (0, 1, 2):
-        said = tuple(f"{100 * share:.{digits}f} %" for share in (before, after))
-        if said[0] != said[1]:
+        first, second = (f"{100 * share:.{digits}f} %" for share in (before, after))
+        if first != second:
             break
-    return said[0], said[1]
+    return first, second
 
 
-def _since(told: Change) -> str:
-    if told.since == told.last_night:
-        return f"On {WEEKDAY_NAMES[told.since.weekday()]}"
-    if (told.last_night - told.since).days < RECENT_DAYS:
-        return f"Since {WEEKDAY_NAMES[told.since.weekday()]}"
-    return f"Since {told.since.day} {told.since:%B}"
+def _since(change: Change) -> str:
+    if change.since == change.last_night:
+        return f"On {WEEKDAY_NAMES[change.since.weekday()]}"
+    if (change.last_night - change.since).days < RECENT_DAYS:
+        return f"Since {WEEKDAY_NAMES[change.since.weekday()]}"
+    return f"Since {change.since.day} {change.since:%B}"
 
 
-def _where(told: Change) -> str:
-    if told.slice_key == "all":
+def _slice(change: Change) -> str:
+    if change.slice_key == ALL:
         return ""
-    if told.slice_key == "film":
-        return " of the other films" if told.slice_value == REST else f" of {told.slice_value}"
-    names = {"rating_band": "with rating", "item_type": "of type", REASON: "by the rule"}
-    return f" {names.get(told.slice_key, told.slice_key)} {told.slice_value or 'unknown'}"
+    if change.slice_key == "film":
+        return " of the other films" if change.slice_value == REST else f" of {change.slice_value}"
+    return f" {SLICE_PHRASES[change.slice_key]} {change.slice_value or 'unknown'}"
 
 
 def _cause(cause: Cause) -> str:
@@ -121,5 +134,5 @@ def _cause(cause: Cause) -> str:
 
 
 def fraction(part: float) -> str:
-    """A part in words."""
-    return next(words for least, words in FRACTIONS if part >= least)
+    """Return the phrase for a part, like `two thirds`; `part` is at least 0."""
+    return next(phrase for least, phrase in FRACTIONS if part >= least)

@@ -17,33 +17,35 @@ NIGHTS_A_YEAR = 365
 BLOCK_NIGHTS = 7
 REPLICATES = 400
 MATTERS_SHEWHART, MATTERS_CUSUM = 2.5, 3.0
-"""Smaller values are no candidates for a threshold."""
+"""Smaller values are no candidates for a threshold, so that only few have to be held in memory."""
 SEED = 20_260_301
 MAIN, OTHER, NONE = 0, 1, 2
-"""The two halves of the budget: the positive share of the whole night; every slice and other column. `NONE`: never
-alarms, but is watched by the thresholds of the rest."""
-
+"""Families of series. Half the budget is for `MAIN`, the whole night's positive share, half for `OTHER`, every slice
+and other column. `NONE` never alarms, but has warnings by the thresholds of `OTHER`."""
 
 HEADROOM = {MAIN: 0.75, OTHER: 0.4}
-"""Share of each half that is aimed at. What thresholds from one finite reference let through in truth is more than
-its own nights show, most where many series are watched: `python -m bench --only drift` prints what is achieved."""
+"""Share of each half that thresholds aim at. What thresholds from one finite reference let through is more than its own
+nights show, most where there are many series: `python -m bench --only drift` prints what is achieved."""
 
 
 @dataclass(frozen=True)
 class Extremes:
-    """What would alarm in made-up quiet years: values large enough to matter, and the series each belongs to."""
+    """Candidates for a threshold from resampled quiet years: values, and the index of the series each belongs to."""
 
     shewhart: Array
+    """Values of |z| above `MATTERS_SHEWHART`."""
     shewhart_series: NDArray[np.int64]
     cusum: Array
+    """Peaks of CUSUM's excursions above `MATTERS_CUSUM`."""
     cusum_series: NDArray[np.int64]
     years: int
+    """Resampled years, of all series at once."""
 
 
 def years(z: Array, shrinkage: Array, smooth: bool, replicates: int = REPLICATES, seed: int = SEED) -> Extremes:
-    """Quiet years made from the reference nights' z (nights x series, NaN where not judged).
+    """Resample quiet years from the reference nights' z (nights x series, NaN where not judged); return their extremes.
 
-    All series are taken together, so that what goes along in reality goes along here. Rough: blocks of a week
+    A night's series are drawn together, so that their correlation stays. Rough: blocks of a week
     (circular block bootstrap, Politis and Romano 1992), two of them mixed by a random angle, c a + s b with
     c^2 + s^2 = 1, so that mean, variance and correlation stay and values beyond the largest seen become possible,
     which a year needs (a smoothed bootstrap, Efron and Tibshirani 1993, section 16.5). Smooth: every reference
@@ -57,23 +59,23 @@ def years(z: Array, shrinkage: Array, smooth: bool, replicates: int = REPLICATES
     error, scale = _fitting_errors(z, shrinkage, replicates, rng)
     sums = np.zeros((2, replicates, z.shape[1]), dtype=np.float32)
     peak = np.zeros_like(sums)
-    found: tuple[list[NDArray[Any]], ...] = ([], [], [], [])
+    extremes: tuple[list[NDArray[Any]], ...] = ([], [], [], [])
     for night, drawn in enumerate(_nights(z, smooth, replicates, rng)):
-        seen = np.nan_to_num((drawn - error[night % WEEKDAYS]) * scale)
-        _keep(found[0], found[1], np.abs(seen), MATTERS_SHEWHART)
-        sums[LOW] -= seen
-        sums[HIGH] += seen
+        values = np.nan_to_num((drawn - error[night % WEEKDAYS]) * scale)
+        _collect(extremes[0], extremes[1], np.abs(values), MATTERS_SHEWHART)
+        sums[LOW] -= values
+        sums[HIGH] += values
         sums -= SLACK
         over = sums <= 0
         sums[over] = 0
         over &= peak > MATTERS_CUSUM
         if over.any():
-            _keep(found[2], found[3], peak * over, MATTERS_CUSUM)
+            _collect(extremes[2], extremes[3], peak * over, MATTERS_CUSUM)
         np.maximum(peak, sums, out=peak)
         peak[sums == 0] = 0
-    _keep(found[2], found[3], peak, MATTERS_CUSUM)
-    values = [np.concatenate(part) for part in found]
-    return Extremes(values[0], values[1].astype(np.int64), values[2], values[3].astype(np.int64), replicates)
+    _collect(extremes[2], extremes[3], peak, MATTERS_CUSUM)
+    z_values, z_series, peaks, peak_series = (np.concatenate(part) for part in extremes)
+    return Extremes(z_values, z_series.astype(np.int64), peaks, peak_series.astype(np.int64), replicates)
 
 
 def _nights(z: Array, smooth: bool, replicates: int, rng: np.random.Generator) -> Iterator[Array]:
@@ -83,7 +85,7 @@ def _nights(z: Array, smooth: bool, replicates: int, rng: np.random.Generator) -
     root = root.astype(np.float32)
     z = z.astype(np.float32)
     for night in range(NIGHTS_A_YEAR):
-        step = night % BLOCK_NIGHTS
+        in_block = night % BLOCK_NIGHTS
         if smooth:
             yield (
                 rng.standard_normal((replicates, len(root)), dtype=np.float32)
@@ -91,22 +93,25 @@ def _nights(z: Array, smooth: bool, replicates: int, rng: np.random.Generator) -
                 * seen[rng.integers(len(z), size=replicates)]
             )
             continue
-        if step == 0:
+        if in_block == 0:
             starts = rng.integers(len(z), size=(2, replicates))
             angle = rng.uniform(0, 2 * np.pi, size=(replicates, 1)).astype(np.float32)
-        a, b = z[(starts + step) % len(z)]
+        a, b = z[(starts + in_block) % len(z)]
         yield np.cos(angle) * a + np.sin(angle) * b
 
 
-def _keep(values: list[NDArray[Any]], series: list[NDArray[Any]], candidates: NDArray[Any], least: float) -> None:
+def _collect(values: list[NDArray[Any]], series: list[NDArray[Any]], candidates: NDArray[Any], least: float) -> None:
     flat = candidates.ravel()
-    where = np.flatnonzero(flat > least)
-    values.append(flat[where])
-    series.append(where % candidates.shape[-1])
+    large = np.flatnonzero(flat > least)
+    values.append(flat[large])
+    series.append(large % candidates.shape[-1])
 
 
 def _fitting_errors(z: Array, shrinkage: Array, replicates: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """How far fitted means are off, weekday x replicate x series, and one over the fitted scale, replicate x series."""
+    """Draw the errors of null models fitted to so many nights.
+
+    Returns the error of the mean, weekday x replicate x series, and one over the fitted scale, replicate x series.
+    """
     seen, values = ~np.isnan(z), np.nan_to_num(z)
     counts = rng.multinomial(len(z), np.full(len(z), 1 / len(z)), size=replicates).astype(np.float64)
     n = np.maximum(counts @ seen.astype(np.float64), 1.0)
@@ -122,26 +127,27 @@ def _fitting_errors(z: Array, shrinkage: Array, replicates: int, rng: np.random.
 
 
 def choose(z: Array, shrinkage: Array, family: NDArray[np.int64], budget: float, seed: int = SEED) -> Thresholds:
-    """Each series' thresholds, so that at most `budget` alarms a year are expected when nothing changes.
+    """Return each series' thresholds, so that at most `budget` alarms a year are expected when nothing changes.
 
-    Half the budget goes to each family (`MAIN`, `OTHER`), half of that to each channel, and `HEADROOM` of it is
-    aimed at: the threshold is where the resampled years, all series of the family together, pass it as often as
-    that. Of the rough and the smooth resampling the stricter threshold holds.
+    `z` is nights x series, NaN where not judged; `shrinkage` and `family` are over series. Half the budget goes to
+    each family (`MAIN`, `OTHER`), half of that to each channel, and `HEADROOM` of it is aimed at: the threshold is
+    where the resampled years, all series of the family together, pass it as often as that. Of the rough and the smooth
+    resampling the stricter threshold holds.
     """
     both = [years(z, shrinkage, smooth, seed=seed) for smooth in (False, True)]
     shewhart, cusum = np.full(len(family), np.inf), np.full(len(family), np.inf)
     for member in (MAIN, OTHER):
-        mine = family == member
+        members = family == member
         rate = HEADROOM[member] * budget / 4
-        shewhart[mine] = max(_passed(e.shewhart[mine[e.shewhart_series]], e.years, rate) for e in both)
-        cusum[mine] = max(_passed(e.cusum[mine[e.cusum_series]], e.years, rate) for e in both)
+        shewhart[members] = max(_passed(e.shewhart[members[e.shewhart_series]], e.years, rate) for e in both)
+        cusum[members] = max(_passed(e.cusum[members[e.cusum_series]], e.years, rate) for e in both)
     for limits in (shewhart, cusum):
         limits[family == NONE] = limits[family == OTHER].min(initial=np.inf)
     return Thresholds(shewhart, cusum)
 
 
 def _passed(extremes: Array, n_years: int, rate: float) -> float:
-    """The value that is passed `rate` times a year."""
+    """Return the value that is passed `rate` times a year."""
     allowed = int(rate * n_years)
     if len(extremes) <= allowed:
         return float(extremes.min(initial=MATTERS_CUSUM))
@@ -151,10 +157,13 @@ def _passed(extremes: Array, n_years: int, rate: float) -> float:
 def of_series(
     model: NullModel, sums: Sums, days: Days, family: NDArray[np.int64], budget: float, seed: int = SEED
 ) -> Thresholds:
-    """`choose` for a fitted model and the nights it was fitted to; a series without a null model never alarms."""
+    """Choose the thresholds of a fitted model by the nights it was fitted to.
+
+    A series without a null model has infinite thresholds: it never alarms.
+    """
     judged = model.n_nights >= MIN_SERIES_NIGHTS
     z = model.z(sums, days)[:, judged]
-    found = choose(z, model.shrinkage[judged], family[judged], budget, seed)
-    whole = Thresholds(np.full(len(family), np.inf), np.full(len(family), np.inf))
-    whole.shewhart[judged], whole.cusum[judged] = found.shewhart, found.cusum
-    return whole
+    chosen = choose(z, model.shrinkage[judged], family[judged], budget, seed)
+    shewhart, cusum = np.full(len(family), np.inf), np.full(len(family), np.inf)
+    shewhart[judged], cusum[judged] = chosen.shewhart, chosen.cusum
+    return Thresholds(shewhart, cusum)
