@@ -31,48 +31,50 @@ if TYPE_CHECKING:
     from pyspark.sql import Column
 
 Row = tuple[bool, str, str, str]
-"""Whether what was asked is so, what happened, what was found, what is asked."""
+"""Whether the requirement is met, what happens, the result, the requirement."""
+Predict = Callable[[Model, Path], list[Prediction]]
+"""Score the canary's sentences, with a folder for the copy that is served."""
+Spoil = Callable[[Model, Path], None]
+"""Break the served copy."""
 
 
-def stopped(tell: Callable[[str], None]) -> Iterator[Row]:
-    """The pipeline broken in ways that leave the model's file alone, and the file changed; in a home of its own."""
-    tell("the canary by a sound pipeline and by broken ones")
+def stopped(progress: Callable[[str], None]) -> Iterator[Row]:
+    """Break the pipeline in ways that leave the model's file alone, then change the file; in a home of its own."""
+    progress("the canary by a sound pipeline and by broken ones")
     model = registry.find(settings.load().model, settings.load())
-    fingerprint = registry.canary_fingerprint(model)
-    canary.check(model.model_id, fingerprint, "bench", _apart(_sing, model))
-    try:
-        told = canary.check(model.model_id, fingerprint, "bench", _apart(_sing, model))
-    except CanaryMovedError as error:
-        told = error.message
-    yield "unchanged" in told, "nothing, in another process", told, "canary unchanged"
-    for what, fault in FAULTS.items():
-        try:
-            told = canary.check(model.model_id, fingerprint, "bench", _apart(fault, model))
-        except CanaryMovedError as error:
-            told = error.message.split(",")[0]
-        yield told.startswith("The canary moved"), what, told, "stopped before publishing"
+    _check(model, _predict)
+    moved, text = _check(model, _predict)
+    yield not moved, "nothing, in another process", text, "canary unchanged"
+    for event, fault in FAULTS.items():
+        moved, text = _check(model, fault)
+        yield moved, event, text.split(",")[0], "stopped before publishing"
     yield _changed_file(model)
 
 
-def _apart(sing: Sing, model: Model) -> list[Prediction]:
-    """In a process of its own: a Spark application holds one network."""
-    with tempfile.TemporaryDirectory() as served, ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as apart:
-        return apart.submit(sing, model, Path(served)).result()
+def _check(model: Model, predict: Predict) -> tuple[bool, str]:
+    """Return whether the canary moved, and the summary or the message."""
+    predictions = _in_own_process(predict, model)
+    try:
+        summary = canary.check(model.model_id, registry.canary_fingerprint(model), "bench", predictions)
+    except CanaryMovedError as error:
+        return True, error.message
+    return False, summary
 
 
-Sing = Callable[[Model, Path], list[Prediction]]
-"""Score the canary, with a folder for what is served."""
-Spoil = Callable[[Model, Path], None]
-"""Break the copy that is served."""
+def _in_own_process(predict: Predict, model: Model) -> list[Prediction]:
+    # A Spark application holds one network for as long as it lives.
+    spawn = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as served, ProcessPoolExecutor(1, spawn) as process:
+        return process.submit(predict, model, Path(served)).result()
 
 
-def _sing(model: Model, served: Path, spoil: Spoil | None = None) -> list[Prediction]:
+def _predict(model: Model, served: Path, spoil: Spoil | None = None) -> list[Prediction]:
     session = spark.session("sentiment bench canary")
     session.sparkContext.setLogLevel("ERROR")
     if spoil is not None:
         spoil(model, network.served_copy(session, model, served))
-    said = score.canary_predictions(session, network.load(session, model, served), model)
-    return [Prediction(**each) for each in said]  # type: ignore[arg-type]
+    rows = score.canary_predictions(session, network.load(session, model, served), model)
+    return [Prediction(**row) for row in rows]  # type: ignore[arg-type]
 
 
 def _unprepared(model: Model, served: Path) -> list[Prediction]:
@@ -80,7 +82,7 @@ def _unprepared(model: Model, served: Path) -> list[Prediction]:
         return text
 
     with patch.object(network, "prepared", as_it_is):
-        return _sing(model, served)
+        return _predict(model, served)
 
 
 def _unshield(model: Model, copy: Path) -> None:
@@ -91,15 +93,15 @@ def _quantize(model: Model, copy: Path) -> None:
     graph.quantize(model.folder / "model.onnx", copy / "model.onnx")
 
 
-FAULTS: dict[str, Sing] = {
+FAULTS: dict[str, Predict] = {
     "text reaches the network unprepared": _unprepared,
-    "the tokeniser loses accents": partial(_sing, spoil=_unshield),
-    "the network quantised by mistake": partial(_sing, spoil=_quantize),
+    "the tokeniser loses accents": partial(_predict, spoil=_unshield),
+    "the network quantised by mistake": partial(_predict, spoil=_quantize),
 }
 
 
 def _changed_file(model: Model) -> Row:
-    what, asked = "the model's file changed", "refused by its fingerprint"
+    event, requirement = "the model's file changed", "refused by its fingerprint"
     with tempfile.TemporaryDirectory() as folder:
         other = Path(folder) / model.model_id
         shutil.copytree(model.folder, other)
@@ -107,36 +109,37 @@ def _changed_file(model: Model) -> Row:
         try:
             registry.register(registry.read(model.model_id, other))
         except ParameterError as error:
-            return "changed since it was registered" in error.message, what, error.message, asked
-    return False, what, "registered", asked
+            return True, event, error.message, requirement
+    return False, event, "registered", requirement
 
 
-def same_tables(tell: Callable[[str], None]) -> Iterator[Row]:
-    """Nights in order, replayed, late and in any order: what readers see is compared to the last digit."""
-    tell("nights late, shuffled and replayed")
+def same_tables(progress: Callable[[str], None]) -> Iterator[Row]:
+    """Judge nights in order, replayed, late and shuffled; compare what readers see to the last digit."""
+    progress("nights late, shuffled and replayed")
     stream = Stream("bench-late", settings.load().model)
-    nights = stored_nights.made(Shift(share=-0.1), seed=3)
+    nights = stored_nights.simulated(Shift(share=-0.1), seed=3)
     dates = stored_nights.put(stream, FIRST, AUDIENCE, nights)
     reference.pin(stream, dates[0], dates[N_REFERENCE - 1])
     after = dates[N_REFERENCE:]
     tracking.replay(stream, after[0], None)
-    in_order = stored_nights.seen(stream)
-    n = len(in_order["drift"])
-    told = f"{n:,} comparisons, {len(in_order['alarm'])} alarms"
+    in_order = stored_nights.visible_rows(stream)
+    counts = f"{len(in_order['drift']):,} comparisons, {len(in_order['alarm'])} alarms"
 
-    def same() -> str:
-        return "identical" if stored_nights.seen(stream) == in_order else "DIFFERENT"
+    def row(event: str) -> Row:
+        same = stored_nights.visible_rows(stream) == in_order
+        result = f"{'identical' if same else 'DIFFERENT'}: {counts}"
+        return same and bool(in_order["alarm"]), event, result, "identical tables"
 
     tracking.replay(stream, after[3], None)
-    yield same() == "identical" and bool(in_order["alarm"]), "a replay", f"{same()}: {told}", "identical tables"
-    for what, order in (
+    yield row("a replay")
+    for event, order in (
         ("a batch that comes three nights late", [*range(4), *range(5, 8), 4, *range(8, len(after))]),
         ("nights in any order", np.random.default_rng(4).permutation(len(after)).tolist()),
     ):
-        stored_nights.untold(stream)
+        stored_nights.delete_judgement(stream)
         for night in after:
-            stored_nights.take_away(stream, night)
+            stored_nights.unpublish(stream, night)
         for no in order:
             stored_nights.put(stream, after[no], AUDIENCE, nights[N_REFERENCE + no : N_REFERENCE + no + 1])
             tracking.replay(stream, after[no], None)
-        yield same() == "identical", what, f"{same()}: {told}", "identical tables"
+        yield row(event)

@@ -17,7 +17,7 @@ from sentiment.embedded import airflow
 
 from tests.dags import loading
 from tests.kit import stored_nights
-from tests.kit.stored_nights import AUDIENCE, FIRST, N_REFERENCE, made
+from tests.kit.stored_nights import AUDIENCE, FIRST, N_REFERENCE, simulated
 
 STREAM = Stream("acknowledged", "acknowledged-model")
 WHY = "Les critiques sont en grève"
@@ -31,7 +31,7 @@ def dag(ready: object) -> Any:
 @pytest.fixture
 def alarmed(ready: object) -> Iterator[list[date]]:
     """Nights whose positive share fell, judged."""
-    nights = stored_nights.put(STREAM, FIRST, AUDIENCE, made(Shift(share=-0.12)))
+    nights = stored_nights.put(STREAM, FIRST, AUDIENCE, simulated(Shift(share=-0.12)))
     reference.pin(STREAM, nights[0], nights[N_REFERENCE - 1])
     tracking.replay(STREAM, nights[N_REFERENCE], None)
     yield nights

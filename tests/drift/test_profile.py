@@ -28,7 +28,7 @@ REVIEWS: list[tuple[Any, ...]] = [
 
 
 def scored(spark: SparkSession, reviews: list[tuple[Any, ...]]) -> DataFrame:
-    """As a model of two labels says it."""
+    """Return reviews with the score that a model of two labels gives."""
     return spark.createDataFrame(reviews, FRESH).withColumn("score", F.expr("greatest(p_positive, 1 - p_positive)"))
 
 
@@ -39,27 +39,27 @@ def profiled(spark: SparkSession, reviews: list[tuple[Any, ...]]) -> dict[tuple[
 
 def test_profile_counts_by_hand(spark: SparkSession) -> None:
     rows = profiled(spark, REVIEWS)
-    whole = {name: row for (key, _, name), row in rows.items() if key == "all"}
-    assert set(whole) == {w.name for w in COUNTED}
-    positive = whole["positive"]
+    main = {name: row for (key, _, name), row in rows.items() if key == "all"}
+    assert set(main) == {w.name for w in COUNTED}
+    positive = main["positive"]
     assert (positive["n"], positive["n_null"], positive["avg"], positive["n_items"]) == (4, 0, 0.75, 2)
     assert list(positive["bin_counts"]) == [0, 1, 3]
     # by film: s = (2, 1), n = (3, 1)
     assert (positive["sum_item_sq"], positive["sum_item_cross"], positive["sum_item_n_sq"]) == (5, 7, 10)
-    rating = whole["rating"]
+    rating = main["rating"]
     assert (rating["n"], rating["n_null"], rating["min"], rating["max"]) == (4, 1, 1.0, 5.0)
     assert list(rating["bin_counts"]) == [1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1]
-    assert list(whole["rating_missing"]["bin_counts"]) == [0, 3, 1]
-    assert list(whole["not_french"]["bin_counts"]) == [2, 1, 1]
-    assert list(whole["uncertain"]["bin_counts"]) == [0, 3, 1]
+    assert list(main["rating_missing"]["bin_counts"]) == [0, 3, 1]
+    assert list(main["not_french"]["bin_counts"]) == [2, 1, 1]
+    assert list(main["uncertain"]["bin_counts"]) == [0, 3, 1]
     # the third says positive, its label negative; the others agree with rating or polarity
-    assert list(whole["agreement"]["bin_counts"]) == [0, 1, 3]
-    assert whole["labelled_logit"]["n_null"] == 0
-    assert whole["positive_logit"]["n_null"] == 2
+    assert list(main["agreement"]["bin_counts"]) == [0, 1, 3]
+    assert main["labelled_logit"]["n_null"] == 0
+    assert main["positive_logit"]["n_null"] == 2
     assert rows["rating_band", "none", "positive"]["n"] == 1
     assert rows["item_type", "series", "positive"]["avg"] == 1.0
     assert rows["film", "f1", "positive"]["n"] == 3
-    length = whole["text_chars"]
+    length = main["text_chars"]
     assert length["stddev"] == pytest.approx(np.std([len(r[4]) for r in REVIEWS]))
     assert length["avg_length"] == length["avg"]
     assert all(sum(r["bin_counts"]) == r["n"] for r in rows.values())
@@ -97,5 +97,5 @@ def test_the_score_job_counts_generated_texts_as_the_simulator_does(spark: Spark
         drawn, counted = night.sums[0, simulate.series_of(audience).index(key)], rows[key]
         assert counted["n"] == drawn.n
         assert counted["avg"] == pytest.approx(drawn.mean)
-        said = (counted["sum_item_sq"], counted["sum_item_cross"], counted["sum_item_n_sq"])
-        assert said == (drawn.item_sq, drawn.item_cross, drawn.item_n_sq)
+        sums = (counted["sum_item_sq"], counted["sum_item_cross"], counted["sum_item_n_sq"])
+        assert sums == (drawn.item_sq, drawn.item_cross, drawn.item_n_sq)

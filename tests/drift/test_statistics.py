@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import numpy as np
@@ -21,7 +22,7 @@ from sentiment.drift import (
 from sentiment.drift.channels import Night, Thresholds
 from sentiment.drift.sentences import Cause, Change
 from sentiment.drift.simulate import Audience
-from sentiment.drift.watched import LOGIT_EDGES
+from sentiment.drift.watched import ALL, COLUMNS, LOGIT_EDGES, REASON, SLICES
 
 from bench import drift_rivals
 
@@ -42,21 +43,21 @@ def test_one_review_a_film_is_the_binomial_variance() -> None:
 
 
 @pytest.mark.parametrize("effect", [1.0, 1.5, 3.0])
-def test_simulated_nights_have_the_design_effect_and_the_null_model_finds_it(effect: float) -> None:
+def test_simulated_nights_have_the_design_effect_and_the_null_model_estimates_it(effect: float) -> None:
     audience = Audience(design_effect=effect, volume_spread=0.0)
     nights = simulate.nights(audience, 2100, np.random.default_rng(3))
-    whole = nights.sums[:, :1]
-    model = null_model.fit(whole, nights.days, np.array([0.02]), ONE)
-    binomial = 0.6 * 0.4 / whole.n[:, 0]
-    between = whole.mean[:, 0] - model.expected(nights.days)[:, 0]
+    main = nights.sums[:, :1]
+    model = null_model.fit(main, nights.days, np.array([0.02]), ONE)
+    binomial = 0.6 * 0.4 / main.n[:, 0]
+    between = main.mean[:, 0] - model.expected(nights.days)[:, 0]
     assert np.mean(between**2 / binomial) == pytest.approx(effect, rel=0.1)
-    assert np.mean(model.variance(whole)[:, 0] / binomial) == pytest.approx(effect, rel=0.1)
-    z = model.z(whole, nights.days)[:, 0]
+    assert np.mean(model.variance(main)[:, 0] / binomial) == pytest.approx(effect, rel=0.1)
+    z = model.z(main, nights.days)[:, 0]
     assert z.mean() == pytest.approx(0, abs=1e-9)
     assert z.std() == pytest.approx(1, abs=0.02)
 
 
-def test_weekday_effects_are_found_where_they_are_and_shrunk_where_they_are_not() -> None:
+def test_weekday_effects_are_estimated_where_they_exist_and_shrunk_where_not() -> None:
     rng = np.random.default_rng(4)
     days = np.arange(350) % 7
     n = np.full((350, 2), 800.0)
@@ -92,32 +93,32 @@ def night(z: float, effect: float | None = None, n: float = 100) -> Night:
 
 
 def walk(zs: list[float], limits: tuple[float, float] = (4.0, 5.0), floor: float = 0.5) -> list[channels.Decision]:
-    state, said = channels.begin(1), []
+    state, decisions = channels.begin(1), []
     for no, z in enumerate(zs, start=1):
         decision = channels.decide(
             state, night(z), no, Thresholds(np.array([limits[0]]), np.array([limits[1]])), np.array([floor]), ONE
         )
         state = decision.state
-        said.append(decision)
-    return said
+        decisions.append(decision)
+    return decisions
 
 
 def test_cusum_by_hand() -> None:
     # Montgomery's tabular CUSUM with k = 0.5: max(0, S + z - 0.5) up, max(0, S - z - 0.5) down
-    said = walk([1.0, 2.0, -0.2, -3.0])
-    assert [d.state.cusum[1, 0] for d in said] == pytest.approx([0.5, 2.0, 1.3, 0.0])
-    assert [d.state.cusum[0, 0] for d in said] == pytest.approx([0.0, 0.0, 0.0, 2.5])
-    assert said[2].state.since.tolist() == [[-1], [1]]
-    assert said[3].state.since.tolist() == [[4], [-1]]
+    decisions = walk([1.0, 2.0, -0.2, -3.0])
+    assert [d.state.cusum[1, 0] for d in decisions] == pytest.approx([0.5, 2.0, 1.3, 0.0])
+    assert [d.state.cusum[0, 0] for d in decisions] == pytest.approx([0.0, 0.0, 0.0, 2.5])
+    assert decisions[2].state.since.tolist() == [[-1], [1]]
+    assert decisions[3].state.since.tolist() == [[4], [-1]]
 
 
 def test_an_alarm_opens_once_is_followed_and_closes() -> None:
-    said = walk([-2.0] * 6 + [0.0] * 12)
-    assert [bool(d.opened[0]) for d in said].count(True) == 1
-    alarm = [int(d.alarm[0]) for d in said]
+    decisions = walk([-2.0] * 6 + [0.0] * 12)
+    assert [bool(d.opened[0]) for d in decisions].count(True) == 1
+    alarm = [int(d.alarm[0]) for d in decisions]
     # 1.5 a night: past 5 on the fourth; held at 5; 0.5 less a night: at 2.5 on the fifth quiet night
     assert alarm == [0, 0, 0, -1, -1, -1, -1, -1, -1, -1, 0, *[0] * 7]
-    assert said[10].state.cusum.max() == 0
+    assert decisions[10].state.cusum.max() == 0
 
 
 def test_shewhart_finds_one_broken_night_and_the_floor_holds_both_back() -> None:
@@ -129,10 +130,10 @@ def test_shewhart_finds_one_broken_night_and_the_floor_holds_both_back() -> None
 
 def test_a_night_that_is_not_judged_changes_nothing() -> None:
     nan = float("nan")
-    said = walk([2.0, nan, nan, 2.0])
-    assert channels.same(said[0].state, said[2].state)
-    assert not said[1].judged[0]
-    assert said[3].state.cusum[1, 0] == pytest.approx(3.0)
+    decisions = walk([2.0, nan, nan, 2.0])
+    assert channels.same(decisions[0].state, decisions[2].state)
+    assert not decisions[1].judged[0]
+    assert decisions[3].state.cusum[1, 0] == pytest.approx(3.0)
 
 
 def test_run_length_of_cusum_is_that_of_the_tables() -> None:
@@ -174,15 +175,15 @@ def test_more_series_and_smaller_budgets_ask_for_more() -> None:
 def test_calibration_is_isotonic_and_its_errors_are_worked_by_hand() -> None:
     edges = (-1.0, 0.0, 1.0)
     n, positive = np.array([400.0, 300, 200, 300]), np.array([40.0, 20, 150, 270])
-    found = performance.calibrate(n, positive, edges)
-    assert found is not None
+    calibrator = performance.calibrate(n, positive, edges)
+    assert calibrator is not None
     # the first two bins, 10 % and 6.7 %, are pooled to 60 / 700
-    assert found.positive == pytest.approx([60 / 700, 60 / 700, 0.75, 0.9])
+    assert calibrator.positive == pytest.approx([60 / 700, 60 / 700, 0.75, 0.9])
     p = special.expit([-1.5, -0.5, 0.5, 1.5])
-    assert found.ece == pytest.approx(sum(abs(k - m * q) for k, m, q in zip(positive, n, p, strict=True)) / 1200)
+    assert calibrator.ece == pytest.approx(sum(abs(k - m * q) for k, m, q in zip(positive, n, p, strict=True)) / 1200)
     brier = sum(k * (1 - q) ** 2 + (m - k) * q**2 for k, m, q in zip(positive, n, p, strict=True)) / 1200
-    assert found.brier == pytest.approx(brier)
-    estimate = performance.estimate(np.array([0.0, 100, 0, 100]), found, edges)
+    assert calibrator.brier == pytest.approx(brier)
+    estimate = performance.estimate(np.array([0.0, 100, 0, 100]), calibrator, edges)
     assert estimate.accuracy == pytest.approx((1 - 60 / 700 + 0.9) / 2)
     true_positive = 90.0
     assert estimate.f1 == pytest.approx(2 * true_positive / (100 + 90 + 100 * 60 / 700))
@@ -192,10 +193,10 @@ def test_few_labels_give_a_temperature() -> None:
     rng = np.random.default_rng(9)
     n = np.full(len(LOGIT_EDGES) + 1, 40.0)
     logits = distances.middles(LOGIT_EDGES)
-    found = performance.calibrate(n, rng.binomial(40, special.expit(logits / 2)).astype(float), LOGIT_EDGES)
-    assert found is not None
-    assert found.method == "temperature"
-    assert found.temperature == pytest.approx(2.0, rel=0.25)
+    calibrator = performance.calibrate(n, rng.binomial(40, special.expit(logits / 2)).astype(float), LOGIT_EDGES)
+    assert calibrator is not None
+    assert calibrator.method == "temperature"
+    assert calibrator.temperature == pytest.approx(2.0, rel=0.25)
     assert performance.calibrate(n / 40, n / 80, LOGIT_EDGES) is None
 
 
@@ -209,19 +210,19 @@ def test_estimated_performance_covers_the_realised_one() -> None:
         known, hidden = rng.binomial(labelled, truth), rng.binomial(night_n, truth)
         calibrator = performance.calibrate(labelled.astype(float), known.astype(float), LOGIT_EDGES)
         assert calibrator is not None
-        said = performance.estimate(night_n.astype(float), calibrator, LOGIT_EDGES)
+        estimate = performance.estimate(night_n.astype(float), calibrator, LOGIT_EDGES)
         real = performance.realised(night_n.astype(float), hidden.astype(float), LOGIT_EDGES)
-        off[i] = real.accuracy - said.accuracy, real.f1 - said.f1  # type: ignore[operator]
-        off[i] /= said.accuracy_error, said.f1_error
+        off[i] = real.accuracy - estimate.accuracy, real.f1 - estimate.f1  # type: ignore[operator]
+        off[i] /= estimate.accuracy_error, estimate.f1_error
     assert np.abs(off.mean(axis=0)).max() < 0.25
     assert off.std(axis=0) == pytest.approx([1, 1], abs=0.15)
 
 
 def test_realised_figures_by_hand() -> None:
     # says positive: 10, of which 8 are; says negative: 10, of which 3 are positive
-    found = performance.realised(np.array([10.0, 10.0]), np.array([3.0, 8.0]), (0.0,))
-    assert found.accuracy == pytest.approx(15 / 20)
-    assert found.f1 == pytest.approx(2 * 8 / (2 * 8 + 2 + 3))
+    estimate = performance.realised(np.array([10.0, 10.0]), np.array([3.0, 8.0]), (0.0,))
+    assert estimate.accuracy == pytest.approx(15 / 20)
+    assert estimate.f1 == pytest.approx(2 * 8 / (2 * 8 + 2 + 3))
 
 
 def test_split_of_a_change_by_hand() -> None:
@@ -246,45 +247,65 @@ def test_distances_are_scipys() -> None:
     edges = LOGIT_EDGES
     h, r = (rng.multinomial(900, rng.dirichlet(np.ones(len(edges) + 1))).astype(float) for _ in range(2))
     both = [np.concatenate([[0.0], side]) for side in (h, r)]
-    found = distances.between(both[0], both[1], edges)
+    result = distances.between(both[0], both[1], edges)
     middles = distances.middles(edges)
-    assert found.wasserstein_distance == pytest.approx(stats.wasserstein_distance(middles, middles, h, r))
+    assert result.wasserstein_distance == pytest.approx(stats.wasserstein_distance(middles, middles, h, r))
     rows = np.repeat(middles, h.astype(int)), np.repeat(middles, r.astype(int))
-    assert found.ks_statistic == pytest.approx(stats.ks_2samp(*rows).statistic)
-    assert drift_rivals.psi(both[0][None], both[1])[0] == pytest.approx(found.population_stability_index)
-    assert drift_rivals.ks(both[0][None], both[1])[0] == pytest.approx(found.ks_statistic)
-    assert drift_rivals.wasserstein(both[0][None], both[1])[0] == pytest.approx(found.wasserstein_distance)
+    assert result.ks_statistic == pytest.approx(stats.ks_2samp(*rows).statistic)
+    assert drift_rivals.psi(both[0][None], both[1])[0] == pytest.approx(result.population_stability_index)
+    assert drift_rivals.ks(both[0][None], both[1])[0] == pytest.approx(result.ks_statistic)
+    assert drift_rivals.wasserstein(both[0][None], both[1])[0] == pytest.approx(result.wasserstein_distance)
 
 
-def told(column: str, before: float, after: float, last: date = date(2026, 3, 7), **where: str) -> Change:
-    return Change(
-        column,
-        where.get("slice_key", "all"),
-        where.get("slice_value", "all"),
-        date(2026, 3, 5),
-        last,
-        before,
-        after,
-    )
+def change(column: str, before: float, after: float, last: date = date(2026, 3, 7), **where: str) -> Change:
+    slice_key, slice_value = where.get("slice_key", ALL), where.get("slice_value", ALL)
+    return Change(column, slice_key, slice_value, date(2026, 3, 5), last, before, after)
 
 
-def test_sentences_for_a_film_editor() -> None:
-    fell = told("positive", 0.61, 0.54)
-    assert sentences.sentence(fell, Cause(0.1, "Les Jours gris", 0.76)) == (
-        "Since Thursday positive reviews fell from 61 % to 54 %; three quarters of that is one film, Les Jours gris."
-    )
-    assert "because other films are reviewed" in sentences.sentence(fell, Cause(0.8, "x", 0.1))
-    assert "no single film" in sentences.sentence(fell, Cause(0.2, "x", 0.1))
-    film = told("positive", 0.61, 0.2, date(2026, 3, 5), slice_key="film", slice_value="Aube")
-    assert sentences.sentence(film) == "On Thursday positive reviews of Aube fell from 61 % to 20 %."
-    words = sentences.sentence(told("unknown_share", 0.004, 0.02, date(2026, 4, 1)))
-    assert words.startswith("Since 5 March wordpieces the model does not know rose from 0 % to 2 %; the vocabulary")
-    assert "says nothing of the sentiment" in words
-    assert "from 400 to 300" in sentences.sentence(told("text_chars", 400.2, 300.4))
+def parts_in(sentence: str, *parts: str) -> bool:
+    """Return whether a sentence names these parts, in this order."""
+    return re.search(".*".join(re.escape(part) for part in parts), sentence) is not None
 
 
-@pytest.mark.parametrize(
-    ("part", "words"), [(1.0, "nearly all"), (0.5, "half"), (0.33, "a third"), (0.25, "a quarter")]
-)
-def test_fractions_in_words(part: float, words: str) -> None:
-    assert sentences.fraction(part) == words
+def test_a_sentence_names_when_what_from_what_to_what_and_why() -> None:
+    fell = change("positive", 0.61, 0.54)
+    subject = sentences.SHARES["positive"][0]
+    one_film = sentences.sentence(fell, Cause(0.1, "Les Jours gris", 0.76))
+    assert parts_in(one_film, "Thursday", subject, "61 %", "54 %", sentences.fraction(0.76), "Les Jours gris")
+    mix, within = (sentences.sentence(fell, Cause(part, "x", 0.1)) for part in (0.8, 0.2))
+    assert len({one_film, mix, within}) == 3
+    film = change("positive", 0.61, 0.2, date(2026, 3, 5), slice_key="film", slice_value="Aube")
+    assert parts_in(sentences.sentence(film), "Thursday", subject, "Aube", "61 %", "20 %")
+
+
+def test_a_sentence_names_a_day_or_a_date_and_what_a_change_means() -> None:
+    subject, meaning = sentences.SHARES["unknown_share"]
+    late = sentences.sentence(change("unknown_share", 0.004, 0.02, date(2026, 4, 1)))
+    assert parts_in(late, "5 March", subject, "0 %", "2 %", meaning)
+    assert parts_in(sentences.sentence(change("text_chars", 400.2, 300.4)), "400", "300")
+    assert parts_in(sentences.sentence(change("refused", 0.0012, 0.0014)), "0.12 %", "0.14 %")
+
+
+@pytest.mark.parametrize("column", [w.name for w in COLUMNS if w.judged and w.may_alarm])
+def test_every_watched_column_has_a_sentence_for_its_alarm(column: str) -> None:
+    assert column in sentences.SHARES or column in sentences.NUMBERS
+    fell, rose = (sentences.sentence(change(column, 0.4, after)) for after in (0.2, 0.7))
+    assert fell != rose
+
+
+def test_sentences_are_for_watched_columns_alone() -> None:
+    assert {*sentences.SHARES, *sentences.NUMBERS} <= {w.name for w in COLUMNS if w.judged and w.may_alarm}
+    assert not sentences.SHARES.keys() & sentences.NUMBERS.keys()
+
+
+@pytest.mark.parametrize("slice_key", [*SLICES, REASON])
+def test_every_slice_has_a_phrase_in_its_alarms_sentence(slice_key: str) -> None:
+    of_slice = sentences.sentence(change("positive", 0.6, 0.4, slice_key=slice_key, slice_value="x-1"))
+    assert "x-1" in of_slice
+    assert slice_key == "film" or sentences.SLICE_PHRASES[slice_key] in of_slice
+
+
+@pytest.mark.parametrize("part", [0.25, 0.33, 0.5, 0.67, 0.75, 1.0, 1.5])
+def test_fractions_differ(part: float) -> None:
+    """Each part has a phrase of its own, the one of the largest least part that it reaches."""
+    assert sentences.fraction(part) == max(f for f in sentences.FRACTIONS if f[0] <= part)[1]

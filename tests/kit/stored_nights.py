@@ -9,39 +9,72 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 from sentiment.database import transaction
-from sentiment.drift import comparisons, simulate
+from sentiment.drift import simulate
 from sentiment.drift.history import Stream
 from sentiment.drift.simulate import Audience, Nights, Shift
-from sentiment.drift.watched import BY_NAME, EDGES_ID, LOGIT_EDGES
+from sentiment.drift.watched import ALL, BY_NAME, EDGES_ID, KEY, LOGIT_EDGES
 
-PROFILE = """
+INSERT_MODEL = sa.text("""
+INSERT INTO sentiment.model (model_id, name, language, engine, fingerprint, labels, source_uri, spark_nlp_version)
+VALUES (:model_id, :model_id, 'fr', 'onnx', :model_id, '{neg,pos}', 'u', '5') ON CONFLICT DO NOTHING""")
+INSERT_PROFILE = sa.text("""
 INSERT INTO drift.profile_metrics (night, source, model_id, slice_key, slice_value, column_name, data_type, n, n_null,
   avg, stddev, edges_id, bin_counts, n_items, sum_item_sq, sum_item_cross, sum_item_n_sq, run_id)
 VALUES (:night, :source, :model_id, :slice_key, :slice_value, :column_name, :data_type, :n, :n_null, :avg, :stddev,
-  :edges_id, :bins, 60, :sq, :cross, :n_sq, 'r')
-"""
-FILM = """
+  :edges_id, :bins, 60, :sq, :cross, :n_sq, 'r')""")
+INSERT_FILM = sa.text("""
 INSERT INTO sentiment.film_night (night, source, item_id, model_id, n, n_positive, n_fresh, n_fresh_positive, run_id)
-VALUES (:night, :source, :item_id, :model_id, :n, :k, :n, :k, 'r')
-"""
-JUDGED = (
-    "INSERT INTO sentiment.dump (dump_id, source, uri) VALUES (:run_id, :source, 'made up')",
-    "INSERT INTO sentiment.run (run_id, night, source, dump_id, model_id, status, rows_read, rows_quarantined, "
-    "code_version) VALUES (:run_id, :night, :source, :run_id, :model_id, 'published', :n, :k, 'test')",
-    "INSERT INTO sentiment.run_step (run_id, step, token, state, detail) "
-    "VALUES (:run_id, 'validate', 1, 'done', cast(:detail AS jsonb))",
+VALUES (:night, :source, :item_id, :model_id, :n, :k, :n, :k, 'r')""")
+INSERT_VALIDATED_RUN = (
+    sa.text("INSERT INTO sentiment.dump (dump_id, source, uri) VALUES (:run_id, :source, 'made up')"),
+    sa.text("""
+INSERT INTO sentiment.run (run_id, night, source, dump_id, model_id, status, rows_read, rows_quarantined, code_version)
+VALUES (:run_id, :night, :source, :run_id, :model_id, 'published', :n, :k, 'test')"""),
+    sa.text("""
+INSERT INTO sentiment.run_step (run_id, step, token, state, detail)
+VALUES (:run_id, 'validate', 1, 'done', cast(:detail AS jsonb))"""),
 )
+DELETE_NIGHT = (
+    sa.text("DELETE FROM drift.profile_metrics WHERE source = :source AND model_id = :model_id AND night = :night"),
+    sa.text("DELETE FROM sentiment.film_night WHERE source = :source AND model_id = :model_id AND night = :night"),
+)
+DELETE_JUDGEMENT = (
+    sa.text("DELETE FROM drift.drift_metrics WHERE source = :source AND model_id = :model_id"),
+    sa.text("DELETE FROM drift.alarm WHERE source = :source AND model_id = :model_id"),
+    sa.text("DELETE FROM drift.performance WHERE source = :source AND model_id = :model_id"),
+)
+DELETE_STREAM = (
+    sa.text("DELETE FROM drift.profile_metrics WHERE source = :source"),
+    sa.text("DELETE FROM drift.drift_metrics WHERE source = :source"),
+    sa.text("DELETE FROM drift.reference WHERE source = :source"),
+    sa.text("DELETE FROM drift.alarm WHERE source = :source"),
+    sa.text("DELETE FROM drift.acknowledgement WHERE source = :source"),
+    sa.text("DELETE FROM drift.performance WHERE source = :source"),
+    sa.text("DELETE FROM sentiment.film_night WHERE source = :source"),
+    sa.text("DELETE FROM sentiment.run_step WHERE run_id IN (SELECT run_id FROM sentiment.run WHERE source = :source)"),
+    sa.text("DELETE FROM sentiment.run WHERE source = :source"),
+    sa.text("DELETE FROM sentiment.dump WHERE source = :source"),
+)
+VISIBLE = {
+    "drift": sa.text("""
+SELECT DISTINCT ON (night, slice_key, slice_value, column_name, drift_type)
+  night, slice_key, slice_value, column_name, drift_type, reference_id, js_distance, ks_statistic,
+  population_stability_index, wasserstein_distance, chi_squared_statistic, count_delta, avg_delta, percent_null_delta,
+  n, n_reference, effect, effect_floor, z, threshold, cusum_threshold, status, cusum_low, cusum_high, low_effect,
+  low_n, low_since, high_effect, high_n, high_since, alarm_side, alarm_opened
+FROM drift.drift_metrics WHERE source = :source AND model_id = :model_id
+ORDER BY night, slice_key, slice_value, column_name, drift_type, revision DESC"""),
+    "alarm": sa.text("SELECT * FROM drift.v_alarm WHERE source = :source AND model_id = :model_id ORDER BY alarm_id"),
+    "performance": sa.text("""
+SELECT night, reference_id, n_scored, estimated_accuracy, estimated_f1, realised_accuracy, realised_f1
+FROM drift.performance WHERE source = :source AND model_id = :model_id ORDER BY night"""),
+}
 FIRST, N_REFERENCE, N_QUIET = date(2026, 1, 5), 70, 6
 AUDIENCE = Audience(reviews=400, films=30, watched_films=10)
-RUNS = (
-    "DELETE FROM sentiment.run_step WHERE run_id IN (SELECT run_id FROM sentiment.run WHERE source = :source)",
-    "DELETE FROM sentiment.run WHERE source = :source",
-    "DELETE FROM sentiment.dump WHERE source = :source",
-)
 
 
-def made(shift: Shift = simulate.QUIET, n_after: int = 16, seed: int = 1) -> Nights:
-    """Reference nights, six quiet ones, and shifted ones: `n_after` after the reference."""
+def simulated(shift: Shift = simulate.QUIET, n_after: int = 16, seed: int = 1) -> Nights:
+    """Draw reference nights, six quiet ones, and shifted ones: `n_after` nights after the reference."""
     rng, quiet = np.random.default_rng(seed), N_REFERENCE + N_QUIET
     before = simulate.nights(AUDIENCE, quiet, rng)
     after = simulate.nights(AUDIENCE, n_after - N_QUIET, rng, shift, quiet % 7)
@@ -49,72 +82,52 @@ def made(shift: Shift = simulate.QUIET, n_after: int = 16, seed: int = 1) -> Nig
 
 
 def put(stream: Stream, first: date, audience: Audience, nights: Nights) -> list[date]:
-    """Write the nights, the first on `first`; returns their dates."""
+    """Insert the nights as published ones, the first on `first`; return their dates."""
     dates = [first + timedelta(days=no) for no in range(len(nights.days))]
     profiles = [row for no, night in enumerate(dates) for row in _profiles(stream, night, audience, nights, no)]
     films = [row for no, night in enumerate(dates) for row in _films(stream, night, nights, no)]
     with transaction() as c:
-        c.execute(sa.text("INSERT INTO sentiment.model (model_id, name, language, engine, fingerprint, labels, "
-                          "source_uri, spark_nlp_version) VALUES (:m, :m, 'fr', 'onnx', :m, '{neg,pos}', 'u', '5') "
-                          "ON CONFLICT DO NOTHING"), {"m": stream.model_id})  # fmt: skip
-        c.execute(sa.text(PROFILE), profiles)
-        c.execute(sa.text(FILM), films)
+        c.execute(INSERT_MODEL, {"model_id": stream.model_id})
+        c.execute(INSERT_PROFILE, profiles)
+        c.execute(INSERT_FILM, films)
     return dates
 
 
-def judged(stream: Stream, night: date, records: int, reasons: dict[str, int]) -> None:
-    """Write down that the night's records were judged by two rules, and how many each refused."""
+def store_validation(stream: Stream, night: date, records: int, reasons: dict[str, int]) -> None:
+    """Insert a published run whose validate step applied two rules; `reasons` is how many records each refused."""
     run_id = f"{stream.source}-{night}"
     detail = json.dumps({"rules": ["text_present", "text_french"], "reasons": reasons})
-    values = {"run_id": run_id, "night": night, "n": records, "k": sum(reasons.values()), "detail": detail}
+    params = {"run_id": run_id, "night": night, "n": records, "k": sum(reasons.values()), "detail": detail}
     with transaction() as c:
-        for statement in JUDGED:
-            c.execute(sa.text(statement), {**stream.keys, **values})
+        for statement in INSERT_VALIDATED_RUN:
+            c.execute(statement, {**stream.keys, **params})
 
 
-def take_away(stream: Stream, night: date) -> None:
-    """As if the night had not been published."""
+def unpublish(stream: Stream, night: date) -> None:
+    """Delete the night's counts, as if it had not been published."""
     with transaction() as c:
-        for table in ("drift.profile_metrics", "sentiment.film_night"):
-            where = "source = :source AND model_id = :model_id AND night = :night"
-            c.execute(sa.text(f"DELETE FROM {table} WHERE {where}"), {**stream.keys, "night": night})
+        for statement in DELETE_NIGHT:
+            c.execute(statement, {**stream.keys, "night": night})
 
 
 def remove(stream: Stream) -> None:
-    """Take everything of the stream away again."""
+    """Delete everything of the stream's source."""
     with transaction("owner") as c:
-        tables = ("profile_metrics", "drift_metrics", "reference", "alarm", "acknowledgement", "performance")
-        for table in (*(f"drift.{t}" for t in tables), "sentiment.film_night"):
-            c.execute(sa.text(f"DELETE FROM {table} WHERE source = :source"), {"source": stream.source})
-        for statement in RUNS:
-            c.execute(sa.text(statement), {"source": stream.source})
+        for statement in DELETE_STREAM:
+            c.execute(statement, {"source": stream.source})
 
 
-def seen(stream: Stream) -> dict[str, list[tuple[Any, ...]]]:
-    """What readers see of the stream, to the last digit."""
+def visible_rows(stream: Stream) -> dict[str, list[tuple[Any, ...]]]:
+    """Return what readers see of the stream, to the last digit."""
     with transaction("reader") as c:
-        return {
-            name: [tuple(row) for row in c.execute(sa.text(query.format(mine=MINE)), stream.keys)]
-            for name, query in SEEN.items()
-        }
+        return {name: [tuple(row) for row in c.execute(query, stream.keys)] for name, query in VISIBLE.items()}
 
 
-MINE = "WHERE source = :source AND model_id = :model_id"
-SEEN = {
-    "drift": "SELECT DISTINCT ON (night, slice_key, slice_value, column_name, drift_type) night, slice_key, "
-    f"slice_value, column_name, drift_type, reference_id, {', '.join(comparisons.MEASURES)} FROM drift.drift_metrics "
-    "{mine} ORDER BY night, slice_key, slice_value, column_name, drift_type, revision DESC",
-    "alarm": "SELECT * FROM drift.v_alarm {mine} ORDER BY alarm_id",
-    "performance": "SELECT night, reference_id, n_scored, estimated_accuracy, estimated_f1, realised_accuracy, "
-    "realised_f1 FROM drift.performance {mine} ORDER BY night",
-}
-
-
-def untold(stream: Stream) -> None:
-    """As if nothing had been judged yet; what is pinned and counted stays."""
+def delete_judgement(stream: Stream) -> None:
+    """Delete comparisons, alarms and performance; references and counts stay."""
     with transaction() as c:
-        for table in ("drift_metrics", "alarm", "performance"):
-            c.execute(sa.text(f"DELETE FROM drift.{table} {MINE}"), stream.keys)
+        for statement in DELETE_JUDGEMENT:
+            c.execute(statement, stream.keys)
 
 
 def _profiles(stream: Stream, night: date, audience: Audience, nights: Nights, no: int) -> list[dict[str, object]]:
@@ -135,19 +148,19 @@ def _profiles(stream: Stream, night: date, audience: Audience, nights: Nights, n
 
 
 def _row(stream: Stream, night: date, key: tuple[str, str, str], n: int, bins: list[int]) -> dict[str, object]:
-    named = dict(zip(("slice_key", "slice_value", "column_name"), key, strict=True))
+    series = dict(zip(KEY, key, strict=True))
     fixed = {"night": night, "data_type": BY_NAME[key[2]].data_type, "edges_id": EDGES_ID, "n_null": 0}
-    return {**stream.keys, **named, **fixed, "n": n, "bins": bins}
+    return {**stream.keys, **series, **fixed, "n": n, "bins": bins}
 
 
 def _logits(stream: Stream, night: date, nights: Nights, no: int) -> list[dict[str, object]]:
-    """Every review is labelled as the score says, one in ten the other way."""
+    """Return logit histograms in which every review is labelled as predicted, one in ten the other way."""
     bins = [int(b) for b in nights.logits[no]]
-    right = [b if i >= 1 + len(LOGIT_EDGES) // 2 + 1 else 0 for i, b in enumerate(bins)]
-    positive = [r - r // 10 + (b - r) // 10 for b, r in zip(bins, right, strict=True)]
-    none = {"avg": 0.5, "stddev": 3.0, "sq": 0.0, "cross": 0.0, "n_sq": float(np.sum(nights.film_n[no] ** 2))}
-    named = {"logit": bins, "labelled_logit": bins, "positive_logit": positive}
-    return [_row(stream, night, ("all", "all", name), sum(b), b) | none for name, b in named.items()]
+    predicted = [b if i >= 1 + len(LOGIT_EDGES) // 2 + 1 else 0 for i, b in enumerate(bins)]
+    positive = [p - p // 10 + (b - p) // 10 for b, p in zip(bins, predicted, strict=True)]
+    moments = {"avg": 0.5, "stddev": 3.0, "sq": 0.0, "cross": 0.0, "n_sq": float(np.sum(nights.film_n[no] ** 2))}
+    by_column = {"logit": bins, "labelled_logit": bins, "positive_logit": positive}
+    return [_row(stream, night, (ALL, ALL, name), sum(b), b) | moments for name, b in by_column.items()]
 
 
 def _films(stream: Stream, night: date, nights: Nights, no: int) -> list[dict[str, object]]:
