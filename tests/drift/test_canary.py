@@ -106,8 +106,6 @@ def test_many_sentences_are_near_the_threshold(sound: list[Prediction]) -> None:
 def test_another_time_predictions_are_the_same(
     spark: SparkSession, model: Model, home: Path, sound: list[Prediction]
 ) -> None:
-    spark: SparkSession, model: Model, home: Path, sound: list[Prediction]
-) -> None:
     canary.check("sound", "f", "r", sound)
     canary.check("sound", "f", "r", predict(spark, network.load(spark, model, home / "s2"), model))
     assert baseline_rows("sound") == len(sound)
