@@ -15,11 +15,11 @@ from unittest.mock import patch
 import numpy as np
 from sentiment import settings
 from sentiment.drift import canary, reference, tracking
-from sentiment.drift.canary import Prediction
 from sentiment.drift.history import Stream
 from sentiment.drift.simulate import Shift
 from sentiment.errors import CanaryMovedError, ParameterError
 from sentiment.jobs import score
+from sentiment.runs.handoff import CanaryPrediction
 from sentiment.runtime import spark
 from sentiment.scoring import graph, network, registry
 from sentiment.scoring.registry import Model
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Row = tuple[bool, str, str, str]
 """Whether the requirement is met, what happens, the result, the requirement."""
-Predict = Callable[[Model, Path], list[Prediction]]
+Predict = Callable[[Model, Path], list[CanaryPrediction]]
 """Score the canary's sentences, with a folder for the copy that is served."""
 Spoil = Callable[[Model, Path], None]
 """Break the served copy."""
@@ -61,23 +61,22 @@ def _check(model: Model, predict: Predict) -> tuple[bool, str]:
     return False, summary
 
 
-def _in_own_process(predict: Predict, model: Model) -> list[Prediction]:
+def _in_own_process(predict: Predict, model: Model) -> list[CanaryPrediction]:
     # A Spark application holds one network for as long as it lives.
     spawn = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as served, ProcessPoolExecutor(1, spawn) as process:
         return process.submit(predict, model, Path(served)).result()
 
 
-def _predict(model: Model, served: Path, spoil: Spoil | None = None) -> list[Prediction]:
+def _predict(model: Model, served: Path, spoil: Spoil | None = None) -> list[CanaryPrediction]:
     session = spark.session("sentiment bench canary")
     session.sparkContext.setLogLevel("ERROR")
     if spoil is not None:
         spoil(model, network.served_copy(session, model, served))
-    rows = score.canary_predictions(session, network.load(session, model, served), model)
-    return [Prediction(**row) for row in rows]  # type: ignore[arg-type]
+    return score.canary_predictions(session, network.load(session, model, served), model)
 
 
-def _unprepared(model: Model, served: Path) -> list[Prediction]:
+def _unprepared(model: Model, served: Path) -> list[CanaryPrediction]:
     def as_it_is(text: Column) -> Column:
         return text
 

@@ -14,11 +14,11 @@ import pytest
 import sqlalchemy as sa
 from sentiment import database, settings
 from sentiment.drift import canary
-from sentiment.drift.canary import Prediction
 from sentiment.errors import CanaryMovedError, ParameterError
 from sentiment.jobs import score
 from sentiment.orchestration import steps
 from sentiment.runs import attempts, opening
+from sentiment.runs.handoff import CanaryPrediction, ScoredNight
 from sentiment.runs.model import DumpFile
 from sentiment.scoring import network, registry
 from sentiment.scoring.registry import Model
@@ -31,16 +31,21 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("server")
 
-FIRST = [Prediction(1, "pos", 0.9), Prediction(2, "neg", 0.7)]
+
+def prediction(sentence_no: int, label: str, score: float) -> CanaryPrediction:
+    return CanaryPrediction(sentence_no=sentence_no, label=label, score=score)
+
+
+FIRST = [prediction(1, "pos", 0.9), prediction(2, "neg", 0.7)]
 NEAR = 0.2
 """A score this close to one half is near the threshold."""
 
 
 def test_it_opens_once_and_later_predictions_must_equal_its_baseline() -> None:
     canary.check("bird", "f", "r", FIRST)
-    canary.check("bird", "f", "r", [Prediction(1, "pos", 0.90009), FIRST[1]])
+    canary.check("bird", "f", "r", [prediction(1, "pos", 0.90009), FIRST[1]])
     assert baseline_rows("bird") == 2
-    for moved in ([Prediction(1, "pos", 0.9002), FIRST[1]], [Prediction(1, "neg", 0.9), FIRST[1]]):
+    for moved in ([prediction(1, "pos", 0.9002), FIRST[1]], [prediction(1, "neg", 0.9), FIRST[1]]):
         with pytest.raises(CanaryMovedError, match=r"1 of 2"):
             canary.check("bird", "f", "r", moved)
     with pytest.raises(CanaryMovedError, match=r"1 .* 2"):
@@ -49,7 +54,7 @@ def test_it_opens_once_and_later_predictions_must_equal_its_baseline() -> None:
 
 def test_a_new_network_opens_a_new_canary() -> None:
     canary.check("finch", "f", "r", FIRST)
-    canary.check("finch", "g", "r", [Prediction(1, "neg", 0.9), FIRST[1]])
+    canary.check("finch", "g", "r", [prediction(1, "neg", 0.9), FIRST[1]])
     canary.check("finch", "f", "r", FIRST)
     assert baseline_rows("finch") == 4
 
@@ -67,19 +72,19 @@ def test_audit_stops_the_run_before_it_may_publish(monkeypatch: pytest.MonkeyPat
     audited = scored_run("canary_a", FIRST)
     steps.audit(audited)
     assert opening.get_run(audited).status == "audited"
-    moved = scored_run("canary_b", [Prediction(1, "neg", 0.9), FIRST[1]])
+    moved = scored_run("canary_b", [prediction(1, "neg", 0.9), FIRST[1]])
     with pytest.raises(CanaryMovedError):
         steps.audit(moved)
     assert opening.get_run(moved).status != "audited"
 
 
-def scored_run(source: str, predictions: list[Prediction]) -> str:
+def scored_run(source: str, predictions: list[CanaryPrediction]) -> str:
     """Return a run whose score step stored these canary predictions."""
     registry.register(registry.find("cinema-fr", settings.load()))
     opening.record_dump(source, source, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
     run = opening.open_run(date(2026, 2, 2), source, source, "cinema-fr")
-    with attempts.attempt(run.run_id, "score") as step:
-        step.detail["canary"] = [vars(p) for p in predictions]
+    with attempts.attempt(run.run_id, "score") as attempt:
+        attempt.handoff = ScoredNight(canary=predictions)
     return run.run_id
 
 
@@ -89,22 +94,22 @@ def model(home: Path) -> Model:
 
 
 @pytest.fixture(scope="module")
-def sound(spark: SparkSession, model: Model, home: Path) -> list[Prediction]:
+def sound(spark: SparkSession, model: Model, home: Path) -> list[CanaryPrediction]:
     """Predictions of the sound pipeline."""
     return predict(spark, network.load(spark, model, settings.load().models_served), model)
 
 
-def predict(spark: SparkSession, pipeline: PipelineModel, model: Model) -> list[Prediction]:
-    return [Prediction(**row) for row in score.canary_predictions(spark, pipeline, model)]  # type: ignore[arg-type]
+def predict(spark: SparkSession, pipeline: PipelineModel, model: Model) -> list[CanaryPrediction]:
+    return score.canary_predictions(spark, pipeline, model)
 
 
-def test_many_sentences_are_near_the_threshold(sound: list[Prediction]) -> None:
+def test_many_sentences_are_near_the_threshold(sound: list[CanaryPrediction]) -> None:
     assert len(sound) == len(registry.CANARY.read_text("utf-8").splitlines())
     assert sum(p.score - 0.5 < NEAR for p in sound) >= len(sound) // 4
 
 
 def test_another_time_predictions_are_the_same(
-    spark: SparkSession, model: Model, home: Path, sound: list[Prediction]
+    spark: SparkSession, model: Model, home: Path, sound: list[CanaryPrediction]
 ) -> None:
     canary.check("sound", "f", "r", sound)
     canary.check("sound", "f", "r", predict(spark, network.load(spark, model, home / "s2"), model))
@@ -112,7 +117,7 @@ def test_another_time_predictions_are_the_same(
 
 
 @pytest.fixture
-def opened(sound: list[Prediction]) -> str:
+def opened(sound: list[CanaryPrediction]) -> str:
     """A canary opened by the sound pipeline."""
     canary.check("broken", "f", "r", sound)
     return "broken"
@@ -148,13 +153,13 @@ def test_a_network_quantised_by_mistake_stops_the_run(model: Model, tmp_path: Pa
         canary.check("quantised", "f", "r", by_onnx_runtime(copy))
 
 
-def by_onnx_runtime(folder: Path) -> list[Prediction]:
+def by_onnx_runtime(folder: Path) -> list[CanaryPrediction]:
     """Return the predictions of the network in `folder` for the canary's sentences."""
     reference, predictions = Reference(folder), []
     for line in registry.CANARY.read_text("utf-8").splitlines():
         sentence = json.loads(line)
         p = reference.score(sentence["text"]).pos
-        predictions.append(Prediction(sentence["sentence_no"], "pos" if p >= 0.5 else "neg", max(p, 1 - p)))
+        predictions.append(prediction(sentence["sentence_no"], "pos" if p >= 0.5 else "neg", max(p, 1 - p)))
     return predictions
 
 

@@ -6,29 +6,19 @@ A label that flips or a probability that moves means that the pipeline changed, 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
 
 from sentiment.database import transaction
 from sentiment.errors import CanaryMovedError
+from sentiment.runs.handoff import CanaryPrediction
 from sentiment.sql import statement
 
 TOLERANCE = 1e-4
 """Largest move of a probability that counts as none: one network on one kind of processor moves less."""
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """A model's prediction for one canary sentence; run_step.detail stores it under these names."""
-
-    sentence_no: int
-    label: str
-    score: float
-    """Probability of `label`, 0 to 1."""
-
-
-def check(model_id: str, fingerprint: str, run_id: str, predictions: list[Prediction]) -> str:
+def check(model_id: str, fingerprint: str, run_id: str, predictions: list[CanaryPrediction]) -> str:
     """Compare predictions with the baseline, those this model opened its canary with; return a summary.
 
     A `fingerprint` covers the network and the sentences; a new one opens a canary with these predictions as baseline.
@@ -47,22 +37,24 @@ def check(model_id: str, fingerprint: str, run_id: str, predictions: list[Predic
     return f"canary unchanged ({len(predictions)} sentences)"
 
 
-def _moved(now: Prediction, then: Prediction | None) -> bool:
+def _moved(now: CanaryPrediction, then: CanaryPrediction | None) -> bool:
     return then is None or now.label != then.label or distance(now, then) > TOLERANCE
 
 
-def distance(now: Prediction, then: Prediction) -> float:
+def distance(now: CanaryPrediction, then: CanaryPrediction) -> float:
     """Return how far the probability of the baseline's label moved, 0 to 1; of two labels where the label differs."""
     return abs(now.score - (then.score if now.label == then.label else 1 - then.score))
 
 
-def _message(model_id: str, moved: list[Prediction], baseline: dict[int, Prediction], n_predictions: int) -> str:
+def _message(
+    model_id: str, moved: list[CanaryPrediction], baseline: dict[int, CanaryPrediction], n_predictions: int
+) -> str:
     if not moved:
         return f"The canary has {n_predictions} sentences, it was opened with {len(baseline)}. Nothing is published."
     known = [p for p in moved if p.sentence_no in baseline]
     known.sort(key=lambda p: -distance(p, baseline[p.sentence_no]))
     flipped = sum(p.label != baseline[p.sentence_no].label for p in known)
-    worst = json.dumps([{**asdict(p), "was": asdict(baseline[p.sentence_no])} for p in known[:3]])
+    worst = json.dumps([{**p.model_dump(), "was": baseline[p.sentence_no].model_dump()} for p in known[:3]])
     return (
         f"The canary moved: {len(moved)} of {len(baseline)} sentences are scored otherwise than when model {model_id} "
         f"was first used ({flipped} with another label, the tolerance is {TOLERANCE:g}), e.g. {worst}. The pipeline "
@@ -75,11 +67,11 @@ def _has_other_fingerprint(c: sa.Connection, model_id: str, fingerprint: str) ->
     return c.execute(statement("drift/canary/other_fingerprint"), params).first() is not None
 
 
-def _baseline(c: sa.Connection, model_id: str, fingerprint: str) -> dict[int, Prediction]:
+def _baseline(c: sa.Connection, model_id: str, fingerprint: str) -> dict[int, CanaryPrediction]:
     rows = c.execute(statement("drift/canary/baseline"), {"model_id": model_id, "fingerprint": fingerprint})
-    return {row.sentence_no: Prediction(row.sentence_no, row.label, row.score) for row in rows}
+    return {row.sentence_no: CanaryPrediction(**row._mapping) for row in rows}
 
 
-def _open(c: sa.Connection, model_id: str, fingerprint: str, run_id: str, predictions: list[Prediction]) -> None:
+def _open(c: sa.Connection, model_id: str, fingerprint: str, run_id: str, predictions: list[CanaryPrediction]) -> None:
     canary = {"model_id": model_id, "fingerprint": fingerprint, "run_id": run_id}
-    c.execute(statement("drift/canary/insert"), [{**canary, **asdict(p)} for p in predictions])
+    c.execute(statement("drift/canary/insert"), [{**canary, **p.model_dump()} for p in predictions])

@@ -80,8 +80,7 @@ def _one_night(
         with_sentences = rescoring.has_sentences(night.night, run.source)
         reviews = score.scored(accepted, workspace, model, pipeline, attempt, with_sentences)
         rescored.scored = part = score.write(reviews, run, attempt, workspace)
-        compared = [canary.Said(p.sentence_no, p.label, p.score) for p in predictions]
-        rescored.canary = canary.check(model.model_id, registry.canary_fingerprint(model), run.run_id, compared)
+        rescored.canary = canary.check(model.model_id, registry.canary_fingerprint(model), run.run_id, predictions)
         staging, key = publish.staged(run, attempt), run_key(run.night, run.run_id)
         scored = workspace.read(session, workspace.committed("scored", key, attempt.token))
         for column in ("title", "text", "author"):  # what is shown is stored already

@@ -151,8 +151,7 @@ def audit(run_id: str) -> None:
         _check_conservation(run)
         model = registry.find(run.model_id, settings.load())
         scored = attempts.finished(run_id, "score").handoff(ScoredNight)
-        predictions = [canary.Said(p.sentence_no, p.label, p.score) for p in scored.canary]
-        finding = canary.check(model.model_id, registry.canary_fingerprint(model), run_id, predictions)
+        finding = canary.check(model.model_id, registry.canary_fingerprint(model), run_id, scored.canary)
         attempt.handoff = ComparedCanary(canary=finding)
         phases.reached("audited")
     opening.set_status(run_id, "audited")
