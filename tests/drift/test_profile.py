@@ -52,7 +52,7 @@ def test_profile_counts_by_hand(spark: SparkSession) -> None:
     assert list(main["rating_missing"]["bin_counts"]) == [0, 3, 1]
     assert list(main["not_french"]["bin_counts"]) == [2, 1, 1]
     assert list(main["uncertain"]["bin_counts"]) == [0, 3, 1]
-    # the third says positive, its label negative; the others agree with rating or polarity
+    # the third is predicted positive, its label negative; the others agree with rating or polarity
     assert list(main["agreement"]["bin_counts"]) == [0, 1, 3]
     assert main["labelled_logit"]["n_null"] == 0
     assert main["positive_logit"]["n_null"] == 2

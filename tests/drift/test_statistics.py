@@ -219,7 +219,7 @@ def test_estimated_performance_covers_the_realised_one() -> None:
 
 
 def test_realised_figures_by_hand() -> None:
-    # says positive: 10, of which 8 are; says negative: 10, of which 3 are positive
+    # predicted positive: 10, of which 8 are; predicted negative: 10, of which 3 are positive
     estimate = performance.realised(np.array([10.0, 10.0]), np.array([3.0, 8.0]), (0.0,))
     assert estimate.accuracy == pytest.approx(15 / 20)
     assert estimate.f1 == pytest.approx(2 * 8 / (2 * 8 + 2 + 3))

@@ -1,4 +1,4 @@
-"""The watched columns and slices, each declared once: docs/how-to says how to add one."""
+"""The watched columns and slices, each declared once; docs/how-to has recipes for another one."""
 
 from __future__ import annotations
 
