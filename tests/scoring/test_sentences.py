@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as how
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 from sentiment import contract
@@ -112,6 +113,8 @@ SNIPPETS = st.one_of(
 )
 
 
+# No deadline: on a busy machine one example takes longer than Hypothesis allows by default.
+@how(deadline=None)
 @given(st.lists(SNIPPETS, max_size=40).map("".join))
 def test_every_character_but_space_is_in_one_sentence(text: str) -> None:
     spans = sentences.spans(text)
