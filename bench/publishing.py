@@ -68,6 +68,7 @@ def measure(rounds: int, rows: int, report: Callable[[str], None]) -> list[Measu
     for number in range(rounds):
         with own_home():
             session = spark.session("bench publishing")
+            # The first publish of a session also pays for what Java compiles and Python imports.
             _publish(session, FIRST_NIGHT, rows // 10, 0, "warm")
             small = _publish(session, FIRST_NIGHT + timedelta(days=1), rows // 10, 0, "small")
             _empty()
@@ -185,4 +186,5 @@ def _reviews(session: SparkSession, rows: int, known_share: float, source: str) 
     }
     numbered = session.range(rows).select(F.col("id").alias("position"), known.alias("is_known"), number.alias("id"))
     reviews = numbered.select(*(column.alias(name) for name, column in columns.items()))
+    # In key order within partitions, as the step `score` writes its part.
     return reviews.repartition("review_id").sortWithinPartitions("review_id")

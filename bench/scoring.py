@@ -131,6 +131,7 @@ def compared(
             card.rounds.append(per_s["step"] / per_s["card"])
             same.rounds.append(per_s["step"] / per_s.get("same", per_s["card"]))
             usual.rounds.append(per_s["step"] / per_s["batches"])
+        # The raw limit has no Java to warm up: a share of it means something once Java has compiled.
         started["step"].warm_up(STEADY_AFTER)
         for _ in range(rounds):
             per_s = _in_turn(started, "step", "raw")

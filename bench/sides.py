@@ -58,6 +58,8 @@ class Side:
 
     def __init__(self, way: Callable[[Task], Go], task: Task) -> None:
         self._here, there = multiprocessing.Pipe()
+        # Spawned, since a fork would copy locks that threads of Java or ONNX Runtime hold; no daemon, since a daemon may
+        # have no processes of its own, and Spark and pools do.
         context = multiprocessing.get_context("spawn")
         self._process = context.Process(target=_serve, args=(there, way, task), daemon=False)
         self._process.start()
@@ -92,6 +94,7 @@ class Side:
 
     def close(self) -> None:
         """End the process and its children."""
+        # Java outlives the Python process that started it.
         children = psutil.Process(self._process.pid).children(recursive=True) if self._process.is_alive() else []
         self._here.close()
         self._process.join(60)
@@ -134,6 +137,7 @@ def score_step(task: Task) -> Go:
     rows = [(str(n), text) for n, text in enumerate(task.texts)]
     texts = session.createDataFrame(rows, "text_hash string, text string").cache()
 
+    # "noop" computes every row and writes none, so that no disk is measured.
     def go() -> None:
         scores = network.score(texts, pipeline, model, len(rows))
         scores.write.format("noop").mode("overwrite").save()
@@ -170,6 +174,7 @@ def _session(task: Task, own: dict[str, str]) -> SparkSession:
     from sentiment.runtime import spark
 
     os.environ |= {"SENTIMENT_SPARK_MASTER": task.master, "SENTIMENT_SPARK_DRIVER_MEMORY": task.memory}
+    # Settings were read before the environment was changed.
     settings.load.cache_clear()
     settings.load().spark_conf |= own
     session = spark.session("bench scoring")

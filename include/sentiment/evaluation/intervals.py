@@ -43,6 +43,7 @@ def paired_difference(only_first: int, only_second: int, n: int) -> Interval:
 
     Bonett and Price (2012), which Fagerland, Lydersen and Laake (2014) recommend; cut at -1 and 1.
     """
+    # One pair more on either side, else the interval had no width where no pair differs.
     first, second = (only_first + 1) / (n + 2), (only_second + 1) / (n + 2)
     half = Z * sqrt((first + second - (first - second) ** 2) / (n + 2))
     return Interval(max(first - second - half, -1.0), min(first - second + half, 1.0))

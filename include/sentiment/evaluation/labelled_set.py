@@ -84,6 +84,7 @@ def label_source(
     `mapped` is contract column -> the file's column, `columns` all columns of the file. Raises DataError, naming
     them, where the file has no such column.
     """
+    # In the order of LabelSource: a label that a person chose is worth more than one read off a rating.
     wanted = [requested] if requested else list(LabelSource)
     source = next((source for source in wanted if source in mapped), None)
     if source is None:

@@ -82,4 +82,5 @@ class Evaluation:
         return _ADAPTER.validate_json(text)
 
 
+# Made once: pydantic builds a validator for every nested dataclass.
 _ADAPTER = TypeAdapter(Evaluation)

@@ -117,6 +117,7 @@ def _label_figures(name: str, names: Sequence[str], confusion: dict[tuple[str, s
     right = confusion[name, name]
     support = sum(confusion[name, other] for other in names)
     predicted = sum(confusion[other, name] for other in names)
+    # Equal to the harmonic mean of precision and recall, and defined where one of the two is not.
     f1 = 2 * right / (support + predicted) if support + predicted else 0.0
     return LabelFigures(
         name,
@@ -135,6 +136,7 @@ def _average(rows: Sequence[LabelFigures], weights: Sequence[int] | None) -> Ave
 
 def calibration_error(cells: Collection[Cell]) -> float:
     """Return the ECE (Naeini et al. 2015): the mean over records of |accuracy - mean confidence| of their bin."""
+    # Gaps keep their signs within a bin: over- and underconfidence of the same bin cancel, by definition.
     gaps: defaultdict[int, float] = defaultdict(float)
     for cell in cells:
         gaps[cell.confidence_bin] += cell.sum_confidence - cell.n * (cell.label == cell.predicted)

@@ -18,6 +18,7 @@ def insert(evaluation: Evaluation) -> None:
     """Insert an evaluation, and its comparison with another stored one where it has one, in one transaction."""
     report, key = evaluation.report, {"evaluation_id": evaluation.evaluation_id}
     with transaction() as c:
+        # The evaluation first: rows of the other tables refer to it.
         c.execute(statement("evaluation/insert_evaluation"), _summary(evaluation, report))
         c.execute(statement("evaluation/insert_class"), [key | row for row in _classes(report)])
         c.execute(statement("evaluation/insert_confusion"), [key | row for row in _confusion(report)])

@@ -116,6 +116,7 @@ def score(texts: DataFrame, pipeline: PipelineModel, model: Model, rows: int = 0
     stay in their partitions. `score` is the greatest probability, `p_positive` the positive label's; null for a model
     without one.
     """
+    # Plans are SQL text: built from Python, call by call through py4j, this one took 0.2 s.
     counted = texts.select("text_hash", "text", wordpieces(F.col("text"), model).alias("pieces"))
     counts = [f"pieces.{name}" for name in COUNTS]
     needed = counted.selectExpr("text_hash", "coalesce(pieces.fed, text) AS fed", *counts)
