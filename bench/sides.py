@@ -58,8 +58,8 @@ class Side:
 
     def __init__(self, way: Callable[[Task], Go], task: Task) -> None:
         self._here, there = multiprocessing.Pipe()
-        # Spawned, since a fork would copy locks that threads of Java or ONNX Runtime hold; no daemon, since a daemon may
-        # have no processes of its own, and Spark and pools do.
+        # Spawned, since a fork would copy locks that threads of Java or ONNX Runtime hold; no daemon, since a daemon
+        # may have no processes of its own, and Spark and pools do.
         context = multiprocessing.get_context("spawn")
         self._process = context.Process(target=_serve, args=(there, way, task), daemon=False)
         self._process.start()
