@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,42 +111,62 @@ def decide(
     """
     judged = ~np.isnan(night.z)
     z, effect, n = (np.where(judged, a, 0.0) for a in (night.z, night.effect, night.n))
-    cusum = np.where(judged, cusum_step(state.cusum, z), state.cusum)
-    running = (cusum > 0) & judged
-    summed_effect = np.where(running, state.effect + effect * n, np.where(judged, 0.0, state.effect))
-    summed_n = np.where(running, state.n + n, np.where(judged, 0.0, state.n))
-    since = np.where(running & (state.since < 0), night_no, np.where(running | ~judged, state.since, -1))
-    mean_effect = np.where(summed_n > 0, summed_effect / np.maximum(summed_n, 1e-300), 0.0)
+    summed = _summed(state, Night(z, effect, n), judged, night_no)
+    mean_effect = np.where(summed.n > 0, summed.effect / np.maximum(summed.n, 1e-300), 0.0)
 
     signs = np.array([[-1.0], [1.0]])
     broke = (signs * z > thresholds.shewhart) & (signs * effect >= floor)
-    crept = (cusum > thresholds.cusum) & (signs * mean_effect >= floor)
+    crept = (summed.cusum > thresholds.cusum) & (signs * mean_effect >= floor)
     fired = (broke | crept) & judged & (may_alarm > 0)
     side = np.where(fired[HIGH] & (~fired[LOW] | (z > 0)), 1, np.where(fired[LOW], -1, 0))
     opened = (side != 0) & (state.alarm == 0)
     alarm = np.where(opened, side, state.alarm)
+    after = _followed(replace(summed, alarm=alarm), opened, judged, night_no, thresholds)
 
-    # An alarm's sum starts at the threshold whoever opened it, and is capped there: so every alarm closes as soon after
-    # the change ends, however long it lasted.
-    in_alarm = _of_side(alarm)
-    cusum = np.where(in_alarm & opened, thresholds.cusum, cusum)
-    since = np.where(in_alarm & opened & (since < 0), night_no, since)
-    cusum = np.minimum(cusum, thresholds.cusum)
-    over = (alarm != 0) & judged & (np.where(in_alarm, cusum, 0.0).sum(axis=0) <= CLOSES_AT * thresholds.cusum)
-    alarm = np.where(over, 0, alarm)
-    cusum, summed_effect, summed_n = (np.where(over, 0.0, a) for a in (cusum, summed_effect, summed_n))
-    since = np.where(over, -1, since)
-
-    lasting_effect = np.where(alarm != 0, np.where(in_alarm, mean_effect, 0.0).sum(axis=0), effect)
-    high = (np.abs(z) > WARNING_AT * thresholds.shewhart) | (cusum.max(axis=0) > WARNING_AT * thresholds.cusum)
+    mean_of_alarm = np.where(_of_side(alarm), mean_effect, 0.0).sum(axis=0)
+    lasting_effect = np.where(after.alarm != 0, mean_of_alarm, effect)
+    high = (np.abs(z) > WARNING_AT * thresholds.shewhart) | (after.cusum.max(axis=0) > WARNING_AT * thresholds.cusum)
     return Decision(
-        state=State(cusum, summed_effect, summed_n, since, alarm.astype(np.int64)),
+        state=after,
         judged=judged,
-        alarm=alarm,
+        alarm=after.alarm,
         opened=opened,
         by_shewhart=opened & broke.any(axis=0),
-        warning=judged & high & (np.abs(lasting_effect) >= floor) & (alarm == 0),
+        warning=judged & high & (np.abs(lasting_effect) >= floor) & (after.alarm == 0),
         effect=np.where(judged, lasting_effect, np.nan),
+    )
+
+
+def _summed(state: State, night: Night, judged: NDArray[np.bool_], night_no: int) -> State:
+    """Return the state with the night added to the sums, alarms unchanged."""
+    cusum = np.where(judged, cusum_step(state.cusum, night.z), state.cusum)
+    running = (cusum > 0) & judged
+    return State(
+        cusum=cusum,
+        effect=np.where(running, state.effect + night.effect * night.n, np.where(judged, 0.0, state.effect)),
+        n=np.where(running, state.n + night.n, np.where(judged, 0.0, state.n)),
+        since=np.where(running & (state.since < 0), night_no, np.where(running | ~judged, state.since, -1)),
+        alarm=state.alarm,
+    )
+
+
+def _followed(
+    state: State, opened: NDArray[np.bool_], judged: NDArray[np.bool_], night_no: int, thresholds: Thresholds
+) -> State:
+    """Return the state with the sums of opened alarms at the threshold, and alarms closed that have come down."""
+    # An alarm's sum starts at the threshold whoever opened it, and is capped there: so every alarm closes as soon after
+    # the change ends, however long it lasted.
+    in_alarm = _of_side(state.alarm)
+    cusum = np.minimum(np.where(in_alarm & opened, thresholds.cusum, state.cusum), thresholds.cusum)
+    since = np.where(in_alarm & opened & (state.since < 0), night_no, state.since)
+    alarm_sum = np.where(in_alarm, cusum, 0.0).sum(axis=0)
+    over = (state.alarm != 0) & judged & (alarm_sum <= CLOSES_AT * thresholds.cusum)
+    return State(
+        cusum=np.where(over, 0.0, cusum),
+        effect=np.where(over, 0.0, state.effect),
+        n=np.where(over, 0.0, state.n),
+        since=np.where(over, -1, since),
+        alarm=np.where(over, 0, state.alarm).astype(np.int64),
     )
 
 
