@@ -31,7 +31,6 @@ from sentiment.runs.model import Run
 from sentiment.scoring import registry, sentences
 from sentiment.settings import Settings
 from sentiment.store import forgetting as store
-from sentiment.store.forgetting import Target
 from sentiment.workspace import Part, Workspace, run_key
 
 from tests.kit.nights import NightSpec, publish_without_spark, run_all_steps
@@ -299,38 +298,6 @@ def test_the_command(scene: Scene, capsys: pytest.CaptureFixture[str], monkeypat
     assert (code, "Next:" in output) == (0, False)
     code, output = typed("nobody")
     assert (code, "'nobody'" in output, "Next:" in output) == (2, True, True)
-
-
-TARGET = Target("0" * 32, "s", (AUTHOR,), (TEXT, "Bof."))
-ESCAPED = json.dumps({"review": TEXT})
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        ESCAPED.encode(),
-        ESCAPED.replace("\\u00e9", "\\u00E9").replace("/", "\\/").encode(),
-        json.dumps({"review": TEXT}, ensure_ascii=False).encode(),
-        ESCAPED.encode()[: ESCAPED.index("visages")] + b"... " + b'"author": "Zo\\u00e9 \\u00c5ngstr\\u00f6m"',
-        ('1;"' + TEXT.replace('"', '""') + '";4').encode(),
-        unicodedata.normalize("NFD", f'{{"author": "{AUTHOR}"}}').encode(),
-        f"1;{AUTHOR};4".encode("cp1252"),
-        f"1;{AUTHOR};4".encode("latin-1"),
-        f'{{"author": "{AUTHOR}'.encode(),
-        f'{{"author": "{AUTHOR}", "review": "é"}}'.encode()[:-3],
-        b'{"review": "Bof."}',
-        b"x\n" + f"{AUTHOR};Bien".encode() + b"\nx",
-    ],
-)
-def test_target_is_recognised_in_any_encoding(raw: bytes) -> None:
-    assert TARGET.is_named_in(raw)
-
-
-@pytest.mark.parametrize(
-    "raw", [json.dumps({"review": QUOTED}), f'{{"author": "{AUTHOR}e"}}', '{"review": "Bof. Bof."}', ESCAPED[:30]]
-)
-def test_other_texts_are_not_the_target(raw: str) -> None:
-    assert not TARGET.is_named_in(raw.encode())
 
 
 def test_every_column_of_bytes_or_names_is_searched(server: object) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -23,30 +21,19 @@ from sentiment.runs import attempts, opening
 from sentiment.runs.model import Run
 from sentiment.scoring import registry
 from sentiment.store import retention
-from sentiment.store.retention import Leftover
 from sentiment.store.staging import Staging
 from sentiment.workspace import Part, Workspace, run_key
 
 from tests.kit import nights
 from tests.kit.nights import NightSpec, publish_without_spark
+from tests.orchestration.aging import LONG_AGO, age, copied, kinds, maintained_twice, put, run_sql, scalar
 
 SOURCE = "maintained"
-LONG_AGO = "now() - interval '5 years'"
 
 
 @pytest.fixture(autouse=True)
 def model(server: object) -> None:
     registry.register(registry.find("cinema-fr", settings.load()))
-
-
-def run_sql(query: str, **values: object) -> None:
-    with transaction("owner") as c:
-        c.execute(sa.text(query), values)
-
-
-def scalar(query: str, **values: object) -> object:
-    with transaction("owner") as c:
-        return c.execute(sa.text(query), values).scalar_one()
 
 
 @pytest.fixture
@@ -71,44 +58,6 @@ def old_model() -> Iterator[str]:
     yield "old"
     for table in ("review_sentiment", "run", "model"):
         run_sql(f"DELETE FROM sentiment.{table} WHERE model_id = 'old'")
-
-
-def copied(table: str, **other: object) -> str:
-    """SQL: a row of `sentiment.<table>` once more, with other values in some columns."""
-    values = json.dumps(other)
-    return f"INSERT INTO sentiment.{table} SELECT (jsonb_populate_record(t, '{values}')).* FROM sentiment.{table} t"
-
-
-def age(run_id: str) -> None:
-    """Nothing has happened to the run for years."""
-    run_sql(f"UPDATE sentiment.run SET started_at = {LONG_AGO}, finished_at = {LONG_AGO} WHERE run_id = :r", r=run_id)
-    run_sql(f"UPDATE sentiment.run_step SET heartbeat_at = {LONG_AGO} WHERE run_id = :r", r=run_id)
-
-
-def put(workspace: Workspace, folder: str, old: bool = False) -> Path:
-    """A file there, as a killed attempt leaves it."""
-    path = Path(workspace.local(f"{folder}/part.parquet"))
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"x")
-    if old:
-        os.utime(path, (0, 0))
-    return path
-
-
-def kinds(leftovers: list[Leftover] | None = None) -> dict[str, int]:
-    counts: Counter[str] = Counter()
-    for leftover in maintenance.find() if leftovers is None else leftovers:
-        counts[leftover.kind] += leftover.amount
-    return dict(counts)
-
-
-def maintained_twice(kind: str) -> int:
-    """A dry run lists and removes nothing; the real one removes as much; the next finds nothing. Return how much."""
-    amount = kinds()[kind]
-    assert kinds(maintenance.maintain(dry_run=True))[kind] == amount
-    assert kinds(maintenance.maintain(dry_run=False))[kind] == amount
-    assert kind not in kinds()
-    return amount
 
 
 def test_staging_of_a_dead_attempt_goes_and_of_a_live_one_stays(published: Run) -> None:
@@ -415,10 +364,10 @@ def test_the_dag_lists_and_removes_nothing(airflow_env: dict[str, str], publishe
 def test_a_night_whose_replaced_versions_are_gone_is_not_superseded() -> None:
     source, first, second = "gone_versions", date(2026, 5, 4), date(2026, 5, 5)
     for night in (first, second):
-        publish_without_spark(NightSpec(source, night, nights.dump(night, 5)))
+        publish_without_spark(NightSpec(source, night, nights.dump(night, 7)))  # not the dump of `published`
     versions = "SELECT count(*) FROM sentiment.review_version WHERE source = :s"
     assert scalar(versions, s=source) != 0
     run_sql("DELETE FROM sentiment.review_version WHERE source = :s", s=source)
     with pytest.raises(DataError, match="SENTIMENT_KEEP_SUPERSEDED_DAYS"):
-        publish_without_spark(NightSpec(source, second, nights.dump(second, 6), supersede=True))
+        publish_without_spark(NightSpec(source, second, nights.dump(second, 8), supersede=True))
     assert scalar("SELECT count(*) FROM sentiment.run WHERE source = :s AND status = 'superseded'", s=source) == 0
