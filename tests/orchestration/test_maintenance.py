@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from sentiment import settings
 from sentiment.database import transaction
-from sentiment.errors import DataError, InfrastructureError, ParameterError
+from sentiment.errors import InfrastructureError, ParameterError
 from sentiment.orchestration import maintenance
 from sentiment.runs import attempts, opening
 from sentiment.runs.model import Run
@@ -359,15 +359,3 @@ def test_the_dag_lists_and_removes_nothing(airflow_env: dict[str, str], publishe
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "would remove" in done.stdout + done.stderr
     assert kinds()["payloads of refused records"] > 0
-
-
-def test_a_night_whose_replaced_versions_are_gone_is_not_superseded() -> None:
-    source, first, second = "gone_versions", date(2026, 5, 4), date(2026, 5, 5)
-    for night in (first, second):
-        publish_without_spark(NightSpec(source, night, nights.dump(night, 7)))  # not the dump of `published`
-    versions = "SELECT count(*) FROM sentiment.review_version WHERE source = :s"
-    assert scalar(versions, s=source) != 0
-    run_sql("DELETE FROM sentiment.review_version WHERE source = :s", s=source)
-    with pytest.raises(DataError, match="SENTIMENT_KEEP_SUPERSEDED_DAYS"):
-        publish_without_spark(NightSpec(source, second, nights.dump(second, 8), supersede=True))
-    assert scalar("SELECT count(*) FROM sentiment.run WHERE source = :s AND status = 'superseded'", s=source) == 0
