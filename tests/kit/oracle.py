@@ -33,7 +33,10 @@ Probability = Callable[[str], float]
 
 @dataclass(frozen=True)
 class Review:
-    """One accepted record: its number in the dump, its identity, and everything that a later dump may change."""
+    """One accepted record: its number in the dump, its identity, and all that a later dump may change.
+
+    `content` is in the order of the columns that REVIEWS selects.
+    """
 
     record_no: int
     review_id: str
@@ -84,6 +87,7 @@ def read(dump: Path, source: str, night: date) -> Night:
             result.duplicates += 1
         else:
             ids.add(record["id"])
+            # The unit separator keeps apart what plain concatenation would make equal.
             identity = hashlib.sha256("\x1f".join(("id", source, record["id"])).encode()).hexdigest()[:32]
             result.accepted.append(Review(number, identity, _content(record)))
     return result
@@ -95,10 +99,12 @@ def _sound(raw: bytes, night: date) -> dict[str, Any] | None:
     except ValueError:
         return None
     text, rating = record.get("review") or "", record.get("rating")
+    # Postgres stores no NUL in a text; a text of tags and links alone has nothing to score.
     if "\0" in text or not VISIBLE.search(MARKUP.sub("", text)):
         return None
     if rating is not None and not 0.5 <= rating <= 5:
         return None
+    # A dump is written after its night, so it may have reviews of the next day.
     return record if date.fromisoformat(record["date"]) <= night + timedelta(days=1) else None
 
 
@@ -152,6 +158,7 @@ class Oracle:
 
     def _reviews(self, c: sa.Connection) -> list[str]:
         first_night: dict[str, date] = {}
+        # Backwards, so that the earliest night that lists a review is written last.
         for night in sorted(self.nights, reverse=True):
             first_night |= dict.fromkeys((review.review_id for review in self.nights[night].accepted), night)
         expected = {i: (*r.content, first_night[i]) for i, r in self._shown().items()}
@@ -164,6 +171,7 @@ class Oracle:
         for review_id, review in self._shown().items():
             p = self.probability(review.text)
             text_hash = hashlib.sha256(unicodedata.normalize("NFC", review.text).encode()).hexdigest()
+            # The last digits of a prediction depend on the texts that the network scores in the same batch.
             expected[review_id] = ("pos" if p >= 0.5 else "neg", round(p, 4), text_hash)
         rows = self._rows(c, SENTIMENTS)
         return _differences("review_sentiment", expected, {r[0]: (r[1], round(r[2], 4), r[3]) for r in rows})

@@ -60,6 +60,7 @@ def scene(source: str, seed: int) -> Scene:
         date_ = nights.FIRST + timedelta(days=day)
         return NightSpec(source, date_, nights.dump(date_, dump_seed), supersede)
 
+    # A dump of another seed has other reviews, so that replacing it takes some away and leaves versions behind.
     other = seed + 1000
     return (
         Scene([night(0), night(1)], night(2)),
@@ -71,6 +72,7 @@ def scene(source: str, seed: int) -> Scene:
 
 def publish_until_done(spec: NightSpec, tries: int = 5) -> list[str]:
     """Publish a night, trying again as Airflow does; return a violation where it never succeeds."""
+    # No pause: an attempt is refused by a lock, which it has waited for, or by a night that was published meanwhile.
     for _ in range(tries):
         try:
             publish_without_spark(spec)
@@ -112,6 +114,7 @@ def _published_at(spec: NightSpec) -> datetime:
 @contextmanager
 def short_lock_timeout() -> Iterator[None]:
     """Let publishers wait 1 s for a lock, so that one that waits for a stopped process soon gives up."""
+    # The settings of this process, which forked ones inherit: the environment would be read by new processes only.
     config = settings.load()
     usual, config.lock_timeout_s = config.lock_timeout_s, 1
     try:
