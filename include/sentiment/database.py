@@ -1,4 +1,4 @@
-"""Engines for the reviews database, and its faults in our own words."""
+"""Engines and transactions of the reviews database; its errors become errors of this project."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROLES = ("owner", "writer", "reader")
 
 
 def url(role: str = "writer") -> sa.URL:
-    """The configured address for `role`; SetupError where none is configured."""
+    """Return the configured address for `role`; raise SetupError where none is configured."""
     config = settings.load()
     secret: SecretStr | None = {
         "owner": config.owner_url,
@@ -49,11 +49,12 @@ def _engine(address: sa.URL) -> sa.Engine:
 
 def _bound_waits(connection: DBAPIConnection, _: object) -> None:
     cursor = connection.cursor()
-    cursor.execute(f"SET lock_timeout = '{settings.load().lock_timeout_s}s'")
+    cursor.execute("SELECT set_config('lock_timeout', %s, false)", (f"{settings.load().lock_timeout_s}s",))
     connection.commit()
 
 
 def _leave_to_parent() -> None:
+    # A forked child must not use, nor close, the connections of its parent.
     for engine in _ENGINES:
         engine.dispose(close=False)
 
@@ -62,13 +63,17 @@ os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def engine(role: str = "writer") -> sa.Engine:
-    """The engine for `role`, one a process."""
+    """Return the engine for `role`, one a process."""
     return _engine(url(role))
 
 
 @contextmanager
 def transaction(role: str = "writer") -> Iterator[sa.Connection]:
-    """One transaction; a server that is away or refuses us becomes an InfrastructureError."""
+    """Run the block in one transaction as `role`; commit at its end, roll back where it raises.
+
+    Raises InfrastructureError where the server is away, refuses the connection or a lock is not had in time, and
+    SetupError where the schema or the rights are not as this code needs them.
+    """
     try:
         with engine(role).begin() as connection:
             yield connection
@@ -83,7 +88,7 @@ def transaction(role: str = "writer") -> Iterator[sa.Connection]:
 
 
 def _locked_out(role: str) -> InfrastructureError:
-    """Name who most likely holds what we waited for: the oldest transaction that has changed or locked something."""
+    # The holder is most likely the oldest transaction that has changed or locked something.
     with engine(role).begin() as c:
         holder = c.exec_driver_sql(
             "SELECT pid, usename FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database() "
@@ -98,14 +103,14 @@ def _locked_out(role: str) -> InfrastructureError:
 
 
 def unreachable(error: OperationalError, address: sa.URL) -> InfrastructureError:
-    """Say which server failed us and how, without the password."""
+    """Return an error that names the server and what it reported, without the password."""
     where = f"{address.host}:{address.port or 5432}/{address.database} as {address.username}"
     reason = str(error.orig).strip().splitlines()[-1]
     return InfrastructureError(f"The reviews database at {where} failed: {reason}", "sentiment doctor")
 
 
 def jdbc_options(address: sa.URL) -> dict[str, str]:
-    """Spark's JDBC options for the same server, TLS parameters included: JDBC knows them by libpq's names."""
+    """Return Spark's JDBC options for the same server; TLS parameters go along, whose names JDBC has from libpq."""
     query = urlencode({**address.query, "reWriteBatchedInserts": "true"}, doseq=True)
     return {
         "url": f"jdbc:postgresql://{address.host}:{address.port or 5432}/{address.database}?{query}",

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sentiment import database
 from sentiment.errors import SetupError
-from sentiment.store import views
+from sentiment.store import migrate, views
 from sqlalchemy.exc import DBAPIError
 
 pytestmark = pytest.mark.usefixtures("ready")
@@ -152,3 +152,7 @@ def test_a_file_that_is_wrong_changes_nothing(owner: sa.Connection, folder: Path
     with pytest.raises(DBAPIError), owner.begin_nested():
         views.apply(owner)
     assert columns(owner, RUNS) == before
+
+
+def test_upgrading_again_has_nothing_to_do() -> None:
+    assert migrate.upgrade() == migrate.upgrade() == migrate.head()

@@ -1,7 +1,8 @@
-"""The data dictionary: what the catalogue says of our schemas, as Markdown.
+"""The data dictionary: schemas, relations, columns and functions with their comments in the catalogue, as Markdown.
 
-The comments are written in the migrations; `docs/data-dictionary.md` is what they say, never edited by hand.
-Left out are partitions, which say what their parent says, and the work tables of `staging`, which come and go.
+Comments of tables and functions are written in migrations, those of views in the views' files;
+`docs/data-dictionary.md` is generated from them and never edited by hand. Not in it: partitions, whose comments are
+their parent's, and the work tables of `staging`, which come and go.
 """
 
 from __future__ import annotations
@@ -10,34 +11,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from sentiment.sql import statement
+
 SCHEMAS = ("sentiment", "drift", "staging")
 KINDS = {"r": "table", "p": "table, partitioned", "v": "view", "S": "sequence"}
 """`pg_class.relkind` -> the word for it: the only kinds there are here."""
-
-_SCHEMAS = """
-SELECT nspname AS name, obj_description(oid, 'pg_namespace') AS comment
-FROM pg_namespace WHERE nspname = ANY(:schemas) ORDER BY array_position(:schemas, nspname::text)
-"""
-_RELATIONS = """
-SELECT n.nspname AS schema, c.oid, c.relname AS name, c.relkind::text AS kind,
-  obj_description(c.oid, 'pg_class') AS comment
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = ANY(:schemas) AND n.nspname <> 'staging' AND c.relkind = ANY(:kinds) AND NOT c.relispartition
-ORDER BY c.relkind = 'S', c.relkind <> 'v', c.relname
-"""
-_COLUMNS = """
-SELECT attrelid AS oid, attname AS name, format_type(atttypid, atttypmod) AS type, attnotnull AS required,
-  col_description(attrelid, attnum) AS comment
-FROM pg_attribute WHERE attrelid = ANY(:oids) AND attnum > 0 AND NOT attisdropped ORDER BY attrelid, attnum
-"""
-_FUNCTIONS = """
-SELECT n.nspname AS schema, p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')' AS name,
-  pg_get_function_result(p.oid) AS result, obj_description(p.oid, 'pg_proc') AS comment
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-WHERE n.nspname = ANY(:schemas) AND NOT EXISTS (
-  SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
-ORDER BY p.proname, p.oid
-"""
 
 
 @dataclass(frozen=True)
@@ -80,11 +58,11 @@ class Schema:
 
 
 def read(connection: sa.Connection) -> list[Schema]:
-    """What the catalogue says; any role may ask it."""
+    """Return the schemas as the catalogue has them; any role may read it."""
     schemas = {"schemas": list(SCHEMAS)}
     relations = _relations(connection)
-    functions = connection.execute(sa.text(_FUNCTIONS), schemas).all()
-    named = connection.execute(sa.text(_SCHEMAS), schemas).all()
+    functions = connection.execute(statement("store/dictionary/functions"), schemas).all()
+    named = connection.execute(statement("store/dictionary/schemas"), schemas).all()
     return [
         Schema(
             s.name,
@@ -98,16 +76,18 @@ def read(connection: sa.Connection) -> list[Schema]:
 
 def _relations(connection: sa.Connection) -> list[tuple[str, Relation]]:
     """Schema and relation, in the order of the page."""
-    found = connection.execute(sa.text(_RELATIONS), {"schemas": list(SCHEMAS), "kinds": list(KINDS)}).all()
-    columns: dict[int, list[Column]] = {r.oid: [] for r in found}
-    described = [r.oid for r in found if r.kind != "S"]
-    for row in connection.execute(sa.text(_COLUMNS), {"oids": described}):
+    relations = connection.execute(
+        statement("store/dictionary/relations"), {"schemas": list(SCHEMAS), "kinds": list(KINDS)}
+    ).all()
+    columns: dict[int, list[Column]] = {r.oid: [] for r in relations}
+    described = [r.oid for r in relations if r.kind != "S"]
+    for row in connection.execute(statement("store/dictionary/columns"), {"oids": described}):
         columns[row.oid].append(Column(row.name, row.type, row.required, row.comment))
-    return [(r.schema, Relation(r.name, KINDS[r.kind], r.comment, tuple(columns[r.oid]))) for r in found]
+    return [(r.schema, Relation(r.name, KINDS[r.kind], r.comment, tuple(columns[r.oid]))) for r in relations]
 
 
 def uncommented(schemas: list[Schema]) -> list[str]:
-    """Names of everything that has no comment, `schema.relation.column`."""
+    """Return the names of everything that has no comment, `schema.relation.column`."""
     missing = [s.name for s in schemas if not s.comment]
     for s in schemas:
         missing += [f"{s.name}.{r.name}" for r in s.relations if not r.comment]
@@ -117,7 +97,7 @@ def uncommented(schemas: list[Schema]) -> list[str]:
 
 
 def render(schemas: list[Schema]) -> str:
-    """The page, the same for the same catalogue."""
+    """Return the page; the same catalogue gives the same page."""
     lines = [
         "# Data dictionary",
         "",

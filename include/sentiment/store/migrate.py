@@ -14,7 +14,8 @@ from sentiment import database
 from sentiment.store import views
 
 LOCK_KEY = 7_301_844_150_923_001
-LOCK_TIMEOUT_S = 10
+"""Advisory lock under which one session at a time migrates."""
+LOCK_TIMEOUT = "10s"
 
 
 def _config() -> Config:
@@ -32,12 +33,13 @@ def upgrade(to: str = "head") -> str:
     config = _config()
     engine = sa.create_engine(database.url("owner"), poolclass=sa.NullPool)
     with database.transaction("owner") as guard, engine.connect() as connection:
-        guard.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_KEY})")
-        connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'")
+        guard.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+        connection.execute(sa.text("SELECT set_config('lock_timeout', :timeout, false)"), {"timeout": LOCK_TIMEOUT})
         connection.commit()
         config.attributes["connection"] = connection
         command.upgrade(config, to)
         if to == "head":
+            connection.commit()  # Alembic leaves a transaction open where it had nothing to do
             with connection.begin():
                 views.apply(connection)
     return str(current())

@@ -23,9 +23,6 @@ from sentiment.store import publishing, staging
 BATCH_BLOCKS = 128
 """Blocks of a table that one transaction goes through, some 10,000 rows, so that no lock is held for long."""
 MONTHS_AHEAD = 2
-RETIRED = """NOT is_current AND retired_at < now() - make_interval(days => :days)
-  AND model_id NOT IN (SELECT model_id FROM sentiment.run WHERE run_id IN (SELECT run_id FROM sentiment.run_step
-    WHERE state = 'running' AND heartbeat_at > now() - interval '10 minutes'))"""
 
 
 @dataclass(frozen=True)

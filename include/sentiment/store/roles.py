@@ -1,6 +1,6 @@
 """The three roles, their passwords and the two databases.
 
-Runs as a superuser of the embedded server at every start, as an administrator of a server of your own once.
+They are made as a superuser of the embedded server at every start, as an administrator of another server once.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ RIGHTS = ("SUPERUSER", "CREATEDB", "CREATEROLE")
 
 
 def configured(config: Settings) -> dict[str, sa.URL]:
-    """Role -> its configured address; ParameterError naming the first that is missing."""
-    found = {}
+    """Return role -> its configured address; raise ParameterError naming the first that is missing."""
+    addresses = {}
     for role, name in ADDRESSES.items():
         secret: SecretStr | None = getattr(config, name)
         if secret is None:
             raise ParameterError(f"SENTIMENT_{name.upper()} is not set: the address for {role}.", "sentiment db roles")
-        found[role] = sa.make_url(secret.get_secret_value())
-    return found
+        addresses[role] = sa.make_url(secret.get_secret_value())
+    return addresses
 
 
 def configured_passwords(config: Settings) -> dict[str, str]:
-    """Role -> password from the configured addresses; ParameterError naming the first that is missing."""
-    found = {}
+    """Return role -> password of its address; raise ParameterError naming the first that is missing."""
+    passwords = {}
     for role, address in configured(config).items():
         if not address.password:
             name = ADDRESSES[role].upper()
             raise ParameterError(f"SENTIMENT_{name} is not set with a password for {role}.", "sentiment db roles")
-        found[role] = str(address.password)
-    return found
+        passwords[role] = str(address.password)
+    return passwords
 
 
 def ensure(superuser_dsn: str, passwords: dict[str, str]) -> None:
@@ -97,12 +97,11 @@ def _administrator(dsn: str) -> Iterator[cursor]:
 
 def _ensure_role(cur: cursor, role: str, password: str, options: dict[str, str]) -> None:
     cur.execute("SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = %s", (role,))
-    there = cur.fetchone()
-    verb = "ALTER" if there else "CREATE"
-    # Only what the role has is taken from it: to say NOSUPERUSER of any role, one must be a superuser.
-    taken = " ".join(f"NO{right}" for right, has in zip(RIGHTS, there or (), strict=False) if has)
-    statement = f"{verb} ROLE {{}} LOGIN {taken} PASSWORD {{}}"
-    cur.execute(sql.SQL(statement).format(sql.Identifier(role), sql.Literal(password)))
+    rights = cur.fetchone()
+    template = sql.SQL("ALTER ROLE {} LOGIN {} PASSWORD {}" if rights else "CREATE ROLE {} LOGIN {} PASSWORD {}")
+    # Only rights that the role has are revoked: NOSUPERUSER, of whatever role, takes a superuser.
+    revoked = [sql.SQL(f"NO{right}") for right, has in zip(RIGHTS, rights or (), strict=False) if has]
+    cur.execute(template.format(sql.Identifier(role), sql.SQL(" ").join(revoked), sql.Literal(password)))
     for name, value in options.items():
         cur.execute(
             sql.SQL("ALTER ROLE {} SET {} = {}").format(sql.Identifier(role), sql.Identifier(name), sql.Literal(value))
@@ -110,7 +109,7 @@ def _ensure_role(cur: cursor, role: str, password: str, options: dict[str, str])
 
 
 def _join(cur: cursor, role: str) -> None:
-    """Make an administrator that is no superuser a member of `role`: only so can it make databases for it."""
+    # An administrator that is no superuser can make databases only for roles that it is a member of.
     cur.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
     if cur.fetchone() != (True,):
         cur.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role)))
@@ -128,6 +127,7 @@ def grant_on_database(cur: cursor, name: str) -> None:
     cur.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
     roles = [r for r in ROLE_SETTINGS if (r == "airflow") == (name == "airflow")]
     for role in roles:
-        rights = "CONNECT, TEMPORARY" if role == "sentiment_writer" else "CONNECT"
-        statement = f"GRANT {rights} ON DATABASE {{}} TO {{}}"
-        cur.execute(sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(role)))
+        # The writer makes temporary tables and views while it publishes.
+        rights = sql.SQL("CONNECT, TEMPORARY" if role == "sentiment_writer" else "CONNECT")
+        template = sql.SQL("GRANT {} ON DATABASE {} TO {}")
+        cur.execute(template.format(rights, sql.Identifier(name), sql.Identifier(role)))
