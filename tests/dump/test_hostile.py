@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, given
-from hypothesis import settings as given_settings
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sentiment.quality import rules
 from sentiment.settings import Settings
@@ -85,20 +85,20 @@ TEXTS = st.text(max_size=60) | st.sampled_from(["Un film magnifique.", "<b></b>"
 CSV_LINES = st.lists(TEXTS, min_size=1, max_size=5).map(lambda cells: ";".join(cells).encode("utf-8", "replace"))
 
 
-@given_settings(max_examples=3, deadline=None, phases=[Phase.generate], database=None,
+@hypothesis_settings(max_examples=3, deadline=None, phases=[Phase.generate], database=None,
                 suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.data_too_large])  # fmt: skip
 @given(st.lists(CSV_LINES, min_size=60, max_size=120))
 def test_whatever_comes_as_a_table_is_accepted_quarantined_or_duplicate(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, rows: list[bytes]
 ) -> None:
-    where = tmp_path_factory.mktemp("any")
-    drop = where / "drop"
+    folder = tmp_path_factory.mktemp("any")
+    drop = folder / "drop"
     drop.mkdir()
     (drop / "b.csv").write_bytes(b"id;note;date;review\n1;2;;Un beau film\n" + b"\n".join(rows))
     pq.write_table(pa.table({"review": [str(r, "utf-8", "replace") for r in rows]}), drop / "c.parquet")
-    accepted, quarantined, duplicates, n_read = through(spark, drop, Settings(home=where))
-    places = Counter((r["file_no"], r["record_no"]) for r in [*accepted, *quarantined, *duplicates])
-    assert n_read == len(places) == places.total() > len(rows)
+    accepted, quarantined, duplicates, n_read = through(spark, drop, Settings(home=folder))
+    positions = Counter((r["file_no"], r["record_no"]) for r in [*accepted, *quarantined, *duplicates])
+    assert n_read == len(positions) == positions.total() > len(rows)
     assert all(r["reasons"] and r["details"].count("\n") + 1 == len(r["reasons"]) for r in quarantined)
 
 
@@ -106,14 +106,14 @@ MEASURED = """
 import resource, sys
 from pathlib import Path
 from sentiment.dump.receive import receive
-from sentiment.workspace import Lake
+from sentiment.workspace import Workspace
 from sentiment.settings import Settings
-place = Path(sys.argv[1])
-(place / "small").mkdir()
-(place / "small" / "a.jsonl").write_bytes(b'{"review": "a"}' + bytes([10]))
-receive(str(place / "small"), Settings(home=place), Lake(str(place / "lake")))
+home = Path(sys.argv[1])
+(home / "small").mkdir()
+(home / "small" / "a.jsonl").write_bytes(b'{"review": "a"}' + bytes([10]))
+receive(str(home / "small"), Settings(home=home), Workspace(str(home / "lake")))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-dump = receive(sys.argv[2], Settings(home=place), Lake(str(place / "lake")))
+dump = receive(sys.argv[2], Settings(home=home), Workspace(str(home / "lake")))
 print(dump.files[0].n_records, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,7 @@ def test_json_lines(spark: SparkSession, tmp_path: Path) -> None:
     rows = ingest(spark, tmp_path, "a.jsonl", b"\n".join(JSONL))
     assert len(rows) == len(JSONL)
     first = rows[0].asDict()
-    wanted: dict[str, Any] = {
+    expected: dict[str, Any] = {
         "item_id": "f1",
         "item_title": "Le Lac",
         "item_type": "film",
@@ -57,7 +58,7 @@ def test_json_lines(spark: SparkSession, tmp_path: Path) -> None:
         "polarity": 1,
         "problem": None,
     }
-    assert {k: first[k] for k in wanted} == wanted
+    assert {k: first[k] for k in expected} == expected
     assert [r["problem"] for r in rows] == [None, None, None, "not_utf8", "not_json", None, None, None]
     assert [r["raw"] for r in rows] == [bytearray(line) for line in JSONL]
     odd = rows[5]
@@ -65,7 +66,7 @@ def test_json_lines(spark: SparkSession, tmp_path: Path) -> None:
     assert (odd["rating_text"], odd["date_text"], odd["polarity_text"]) == ("onze", "hier", "bof")
 
 
-def test_strangers_with_the_same_words_stay_apart_and_nfc_is_one_text(spark: SparkSession, tmp_path: Path) -> None:
+def test_identical_texts_of_unknown_authors_stay_apart_and_nfc_is_one_text(spark: SparkSession, tmp_path: Path) -> None:
     rows = ingest(spark, tmp_path, "a.jsonl", b"\n".join(JSONL))
     assert rows[1]["review_id"] != rows[2]["review_id"]
     assert rows[1]["text_hash"] == rows[2]["text_hash"]
@@ -82,28 +83,28 @@ def test_csv(spark: SparkSession, tmp_path: Path) -> None:
     assert [r["problem"] for r in rows] == [None, "not_csv", None]
 
 
-def test_a_dump_in_a_said_encoding(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_dump_in_a_named_encoding(spark: SparkSession, tmp_path: Path) -> None:
     content = "id;critique\n1;C’était déçu à 5 €\n2;œuvre".encode("cp1252") + b"\n3;\x81\n"
     rows = ingest(spark, tmp_path, "a.csv", content, Reading(encoding="windows-1252"))
     assert [r["text"] for r in rows] == ["C’était déçu à 5 €", "œuvre", None]
     assert [r["problem"] for r in rows] == [None, None, "not_in_encoding"]
 
 
-def test_a_row_in_another_encoding_is_told_with_a_suggestion(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_row_in_another_encoding_has_a_suggestion(spark: SparkSession, tmp_path: Path) -> None:
     content = "id;critique\n1;bien\n2;C’était très décevant, à éviter\n".encode("cp1252")
     rows = ingest(spark, tmp_path, "a.csv", content)
     assert (rows[0]["problem"], rows[1]["problem"]) == (None, "not_utf8")
-    assert rows[1]["problem_detail"] == "byte 4 of the record is no utf-8; it may be windows-1252"
+    assert re.search(r"\b4\b.*\butf-8\b.*\bwindows-1252\b", rows[1]["problem_detail"])
 
 
-def test_ragged_rows_are_told(spark: SparkSession, tmp_path: Path) -> None:
+def test_ragged_rows_are_not_csv(spark: SparkSession, tmp_path: Path) -> None:
     rows = ingest(spark, tmp_path, "a.csv", b"id,note,critique\n1,4\n2,4,bien\n3,4,bien,trop\n")
     assert [r["problem"] for r in rows] == ["not_csv", None, "not_csv"]
-    assert rows[0]["problem_detail"] == "expected 3 columns"
+    assert re.search(r"\b3\b", rows[0]["problem_detail"])
     assert rows[1]["text"] == "bien"
 
 
-def test_columns_in_any_case_and_a_file_of_each_kind(spark: SparkSession, tmp_path: Path) -> None:
+def test_columns_in_any_case_in_files_of_two_formats(spark: SparkSession, tmp_path: Path) -> None:
     folder = tmp_path / "drop"
     folder.mkdir()
     (folder / "b.csv").write_text("Critique;Note\nDeux;4,5/5\n", "utf-8")
@@ -124,7 +125,7 @@ def test_the_official_shape(spark: SparkSession, tmp_path: Path) -> None:
     )
 
 
-def test_an_id_makes_the_same_review_of_any_place(spark: SparkSession, tmp_path: Path) -> None:
+def test_an_id_makes_the_same_review_wherever_it_stands(spark: SparkSession, tmp_path: Path) -> None:
     one = ingest(spark, tmp_path, "a.jsonl", b'{"id": "x", "review": "Un"}')
     two = ingest(spark, tmp_path, "b.jsonl", b'{"id": "y", "review": "Un"}\n{"id": "x", "review": "Deux"}')
     assert one[0]["review_id"] == two[1]["review_id"] != two[0]["review_id"]

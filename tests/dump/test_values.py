@@ -79,39 +79,39 @@ TEXTS = {
 }
 
 
-def said(spark: SparkSession, inputs: list[str], expression: Column) -> list[Any]:
+def evaluated(spark: SparkSession, inputs: list[str], expression: Column) -> list[Any]:
     frame = spark.createDataFrame(list(enumerate(inputs)), "n int, v string")
     return [row["got"] for row in frame.select("n", expression.alias("got")).orderBy("n").collect()]
 
 
 def test_dates(spark: SparkSession) -> None:
-    assert dict(zip(DATES, said(spark, list(DATES), values.date(F.col("v"), USUAL)), strict=True)) == DATES
+    assert dict(zip(DATES, evaluated(spark, list(DATES), values.date(F.col("v"), USUAL)), strict=True)) == DATES
 
 
-def test_month_first_only_where_a_profile_says_so(spark: SparkSession) -> None:
+def test_month_first_only_where_a_profile_asks_for_it(spark: SparkSession) -> None:
     american = USUAL.model_copy(update={"dates": [DateStyle.month_first]})
-    assert said(spark, ["12/02/2008"], values.date(F.col("v"), american)) == [date(2008, 12, 2)]
+    assert evaluated(spark, ["12/02/2008"], values.date(F.col("v"), american)) == [date(2008, 12, 2)]
 
 
 def test_ratings(spark: SparkSession) -> None:
-    assert dict(zip(RATINGS, said(spark, list(RATINGS), values.rating(F.col("v"), USUAL)), strict=True)) == RATINGS
+    assert dict(zip(RATINGS, evaluated(spark, list(RATINGS), values.rating(F.col("v"), USUAL)), strict=True)) == RATINGS
     of_ten = USUAL.model_copy(update={"rating_scale": 10.0})
-    assert said(spark, ["7", "4/5"], values.rating(F.col("v"), of_ten)) == [3.5, 4.0]
+    assert evaluated(spark, ["7", "4/5"], values.rating(F.col("v"), of_ten)) == [3.5, 4.0]
 
 
 def test_polarities(spark: SparkSession) -> None:
-    told = said(spark, list(POLARITIES), values.polarity(F.col("v"), USUAL))
-    assert dict(zip(POLARITIES, told, strict=True)) == POLARITIES
+    polarities = evaluated(spark, list(POLARITIES), values.polarity(F.col("v"), USUAL))
+    assert dict(zip(POLARITIES, polarities, strict=True)) == POLARITIES
 
 
 def test_texts(spark: SparkSession) -> None:
-    assert dict(zip(TEXTS, said(spark, list(TEXTS), values.text(F.col("v"), USUAL)), strict=True)) == TEXTS
+    assert dict(zip(TEXTS, evaluated(spark, list(TEXTS), values.text(F.col("v"), USUAL)), strict=True)) == TEXTS
     plain = USUAL.model_copy(update={"html_entities": False})
-    assert said(spark, ["a &amp; b"], values.text(F.col("v"), plain)) == ["a &amp; b"]
+    assert evaluated(spark, ["a &amp; b"], values.text(F.col("v"), plain)) == ["a &amp; b"]
 
 
 def test_item_types(spark: SparkSession) -> None:
     kinds = F.element_at(F.split("v", ","), 1), F.nullif(F.element_at(F.split("v", ","), 2), F.lit(""))
     inputs = ["Movie,x", "Série,x", "podcast,x", ",http://h/series/1", ",http://h/film/1", ",x"]
     item_type = values.item_type(F.nullif(kinds[0], F.lit("")), kinds[1], USUAL)
-    assert said(spark, inputs, item_type) == ["film", "series", "podcast", "series", "film", None]
+    assert evaluated(spark, inputs, item_type) == ["film", "series", "podcast", "series", "film", None]

@@ -159,7 +159,7 @@ def test_records_that_were_too_long_are_received_again(scene: Scene, monkeypatch
 def test_options_are_those_of_the_night_unless_changed(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine = profiles.file_of("usual", None).read_text("utf-8")
+    mine = profiles.profile_file("usual", None).read_text("utf-8")
     monkeypatch.setenv("SENTIMENT_SOURCES", str(tmp_path))
     settings.load.cache_clear()
     (tmp_path / "mine.toml").write_text(mine)

@@ -45,7 +45,7 @@ def source_show(name: Annotated[str, typer.Argument(help="a name of `sentiment s
     from sentiment.dump import profiles
 
     # Unchanged, so that what a shell redirects into a file is a profile that loads.
-    sys.stdout.write(profiles.file_of(name, settings.load().sources).read_text("utf-8"))
+    sys.stdout.write(profiles.profile_file(name, settings.load().sources).read_text("utf-8"))
 
 
 @source_app.command("look")
@@ -66,7 +66,7 @@ def source_look(
         layout = file.layout
         OUT.print(f"[bold]{escape(str(file.path))}[/]  {layout.format}, {file.compression}, {layout.encoding}")
         OUT.print(f"profile {file.profile.name}: {escape(file.profile.about)}")
-        read_as = {column: field for field, column in file.profile.chosen(layout.columns).items()}
+        read_as = {column: field for field, column in file.profile.mapping(layout.columns).items()}
         show(table(["column", "read as"], [(name, read_as.get(name, "(not read)")) for name in layout.columns]))
         OUT.print(f"{len(file.problems)} of the first {file.n_looked_at} records can't be read")
         if file.problems:

@@ -1,1 +1,1 @@
-"""What arrives: locate a dump, receive it in one pass, map its columns to the contract."""
+"""Intake of dumps: locate the files, receive their records in one pass, map their columns to the contract."""

@@ -1,4 +1,4 @@
-"""In which encoding a dump is written: said by a profile or a Param, never guessed; a guess is only suggested."""
+"""Encodings of dumps: named by a source profile or the Param `encoding`; a detector's guess is only suggested."""
 
 from __future__ import annotations
 
@@ -8,28 +8,30 @@ from dataclasses import dataclass
 from sentiment.errors import ParameterError
 
 SUGGESTED_FROM = 50
-"""Records looked at before a suggestion: a detector takes milliseconds for each."""
+"""Records that a suggestion is based on at most: the detector takes milliseconds for one."""
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """An encoding by the names that Python and Java give it; `wide` ones are read as UTF-8 from the first byte on."""
+    """An encoding by its names in profiles, in Python and in Java."""
 
     name: str
     python: str
     java: str
+    """Name by which Spark decodes the records: UTF-8 for wide encodings."""
     wide: bool = False
+    """Whether a character takes two or four bytes; such a file is turned into UTF-8 while it is read."""
 
     @property
-    def of_records(self) -> str:
-        """Python's name for the encoding that records are in once they are read."""
+    def record_codec(self) -> str:
+        """Return Python's name for the encoding of records once they are read."""
         return "utf-8" if self.wide else self.python
 
 
 UTF8 = Encoding("utf-8", "utf-8", "UTF-8")
 ENCODINGS = {
-    each.name: each
-    for each in (
+    encoding.name: encoding
+    for encoding in (
         UTF8,
         Encoding("windows-1252", "cp1252", "windows-1252"),
         Encoding("iso-8859-1", "latin-1", "ISO-8859-1"),
@@ -42,46 +44,48 @@ ENCODINGS = {
         Encoding("utf-32", "utf-32", "UTF-8", wide=True),
     )
 }
-"""Those French text is found in. Each but the wide ones leaves line ends and quotes where ASCII has them."""
+"""Encodings of French text, by name. All but the wide ones have line ends and quotes where ASCII has them."""
 
-ISOLATED = [e.python for e in ENCODINGS.values() if not e.wide and e is not UTF8]
+DETECTABLE = [e.python for e in ENCODINGS.values() if not e.wide and e is not UTF8]
 BY_PYTHON = {e.python.replace("-", "_"): e.name for e in ENCODINGS.values()}
-"""The detector's names, which are Python's, and ours."""
-SIGNS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+"""Name in Python, as the detector returns it -> name in profiles."""
+# The mark of UTF-32 begins with that of UTF-16, so it is compared first.
+BYTE_ORDER_MARKS = ((b"\xff\xfe\x00\x00", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
-def named(name: str) -> Encoding:
-    """The encoding of that name; ParameterError, listing those there are, for another."""
-    found = ENCODINGS.get(name.strip().lower())
-    if found is None:
+def find_encoding(name: str) -> Encoding:
+    """Return the encoding of that name, in any case; raise ParameterError, listing the known names, for another."""
+    encoding = ENCODINGS.get(name.strip().lower())
+    if encoding is None:
         raise ParameterError(
             f"encoding is {name!r}; expected one of {', '.join(ENCODINGS)}.",
             "make nightly ENCODING=windows-1252 DUMP=…",
         )
-    return found
+    return encoding
 
 
-def wide_sign(head: bytes) -> str | None:
-    """The wide encoding whose byte order mark a file begins with."""
-    return next((name for sign, name in SIGNS if head.startswith(sign)), None)
+def wide_encoding_of(head: bytes) -> str | None:
+    """Return the name of the wide encoding whose byte order mark a file begins with; None for another beginning."""
+    return next((name for mark, name in BYTE_ORDER_MARKS if head.startswith(mark)), None)
 
 
 class Suggestion:
-    """Collects what a detector says of records that are not in their encoding."""
+    """Collects a detector's guesses for records that can't be decoded."""
 
     def __init__(self) -> None:
         self._votes: Counter[str] = Counter()
 
-    def look(self, raw: bytes) -> None:
-        """Ask the detector about one record, as long as few were asked about."""
+    def add(self, raw: bytes) -> None:
+        """Detect the encoding of one record's bytes; do nothing once 50 records are detected."""
         if self._votes.total() >= SUGGESTED_FROM:
             return
         from charset_normalizer import from_bytes
 
-        best = from_bytes(raw, cp_isolation=ISOLATED, threshold=1.0).best()
+        # threshold=1.0: even an unlikely encoding is returned, since it is only suggested.
+        best = from_bytes(raw, cp_isolation=DETECTABLE, threshold=1.0).best()
         self._votes[BY_PYTHON.get(best.encoding if best else "", "none")] += 1
 
     @property
     def best(self) -> str | None:
-        """The encoding most records were taken for; None where none was found."""
+        """Return the encoding detected most often; None where none was detected."""
         return next((name for name, _ in self._votes.most_common() if name != "none"), None)

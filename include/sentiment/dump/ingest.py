@@ -1,4 +1,4 @@
-"""Records as they came -> typed rows of the contract, every record with its place and its raw bytes."""
+"""Map received records to typed rows of the contract, one row a record, each with its position and raw bytes."""
 
 from __future__ import annotations
 
@@ -10,70 +10,75 @@ from pyspark.sql import functions as F
 
 from sentiment import contract
 from sentiment.dump import values
-from sentiment.dump.encoding import named
+from sentiment.dump.encoding import find_encoding
 from sentiment.dump.profiles import COLUMNS, Profile
 from sentiment.dump.receive import JSON_FORMATS
-from sentiment.dump.records import OF_ENCODING
+from sentiment.dump.records import ENCODING_PROBLEMS
 from sentiment.runs.model import Layout
 from sentiment.schemas import CONTENT
 
 CORRUPT = "_corrupt"
-PLACE = (
+PROVENANCE = (
     "source", "file_no", "record_no", "byte_offset", "raw", "raw_bytes", "raw_sha256", "problem", "problem_detail"
 )  # fmt: skip
 TYPED = ("own_id", *CONTENT, "rating_text", "date_text", "polarity_text")
 
 
 def to_rows(
-    received: DataFrame, source: str, layouts: list[Layout], profile: Profile, forgotten: Collection[str] = ()
+    received: DataFrame, source: str, layouts: list[Layout], profile: Profile, suppressed: Collection[str] = ()
 ) -> DataFrame:
-    """Decode and map every record by the profile; what can't be read keeps its raw bytes and a `problem`.
+    """Decode and map every record by the profile; return the part `ingested`, one row for each of `received`.
 
-    `forgotten` are tombstones: of such a review its place is left, of other reviews of such an author all but
-    the name, and of neither the bytes. Identities are those from before.
+    `layouts` has one layout for each file, by `file_no`. A record that can't be read keeps its raw bytes and has a
+    `problem`, its typed columns null. `suppressed` has keys of the suppression list (`contract.forgotten_key`): of a
+    review on it the position alone remains, of other reviews of an author on it all but the name, and of neither the
+    raw bytes. `review_id` is computed before anything is removed, so it stays the same.
     """
     rows = received.withColumn("source", F.lit(source))
     groups: dict[Parsing, list[int]] = {}
     for file_no, layout in enumerate(layouts):
         groups.setdefault(parsing(layout, profile), []).append(file_no)
+    # Files that are parsed alike share one plan: a dump of a hundred files would else be a union of a hundred.
     frames = [_mapped(rows.where(F.col("file_no").isin(files)), how, profile) for how, files in groups.items()]
-    whole = frames[0]
+    mapped = frames[0]
     for frame in frames[1:]:
-        whole = whole.unionByName(frame)
+        mapped = mapped.unionByName(frame)
     suggested = {n: layout.suggested_encoding for n, layout in enumerate(layouts) if layout.suggested_encoding}
-    return _identified(_without_forgotten(_with_suggestions(whole, suggested), forgotten))
+    return _identified(_without_suppressed(_with_suggestions(mapped, suggested), suppressed))
 
 
 @dataclass(frozen=True)
 class Parsing:
-    """All that tells how a file's records are parsed; files that agree in it are read together."""
+    """How a file's records are parsed; files with equal values are read together."""
 
     is_json: bool
     java_encoding: str
     delimiter: str
+    """Of CSV; empty for JSON."""
     fields: tuple[str, ...]
-    """Names of the parsed struct's fields, without doubles even where case is left out."""
+    """Names of the parsed struct's fields, unique when compared without case, as Spark compares them."""
     sources: tuple[tuple[str, tuple[str, ...]], ...]
-    """Contract column -> the fields it is read from, the likeliest first."""
+    """(column of the contract, fields it is read from, the likeliest first)."""
 
     @property
     def schema(self) -> str:
-        """The struct's schema; what can't be parsed is in a last field."""
+        """Return the struct's schema as Spark DDL; a last field holds the records that can't be parsed."""
         return ", ".join(f"`{name.replace('`', '``')}` string" for name in [*self.fields, CORRUPT])
 
 
 def parsing(layout: Layout, profile: Profile) -> Parsing:
-    """How the profile reads files of this layout. Of JSON every name that the profile knows is read, as the file
-    writes it: a column may be missing from the first records."""
-    encoding, chosen = named(layout.encoding).java, profile.chosen(layout.columns)
+    """Return how the profile parses files of this layout."""
+    encoding, mapping = find_encoding(layout.encoding).java, profile.mapping(layout.columns)
     if layout.format not in JSON_FORMATS:
         fields = [f"c{i}" for i in range(len(layout.columns))]
-        sources = {ours: (fields[layout.columns.index(theirs)],) for ours, theirs in chosen.items()}
-        return Parsing(False, encoding, layout.delimiter, tuple(fields), tuple(sources.items()))
+        by_position = ((name, (fields[layout.columns.index(column)],)) for name, column in mapping.items())
+        return Parsing(False, encoding, layout.delimiter, tuple(fields), tuple(by_position))
+    # Of JSON every name that the profile knows is read, in the file's own case: the layout has the columns of the first
+    # 100 records, and a column may be missing from all of these.
     seen = {name.strip().lower(): name for name in reversed(layout.columns)}
     known = {n.lower(): seen.get(n.lower(), n) for names in profile.columns.values() for n in names}
-    every = {ours: tuple(dict.fromkeys(known[n.lower()] for n in names)) for ours, names in profile.columns.items()}
-    return Parsing(True, encoding, "", tuple(known.values()), tuple(every.items()))
+    sources = {name: tuple(dict.fromkeys(known[n.lower()] for n in names)) for name, names in profile.columns.items()}
+    return Parsing(True, encoding, "", tuple(known.values()), tuple(sources.items()))
 
 
 def _mapped(rows: DataFrame, how: Parsing, profile: Profile) -> DataFrame:
@@ -81,54 +86,54 @@ def _mapped(rows: DataFrame, how: Parsing, profile: Profile) -> DataFrame:
     options = {"columnNameOfCorruptRecord": CORRUPT}
     if how.is_json:
         parsed = F.from_json(line, how.schema, options)
-        name, detail = "not_json", "Spark's parser refuses it"
+        problem, detail = "not_json", "Spark's parser refuses it"
     else:
         parsed = F.from_csv(line, how.schema, {**options, "sep": how.delimiter, "escape": '"'})
-        name, detail = "not_csv", f"expected {len(how.fields):,} columns"
+        problem, detail = "not_csv", f"expected {len(how.fields):,} columns"
     bad = F.col("problem").isNull() & F.col(f"fields.{CORRUPT}").isNotNull()
     rows = rows.withColumn("fields", parsed).withColumns(
         {
-            "problem": F.when(bad, F.lit(name)).otherwise(F.col("problem")),
+            "problem": F.when(bad, F.lit(problem)).otherwise(F.col("problem")),
             "problem_detail": F.when(bad, F.lit(detail)).otherwise(F.col("problem_detail")),
         }
     )
-    value = {ours: F.coalesce(*(F.col("fields").getField(n) for n in names)) for ours, names in how.sources}
+    value = {name: F.coalesce(*(F.col("fields").getField(n) for n in names)) for name, names in how.sources}
     if how.is_json:
-        value = {ours: _as_written(column, ours) for ours, column in value.items()}
-    return rows.select(*PLACE, *(c.alias(n) for n, c in _typed(value, profile).items()))
+        value = {name: _as_written(column, name) for name, column in value.items()}
+    return rows.select(*PROVENANCE, *(c.alias(n) for n, c in _typed(value, profile).items()))
 
 
-def _as_written(value: Column, ours: str) -> Column:
-    """What Spark's JSON reader makes of numbers, taken back: 12345678.0 comes as `1.2345678E7`, NaN as `"NaN"`.
-
-    An id is the same whether a dump writes it with a fraction or not.
-    """
-    said = F.nullif(value, F.lit('"NaN"'))
-    if ours not in ("own_id", "item_id", "review_date"):
-        return said
-    plain = F.regexp_replace(said.cast("decimal(38,10)").cast("string"), r"\.?0+$", "")
-    return F.when(said.rlike(r"^-?\d+(\.\d+E\d+|\.0)$"), plain).otherwise(said)
+def _as_written(value: Column, name: str) -> Column:
+    """Return a JSON number as the dump wrote it, an id or date without a fraction of zero; NaN is null."""
+    # Spark's JSON reader returns 12345678.0 as `1.2345678E7` and NaN as `"NaN"`. pandas writes ids with a fraction as
+    # soon as one of them is missing, and a review must keep its id then.
+    text = F.nullif(value, F.lit('"NaN"'))
+    if name not in ("own_id", "item_id", "review_date"):
+        return text
+    plain = F.regexp_replace(text.cast("decimal(38,10)").cast("string"), r"\.?0+$", "")
+    return F.when(text.rlike(r"^-?\d+(\.\d+E\d+|\.0)$"), plain).otherwise(text)
 
 
 def _with_suggestions(rows: DataFrame, suggested: dict[int, str]) -> DataFrame:
     if not suggested:
         return rows
-    by_file = F.create_map(*(F.lit(each) for pair in suggested.items() for each in pair))
-    said = F.concat("problem_detail", F.lit("; it may be "), by_file[F.col("file_no")])
-    badly = F.col("problem").isin(*OF_ENCODING)
-    return rows.withColumn("problem_detail", F.coalesce(F.when(badly, said), "problem_detail"))
+    by_file = F.create_map(*(F.lit(value) for pair in suggested.items() for value in pair))
+    detail = F.concat("problem_detail", F.lit("; it may be "), by_file[F.col("file_no")])
+    undecodable = F.col("problem").isin(*ENCODING_PROBLEMS)
+    return rows.withColumn("problem_detail", F.coalesce(F.when(undecodable, detail), "problem_detail"))
 
 
 def _typed(value: dict[str, Column], profile: Profile) -> dict[str, Column]:
     null = F.lit(None).cast("string")
     readable = F.col("problem").isNull()
-    said = {ours: F.when(readable, value.get(ours, null)) for ours in COLUMNS}
-    short = {ours: F.nullif(F.trim(said[ours]), F.lit("")) for ours in COLUMNS if ours != "text"}
+    as_text = {name: F.when(readable, value.get(name, null)) for name in COLUMNS}
+    # The text alone is not trimmed: its characters are scored and quoted as they came.
+    short = {name: F.nullif(F.trim(as_text[name]), F.lit("")) for name in COLUMNS if name != "text"}
     return {
         **short,
         **{name: values.text(short[name], profile) for name in ("item_title", "author", "title")},
         "item_type": values.item_type(short["item_type"], short["item_id"], profile),
-        "text": values.text(said["text"], profile),
+        "text": values.text(as_text["text"], profile),
         "rating": values.rating(short["rating"], profile),
         "review_date": values.date(short["review_date"], profile),
         "polarity": values.polarity(short["polarity"], profile),
@@ -138,13 +143,17 @@ def _typed(value: dict[str, Column], profile: Profile) -> dict[str, Column]:
     }
 
 
-def _without_forgotten(rows: DataFrame, forgotten: Collection[str]) -> DataFrame:
+def _without_suppressed(rows: DataFrame, suppressed: Collection[str]) -> DataFrame:
     rows = rows.withColumn("review_id", contract.review_id(F.col("own_id")))
-    if not forgotten:
+    if not suppressed:
         return rows
-    gone = contract.is_suppressed("review", "review_id", forgotten)
-    by_gone = contract.is_suppressed("author", "author", forgotten)
-    rows = rows.withColumn("gone", gone).withColumn("by_gone", by_gone)
+    # Both are columns before anything is removed, since each is computed from what the removal changes.
+    rows = rows.withColumns(
+        {
+            "gone": contract.is_suppressed("review", "review_id", suppressed),
+            "by_gone": contract.is_suppressed("author", "author", suppressed),
+        }
+    )
     rows = rows.withColumns({name: F.when(~F.col("gone"), F.col(name)) for name in ("review_id", *TYPED)})
     return rows.withColumns(
         {

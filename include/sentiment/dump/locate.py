@@ -1,4 +1,4 @@
-"""From what was asked for to the list of files, in a fixed order: on this machine's disks or in an object store."""
+"""Locate the files of a dump, in a fixed order: on this machine's disks or in an object store."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ FORMATS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 COMPRESSIONS = ("", ".gz", ".bz2", ".zst")
 SUFFIXES = tuple(f + c for f in FORMATS for c in COMPRESSIONS)
 MANIFEST = "manifest.json"
-"""A file of this name in a dump's folder is no part of it; its `night` says which night the dump is for."""
+"""A file of this name in a dump's folder is no part of the dump; its `night` is the night that the dump is for."""
 
 
 def pattern_for(template: str, night: date) -> str:
-    """The night's glob from a template with `{night}` in it."""
+    """Return the night's glob: the template with `{night}` replaced by the date."""
     return template.replace("{night}", night.isoformat())
 
 
 def locate(uri: str) -> list[Path]:
-    """The dump's files, sorted: one file, every dump in a folder, or what a glob matches; local, or like `s3://…`.
+    """Return the dump's files, sorted: one file, every dump in a folder, or the matches of a glob.
 
-    Raises DumpNotFoundError naming what was looked for and what was there instead, DumpRefusedError for a link that
-    leads out of the folder, InfrastructureError where the object store doesn't answer.
+    `uri` is a path, or an address like `s3://bucket/key`. Raises DumpNotFoundError, naming the files that are there
+    instead, DumpRefusedError for a link that leads out of the folder, ParameterError for an unknown kind of address,
+    InfrastructureError where the object store doesn't answer.
     """
     return _remote(uri) if "://" in uri else _local(uri)
 
@@ -43,9 +44,9 @@ def _local(uri: str) -> list[Path]:
 
 
 def _remote(uri: str) -> list[Path]:
-    """Through Airflow's object storage, whose paths work like local ones and whose credentials are its connections."""
     from botocore.exceptions import BotoCoreError
 
+    # Airflow's object storage has the interface of pathlib, and its credentials are Airflow's connections.
     start = min((at for c in "*?[" if (at := uri.find(c)) > 0), default=len(uri))
     try:
         if start < len(uri):
@@ -57,7 +58,7 @@ def _remote(uri: str) -> list[Path]:
         if path.is_dir():
             return _in_folder(path, uri)
     except (OSError, BotoCoreError) as error:
-        raise InfrastructureError(f"{uri} can't be looked at: {error}", f"airflow connections get {S3}") from error
+        raise InfrastructureError(f"{uri} can't be listed: {error}", f"airflow connections get {S3}") from error
     raise DumpNotFoundError(
         f"No dump at {uri}: there is no such object or prefix.", "make nightly DUMP=s3://bucket/key"
     )
@@ -79,34 +80,35 @@ def _object(uri: str) -> Path:
 
 
 def _in_folder(folder: Path, uri: str) -> list[Path]:
-    inside = _shown(folder.iterdir())
-    found = [p for p in inside if p.is_file() and _is_dump(p)]
-    if not found:
-        names = ", ".join(p.name for p in inside[:5]) or "nothing"
+    paths = _visible(folder.iterdir())
+    files = [p for p in paths if p.is_file() and _is_dump(p)]
+    if not files:
+        names = ", ".join(p.name for p in paths[:5]) or "nothing"
         raise DumpNotFoundError(
             f"No dump in the folder {uri}: it holds {names}; a dump ends in {', '.join(FORMATS)}, "
             f"or that and {', '.join(c for c in COMPRESSIONS if c)}.",
             f"ls -la {uri}",
         )
-    return [_kept_inside(folder, p) for p in found]
+    return [_checked_link(folder, p) for p in files]
 
 
-def _shown(paths: Iterable[Path]) -> list[Path]:
+def _visible(paths: Iterable[Path]) -> list[Path]:
+    # Spark and others write unfinished files and markers under such names.
     return sorted((p for p in paths if not p.name.startswith((".", "_"))), key=str)
 
 
-def _kept_inside(folder: Path, path: Path) -> Path:
-    """Whoever may drop files into a folder may not make the pipeline read what lies elsewhere."""
+def _checked_link(folder: Path, path: Path) -> Path:
+    # Whoever may put files into a folder must not be able to have the pipeline read others of the machine.
     if "://" not in str(path) and path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
         raise DumpRefusedError(f"{path} is a link that leads out of {folder}, to {path.resolve()}.", f"rm {path}")
     return path
 
 
 def _matching(root: Path, pattern: str, uri: str) -> list[Path]:
-    found = _shown(root.glob(pattern))
-    files = [_kept_inside(p.parent, p) for p in found if p.is_file() and _is_dump(p)]
-    if not files and len(found) == 1 and found[0].is_dir():
-        return _in_folder(found[0], str(found[0]))
+    matches = _visible(root.glob(pattern))
+    files = [_checked_link(p.parent, p) for p in matches if p.is_file() and _is_dump(p)]
+    if not files and len(matches) == 1 and matches[0].is_dir():
+        return _in_folder(matches[0], str(matches[0]))
     if not files:
         raise DumpNotFoundError(f"No dump matches {uri}.", "make nightly DUMP=/path/to/reviews.jsonl")
     return files
@@ -117,9 +119,9 @@ def _is_dump(path: Path) -> bool:
 
 
 def manifest_night(files: list[Path]) -> date | None:
-    """The night that a `manifest.json` beside the files names; None where there is none.
+    """Return the night that a `manifest.json` beside the files names; None where there is no such file.
 
-    Raises DumpRefusedError where it can't be read.
+    Raises DumpRefusedError where the manifest can't be read.
     """
     path = files[0].parent / MANIFEST
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""What the pipeline would make of a dump, told without taking it in."""
+"""Preview how a dump would be read, by the first records of its files; nothing is written."""
 
 from __future__ import annotations
 
@@ -18,31 +18,34 @@ from sentiment.settings import Settings
 
 @dataclass(frozen=True)
 class Look:
-    """One file by its first records: how it is written, which profile fits, and what can't be read."""
+    """One file by its first 100 records."""
 
     path: Path
     layout: Layout
     compression: str
     profile: Profile
+    """The source profile that fits best."""
     n_looked_at: int
     problems: list[tuple[int, str, str]]
-    """(record number, problem, detail)"""
+    """(record number, problem, detail) of records that can't be read."""
     suggested_encoding: str | None
+    """Detected from records that are not UTF-8; None where all are, or no encoding was detected."""
 
 
 def look(uri: str, config: Settings, reading: Reading) -> list[Look]:
-    """A look at each file of the dump; raises what `receive` would for its beginning."""
+    """Preview every file of the dump; raise what `receive` would raise for its beginning."""
     candidates, encoding = readable_as(reading, config)
-    found = []
+    looks = []
     for path in locate(uri):
         stream = DumpStream(path, config.max_decompression_ratio, config.max_record_bytes, encoding)
         layout, records = opened(stream, sniff_format(stream))
+        # Of JSON and CSV no more is read than these records; a Parquet file is read from its end.
         first, suggestion = list(islice(records, SNIFFED_RECORDS)), Suggestion()
         bad = [r for r in first if r.problem]
         for record in bad:
             if record.problem == "not_utf8":
-                suggestion.look(record.raw)
+                suggestion.add(record.raw)
         profile = profiles.best_fitting(layout.columns, candidates, reading.source, str(path))
         problems = [(r.record_no, r.problem or "", r.problem_detail or "") for r in bad]
-        found.append(Look(path, layout, stream.compression, profile, len(first), problems, suggestion.best))
-    return found
+        looks.append(Look(path, layout, stream.compression, profile, len(first), problems, suggestion.best))
+    return looks

@@ -1,4 +1,4 @@
-"""Parquet dumps: each row as a JSON object, which is then read like any other record."""
+"""Parquet dumps: every row becomes a JSON object, which is then read like any other record."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ from sentiment.errors import DumpRefusedError, DumpUnreadableError
 
 BATCH_ROWS = 1000
 MAX_ROW_GROUP_BYTES = 4 << 30
-"""A column of one row group is unpacked at a time; a larger row group would not fit into memory."""
+"""Largest row group read, unpacked: its columns are unpacked as a unit, and a larger one would not fit into memory."""
 
 
-def opened(stream: DumpStream) -> tuple[list[str], Iterator[Record]]:
-    """The columns and the rows. A Parquet file is read from its end, so it is first copied to a temporary file.
+def open_rows(stream: DumpStream) -> tuple[list[str], Iterator[Record]]:
+    """Return the columns' names and the rows as records; the rows are read when iterated.
 
-    Raises DumpUnreadableError for one that is damaged or unpacks too far.
+    Raises DumpUnreadableError for a file that is damaged or decompresses too far, DumpRefusedError for row groups that
+    don't fit into memory.
     """
+    # Parquet is read from its end, which neither a compressed file nor an object store can do in one pass.
     spooled = tempfile.TemporaryFile()  # noqa: SIM115 - the rows are read from it later
     while chunk := stream.chunk():
         spooled.write(chunk)
@@ -48,19 +50,19 @@ def _damaged(stream: DumpStream, error: Exception) -> DumpUnreadableError:
 
 
 def _rows(file: pq.ParquetFile, stream: DumpStream, spooled: IO[bytes]) -> Iterator[Record]:
-    number, said = 0, {field.name for field in file.schema_arrow if _is_text(field.type)}
+    number, texts = 0, {field.name for field in file.schema_arrow if _is_text(field.type)}
     try:
         with spooled:
             for batch in file.iter_batches(BATCH_ROWS):
                 for row in _undecoded(batch).to_pylist():
                     number += 1
-                    yield _record(number, row, said, stream.max_record_bytes)
+                    yield _record(number, row, texts, stream.max_record_bytes)
     except (ValueError, OSError) as error:
         raise _damaged(stream, error) from error
 
 
 def _undecoded(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Text as bytes and days as text: a row that is not UTF-8, or past year 9999, must not take the others down."""
+    # Text as bytes and days as text: a value that is not UTF-8, or past year 9999, would fail its 1,000 rows at once.
     return pa.RecordBatch.from_arrays([_unfailing(c) for c in batch.columns], names=batch.schema.names)
 
 
@@ -75,11 +77,15 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(values) or pa.types.is_large_string(values))
 
 
-def _record(number: int, row: dict[str, Any], said: set[str], most_bytes: int) -> Record:
-    """A row has no place in bytes: its offset is 0. Of columns that are not text (`said`) bytes may be anything."""
+def _record(number: int, row: dict[str, Any], texts: set[str], most_bytes: int) -> Record:
+    """Return a row as a record with byte offset 0, since a Parquet row has no position in bytes.
+
+    `texts` are the names of text columns. In them bytes that are no UTF-8 are a problem; in others, pictures for
+    example, they become null.
+    """
     blind = {name for name, value in row.items() if isinstance(value, bytes) and not _is_utf8(value)}
-    bad = sorted(blind & said)
-    row = {name: None if name in blind - said else value for name, value in row.items()}
+    bad = sorted(blind & texts)
+    row = {name: None if name in blind - texts else value for name, value in row.items()}
     plain = {name: None if value != value else value for name, value in row.items()}  # noqa: PLR0124 - NaN is missing
     raw = json.dumps(plain, ensure_ascii=False, default=_text).encode("utf-8", "surrogatepass")
     if len(raw) > most_bytes:
@@ -100,7 +106,7 @@ def _is_utf8(value: bytes) -> bool:
 
 
 def _text(value: object) -> str:
-    """What JSON has no word for: dates as ISO says, bytes as UTF-8, all else as Python writes it."""
+    """Return values that JSON lacks as text: dates in ISO 8601, bytes as UTF-8, all others as Python's str."""
     if isinstance(value, (date, datetime)):
         return value.isoformat()
     if isinstance(value, bytes):

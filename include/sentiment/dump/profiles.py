@@ -1,6 +1,7 @@
 """Source profiles: which column of a dump is which of the contract, and how its values are written.
 
-A profile is a TOML file, `sources/<name>.toml` here or in the folder SENTIMENT_SOURCES; one there wins over one here.
+A profile is a TOML file, `sources/<name>.toml` here or `<name>.toml` in the folder SENTIMENT_SOURCES, where it replaces
+one here of the same name. How to add one: docs/how-to/add-a-source-profile.md.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sentiment.dump.encoding import UTF8, Encoding, named
+from sentiment.dump.encoding import UTF8, Encoding, find_encoding
 from sentiment.errors import DumpRefusedError, ParameterError, SentimentError
 
 NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,30}$"
@@ -20,28 +21,32 @@ BUNDLED = Path(__file__).parent / "sources"
 COLUMNS = (
     "own_id", "item_id", "item_type", "item_title", "author", "rating", "review_date", "title", "text", "polarity"
 )  # fmt: skip
-"""What a dump's column may be."""
+"""Columns of the contract that a dump's column may be read as."""
 
 
 class DateStyle(StrEnum):
-    """How a date may be written."""
+    """How a date may be written, by the names that profiles use."""
 
     iso = "iso"
+    """2026-11-22, whatever time follows."""
     french = "french"
+    """22 novembre 2026, 1er mars 2020, 3 févr. 2021."""
     day_first = "day_first"
+    """22/11/2026, 22.11.2026, 22-11-2026."""
     month_first = "month_first"
     epoch = "epoch"
+    """Seconds or milliseconds since 1970, as a day in Paris."""
 
 
 class Listing(StrEnum):
-    """Whether a dump lists every review there is, or only what came since the last one."""
+    """Whether a dump lists every review there is, or only those since the dump before."""
 
     full = "full"
     incremental = "incremental"
 
 
 class Profile(BaseModel):
-    """One source's dumps: names of columns, likeliest first, compared without case; and how to read values."""
+    """How the dumps of one source are read. Names of columns and values are compared without case."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,40 +55,50 @@ class Profile(BaseModel):
     listing: Listing = Listing.incremental
     encoding: str = UTF8.name
     columns: dict[str, list[str]]
+    """Column of the contract -> names it may have in a dump, likeliest first."""
     dates: list[DateStyle] = [DateStyle.iso, DateStyle.french, DateStyle.day_first, DateStyle.epoch]
+    """Styles to try, in this order."""
     rating_scale: float = Field(5.0, gt=0)
+    """Most points that a bare rating is out of: of 10, 7 is 3.5 stars."""
     html_entities: bool = True
+    """Whether `&eacute;` is read as é."""
     positive: list[str] = ["1", "1.0", "true", "pos", "positive", "positif", "vrai", "oui"]
     negative: list[str] = ["0", "0.0", "false", "neg", "negative", "négatif", "faux", "non"]
     item_types: dict[str, list[str]] = {"film": ["film", "movie"], "series": ["series", "série", "serie", "tv"]}
+    """Type of item -> its names in a dump."""
     item_type_in_id: dict[str, str] = {}
+    """Type of item -> text that the item's id contains; used where the dump names no type."""
 
-    def chosen(self, found: Collection[str]) -> dict[str, str]:
-        """Contract column -> the dump's column, for what is there."""
-        by_lower = {name.strip().lower(): name for name in reversed(list(found))}
+    def mapping(self, columns: Collection[str]) -> dict[str, str]:
+        """Return column of the contract -> column of the dump, for those of `columns` that the profile names.
+
+        Spaces round a column's name don't count; of two that differ in case only, the first is read.
+        """
+        by_lower = {name.strip().lower(): name for name in reversed(list(columns))}
         return {
-            ours: by_lower[there[0]]
-            for ours, names in self.columns.items()
-            if (there := [n for n in map(str.lower, names) if n in by_lower])
+            column: by_lower[present[0]]
+            for column, names in self.columns.items()
+            if (present := [n for n in map(str.lower, names) if n in by_lower])
         }
 
     def read_as(self) -> Encoding:
-        """The encoding it says."""
-        return named(self.encoding)
+        """Return the profile's encoding; raise ParameterError for an unknown name."""
+        return find_encoding(self.encoding)
 
 
 def known(folder: Path | None) -> dict[str, Profile]:
-    """Every profile by name; ParameterError naming the file of one that can't be used, and what is wrong there."""
+    """Return every profile by name, bundled and in `folder`; raise ParameterError, naming the file, for a bad one."""
     return {name: _load(path) for name, path in _files(folder).items()}
 
 
 def _files(folder: Path | None) -> dict[str, Path]:
+    # Later paths win: a profile of the user replaces a bundled one.
     paths = [*sorted(BUNDLED.glob("*.toml")), *(sorted(folder.glob("*.toml")) if folder else [])]
     return {path.stem: path for path in paths}
 
 
-def file_of(name: str, folder: Path | None) -> Path:
-    """The file of a profile; ParameterError, listing those there are, where there is none."""
+def profile_file(name: str, folder: Path | None) -> Path:
+    """Return the file of a profile; raise ParameterError, listing the known names, for another name."""
     files = _files(folder)
     if name not in files:
         raise ParameterError(
@@ -113,28 +128,29 @@ def _unusable(path: Path, why: str) -> ParameterError:
     return ParameterError(f"The source profile {path} can't be used: {why}.", f"compare it with {BUNDLED}/usual.toml")
 
 
-def named_profile(name: str, folder: Path | None) -> Profile:
-    """The profile of that name; ParameterError, listing those there are, where there is none."""
-    return _load(file_of(name, folder))
+def get_profile(name: str, folder: Path | None) -> Profile:
+    """Return the profile of that name; raise ParameterError, listing the known names, for another."""
+    return _load(profile_file(name, folder))
 
 
-def best_fitting(found: Collection[str], profiles: Collection[Profile], source: str, where: str) -> Profile:
-    """The profile that knows the most of these columns, of equals the one called like the source, then by name.
+def best_fitting(columns: Collection[str], profiles: Collection[Profile], source: str, where: str) -> Profile:
+    """Return the profile that names the most of these columns, of equals the one named like the source, then by name.
 
-    Raises DumpRefusedError, listing what was found and what was needed, where none knows the text's column.
+    Raises DumpRefusedError, listing the columns and the names of the text's column, where no profile maps the text.
+    `where` names the file or dump in the message.
     """
-    fitting = [p for p in profiles if "text" in p.chosen(found)]
+    fitting = [p for p in profiles if "text" in p.mapping(columns)]
     if not fitting:
-        raise no_text(found, profiles, where)
-    return min(fitting, key=lambda p: (-len(p.chosen(found)), p.name != source, p.name))
+        raise missing_text_column(columns, profiles, where)
+    return min(fitting, key=lambda p: (-len(p.mapping(columns)), p.name != source, p.name))
 
 
-def no_text(found: Collection[str], profiles: Collection[Profile], where: str) -> DumpRefusedError:
-    """The error of a dump in which no profile finds the text."""
+def missing_text_column(columns: Collection[str], profiles: Collection[Profile], where: str) -> DumpRefusedError:
+    """Return the error of a dump whose columns have no name by which a profile knows the text."""
     names = ", ".join(dict.fromkeys(name for p in profiles for name in p.columns["text"]))
-    shown = ", ".join(list(found)[:20]) + (f" and {len(found) - 20:,} more" if len(found) > 20 else "")
+    shown = ", ".join(list(columns)[:20]) + (f" and {len(columns) - 20:,} more" if len(columns) > 20 else "")
     return DumpRefusedError(
-        f"{where} has no column with the review's text: found {shown or 'none'}; needed one of {names} "
+        f"{where} has no column with the review's text: it has {shown or 'none'}; needed one of {names} "
         f"(by {'profile' if len(profiles) == 1 else 'profiles'} {', '.join(p.name for p in profiles)}).",
         "sentiment source show usual > my.toml, name your column in it, and put it into the folder SENTIMENT_SOURCES",
     )

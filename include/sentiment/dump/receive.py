@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sentiment.dump import parquet, profiles, records
-from sentiment.dump.encoding import ENCODINGS, UTF8, Encoding, Suggestion, named, wide_sign
+from sentiment.dump.encoding import ENCODINGS, UTF8, Encoding, Suggestion, find_encoding, wide_encoding_of
 from sentiment.dump.locate import locate, manifest_night
 from sentiment.dump.profiles import Profile
-from sentiment.dump.records import MAX_COLUMNS, OF_ENCODING, Record
+from sentiment.dump.records import ENCODING_PROBLEMS, MAX_COLUMNS, Record
 from sentiment.dump.stream import DumpStream
 from sentiment.errors import DumpRefusedError, DumpUnreadableError
 from sentiment.runs.handoff import ReceivedDump
@@ -63,7 +63,7 @@ class Dump:
     @property
     def mapped(self) -> dict[str, str]:
         """Which of them each column of the contract is read from."""
-        return self.profile.chosen(self.columns)
+        return self.profile.mapping(self.columns)
 
     @property
     def n_records(self) -> int:
@@ -135,9 +135,9 @@ def readable_as(reading: Reading, config: Settings) -> tuple[list[Profile], Enco
     """The profiles that may fit, and the encoding: what was asked for, else what a profile asked for by name says,
     else UTF-8. Raises ParameterError for names that there are none of."""
     if reading.profile:
-        profile = profiles.named_profile(reading.profile, config.sources)
-        return [profile], named(reading.encoding or profile.encoding)
-    return list(profiles.known(config.sources).values()), named(reading.encoding or UTF8.name)
+        profile = profiles.get_profile(reading.profile, config.sources)
+        return [profile], find_encoding(reading.encoding or profile.encoding)
+    return list(profiles.known(config.sources).values()), find_encoding(reading.encoding or UTF8.name)
 
 
 def _columns(layouts: list[Layout]) -> list[str]:
@@ -148,8 +148,8 @@ def _one_profile(layouts: list[Layout], candidates: list[Profile], source: str, 
     """The profile for the whole dump; every file must have the text's column by it."""
     profile = profiles.best_fitting(_columns(layouts), candidates, source, uri)
     for layout in layouts:
-        if "text" not in profile.chosen(layout.columns):
-            raise profiles.no_text(layout.columns, [profile], f"a {layout.format} file of {uri}")
+        if "text" not in profile.mapping(layout.columns):
+            raise profiles.missing_text_column(layout.columns, [profile], f"a {layout.format} file of {uri}")
     return profile
 
 
@@ -195,7 +195,7 @@ def sniff_format(stream: DumpStream) -> str:
         raise DumpUnreadableError(f"{path} is empty.", f"ls -la {path}")
     if text[:4] == b"PAR1":
         return "parquet"
-    wide = wide_sign(head)
+    wide = wide_encoding_of(head)
     if wide:
         raise DumpUnreadableError(
             f"{path} is {wide.upper()}, and was read as {stream.encoding.name}.",
@@ -219,7 +219,7 @@ def opened(stream: DumpStream, name: str) -> tuple[Layout, Iterator[Record]]:
             records.csv_records(stream, layout.delimiter, len(layout.columns)), stream, is_json=False
         )
     if name == "parquet":
-        columns, found = parquet.opened(stream)
+        columns, found = parquet.open_rows(stream)
         _check_once(columns, stream.path, "write it anew without")
         return _bounded(Layout(name, columns), stream.path), found
     cuts = records.array_elements(stream) if name == "json" else records.lines(stream)
@@ -236,7 +236,7 @@ def opened(stream: DumpStream, name: str) -> tuple[Layout, Iterator[Record]]:
 def _keys(record: Record, encoding: Encoding) -> list[str]:
     if record.problem:
         return []
-    return list(json.loads(record.raw.decode(encoding.of_records)))
+    return list(json.loads(record.raw.decode(encoding.record_codec)))
 
 
 def _bounded(layout: Layout, path: Path) -> Layout:
@@ -254,7 +254,7 @@ def _csv_layout(stream: DumpStream) -> Layout:
     path = stream.path
     header = next((raw for _, raw, _, _ in stream.lines() if raw.strip()), b"")
     try:
-        text = header.decode(stream.encoding.of_records)
+        text = header.decode(stream.encoding.record_codec)
     except UnicodeDecodeError as error:
         raise DumpRefusedError(
             f"{path}: the header is not {stream.encoding.name} ({error}).",
@@ -282,8 +282,8 @@ def _check_once(names: list[str], path: Path, try_next: str) -> None:
 
 def _looked_at(found: Iterator[Record], suggestion: Suggestion) -> Iterator[Record]:
     for record in found:
-        if record.problem in OF_ENCODING:
-            suggestion.look(record.raw)
+        if record.problem in ENCODING_PROBLEMS:
+            suggestion.add(record.raw)
         yield record
 
 

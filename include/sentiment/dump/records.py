@@ -1,4 +1,4 @@
-"""Cut a file's bytes into records, each with its place, its very bytes, and what is wrong with it as a record."""
+"""Cut a file's bytes into records, each with its position, its exact bytes, and what keeps it from being read."""
 
 from __future__ import annotations
 
@@ -15,32 +15,39 @@ from typing import NamedTuple
 
 from sentiment.contract import RAW_HEAD_BYTES
 from sentiment.dump.encoding import UTF8, Encoding
-from sentiment.dump.stream import DumpStream
+from sentiment.dump.stream import DumpStream, Line
 from sentiment.errors import DumpUnreadableError
 
-csv.field_size_limit(sys.maxsize)  # else a field of 128 KiB is none; records are bounded elsewhere
+# The csv module refuses fields of more than 128 KiB; records are bounded by SENTIMENT_MAX_RECORD_BYTES instead.
+csv.field_size_limit(sys.maxsize)
 MAX_FIELDS = 20_000
-"""A line of CSV with more delimiters is not parsed: Spark's parser ends the job at 20,480."""
+"""Most delimiters of a CSV record: Spark's parser fails the whole job at 20,480."""
 MAX_QUOTED_LINES = 5000
-"""A quote that is not closed within so many lines is none: else each such line would have the rest read once more."""
+"""Most lines of a quoted field: without a bound, every unclosed quote would have the rest of the file read again."""
 MAX_COLUMNS = 1000
-"""A record of more columns is no review; Spark would compile code for each column of a header."""
+"""Most columns of a record: Spark compiles code for every column of a header."""
 
 
 class Record(NamedTuple):
-    """A record as it came: place, bytes (the first 64 KiB where it is too long), size and hash, and its problem."""
+    """A record before its values are read."""
 
     record_no: int
+    """Number in its file, from 1."""
     byte_offset: int
+    """Position in the decompressed file, in bytes."""
     raw: bytes
+    """The exact bytes; of a record that is too long, the first 64 KiB."""
     raw_bytes: int
+    """Size of all of it in bytes."""
     raw_sha256: str | None = None
+    """In hex, where `raw` is cut; else None."""
     problem: str | None = None
+    """A key of `quality.rules.PROBLEMS`; None for a record that can be read."""
     problem_detail: str | None = None
 
 
 class Cut(NamedTuple):
-    """A stretch of a file that is one record: where, what, how long, and its hash where only the head is kept."""
+    """A stretch of a file that is one record or blank: the fields of `Record` before it is numbered."""
 
     byte_offset: int
     raw: bytes
@@ -50,14 +57,12 @@ class Cut(NamedTuple):
     problem_detail: str | None = None
 
 
-OF_ENCODING = ("not_utf8", "not_in_encoding")
-"""Problems of records that are not in the encoding they are read in."""
-Line = tuple[int, bytes, int, str | None]
-"""What DumpStream.lines yields."""
+ENCODING_PROBLEMS = ("not_utf8", "not_in_encoding")
+"""Problems of records that can't be decoded."""
 
 
 def numbered(cuts: Iterator[Cut], stream: DumpStream, is_json: bool) -> Iterator[Record]:
-    """Number the records from 1 and say of each what keeps it from being read; blank ones are none."""
+    """Yield the records numbered from 1, each with the problem that keeps it from being read; leave blank cuts out."""
     number = 0
     for cut in cuts:
         if cut.raw.isspace() or not cut.raw:
@@ -73,10 +78,11 @@ def numbered(cuts: Iterator[Cut], stream: DumpStream, is_json: bool) -> Iterator
 
 
 def _problem(raw: bytes, stream: DumpStream, is_json: bool) -> tuple[str | None, str | None]:
-    """(problem, detail), both None for a record that can be read. Spark's JSON reader takes what follows the first
-    object of a line for nothing, so that a record could be lost: here it is told."""
+    """Return (problem, detail), both None for a record that can be read."""
+    # Parsed here although Spark parses again: Spark's JSON reader ignores what follows the first object of a line, so
+    # that a second record in it would be lost unnoticed.
     try:
-        text = raw.decode(stream.encoding.of_records)
+        text = raw.decode(stream.encoding.record_codec)
     except UnicodeDecodeError as error:
         problem = "not_utf8" if stream.encoding is UTF8 else "not_in_encoding"
         return problem, f"byte {error.start + 1} of the record is no {stream.encoding.name}"
@@ -95,15 +101,18 @@ def _problem(raw: bytes, stream: DumpStream, is_json: bool) -> tuple[str | None,
 
 
 def lines(stream: DumpStream) -> Iterator[Cut]:
-    """JSON lines: every line is a record."""
-    for offset, raw, size, digest in stream.lines():
-        yield Cut(offset, raw, size, digest)
+    """Yield every line as one record, as in JSON lines."""
+    for line in stream.lines():
+        yield Cut(*line)
 
 
 def csv_records(stream: DumpStream, delimiter: str, n_columns: int) -> Iterator[Cut]:
-    """CSV: a record ends with its line, unless a quoted field is open there, and lines together have the header's
-    columns or are one record of others. A quote that is never closed takes its own line only, and the lines behind it
-    are read anew."""
+    """Yield the records of a CSV file whose header was read.
+
+    A record ends with its line, unless a quoted field is open there: then it goes on to the line that closes the field,
+    if the lines together are one record. A quote that is never closed takes its own line only, and the lines after it
+    are read again.
+    """
     mark = delimiter.encode()
     many = f"more than {MAX_FIELDS:,} delimiters"
     for cut in _csv_cuts(stream, delimiter, n_columns):
@@ -117,28 +126,29 @@ def _csv_cuts(stream: DumpStream, delimiter: str, n_columns: int) -> Iterator[Cu
         line = pending.popleft() if pending else next(source, None)
         if line is None:
             return
-        offset, raw, size, digest = line
-        if digest or not quotes.open_after(raw):
-            yield Cut(offset, raw, size, digest)
+        if line.sha256 or not quotes.open_after(line.raw):
+            yield Cut(*line)
             continue
         held, closed = _until_closed(line, chain(_drained(pending), source), quotes, stream.max_record_bytes)
-        whole = b"\n".join(each[1] for each in held) if closed else b""
-        n_fields = _fields(whole, delimiter, stream.encoding) if closed else None
-        may_be_own = n_fields != n_columns and raw.count(b'"') % 2 == 0
-        is_own = may_be_own and _fields(raw, delimiter, stream.encoding) == n_columns
+        joined = b"\n".join(part.raw for part in held) if closed else b""
+        n_fields = _n_fields(joined, delimiter, stream.encoding) if closed else None
+        # A field may only begin with a quoted word. Where the joined lines don't have the header's columns but the
+        # line alone does, the quote belongs to the text.
+        may_be_own = n_fields != n_columns and line.raw.count(b'"') % 2 == 0
+        is_own = may_be_own and _n_fields(line.raw, delimiter, stream.encoding) == n_columns
         if n_fields and not is_own:
-            yield Cut(offset, whole, sum(each[2] for each in held))
+            yield Cut(line.byte_offset, joined, sum(part.n_bytes for part in held))
             continue
         if is_own:
-            yield Cut(offset, raw, size)  # a field that only begins with a quoted word
+            yield Cut(*line)
         else:
-            yield Cut(offset, raw, size, None, "not_csv", "a quote is opened and never closed")
+            yield Cut(*line[:3], None, "not_csv", "a quote is opened and never closed")
         pending.extendleft(reversed(held[1:]))
 
 
-def _fields(record: bytes, delimiter: str, encoding: Encoding) -> int | None:
-    """How many fields it has; None where it is not one record."""
-    text = record.decode(encoding.of_records, "replace")
+def _n_fields(record: bytes, delimiter: str, encoding: Encoding) -> int | None:
+    """Return the number of a record's fields; None where the bytes are not exactly one record."""
+    text = record.decode(encoding.record_codec, "replace")
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error:
@@ -152,14 +162,14 @@ def _drained(pending: deque[Line]) -> Iterator[Line]:
 
 
 def _until_closed(first: Line, following: Iterator[Line], quotes: _Quotes, most_bytes: int) -> tuple[list[Line], bool]:
-    """The lines of one record, and whether its quote was closed before the end of the file or `most_bytes`."""
-    held, size = [first], first[2]
+    """Return the lines up to the one that closes the quote, and whether one did within the bounds."""
+    held, size = [first], first.n_bytes
     for line in following:
         held.append(line)
-        size += line[2]
-        if line[3] or size > most_bytes or len(held) > MAX_QUOTED_LINES:
+        size += line.n_bytes
+        if line.sha256 or size > most_bytes or len(held) > MAX_QUOTED_LINES:
             break
-        still_open = quotes.open_after_continuing(line[1])
+        still_open = quotes.open_after_continuing(line.raw)
         if still_open is None:
             break
         if not still_open:
@@ -168,21 +178,22 @@ def _until_closed(first: Line, following: Iterator[Line], quotes: _Quotes, most_
 
 
 class _Quotes:
-    """Where quoted fields begin and end; a quote inside a bare field is a character like others."""
+    """Finds where quoted fields begin and end; a quote inside a bare field is a character like others."""
 
     def __init__(self, delimiter: str) -> None:
         mark = re.escape(delimiter.encode())
+        # Possessive quantifiers (++, *+) never backtrack: a hostile line costs one pass, not a quadratic one.
         self._closed = re.compile(rb"(?:^|(?<=" + mark + rb'))"(?:[^"]++|"")*+"(?=' + mark + rb"|$)")
         self._opened = re.compile(rb"(?:^|" + mark + rb')"')
         self._ends = re.compile(rb'(?:[^"]++|"")*+"(?=' + mark + rb"|$)")
         self._goes_on = re.compile(rb'(?:[^"]++|"")*+')
 
     def open_after(self, line: bytes) -> bool:
-        """Whether a quoted field begins in a line and doesn't end there."""
+        """Return whether a quoted field begins in a line and doesn't end there."""
         return b'"' in line and self._opened.search(self._closed.sub(b"", line)) is not None
 
     def open_after_continuing(self, line: bytes) -> bool | None:
-        """The same for a line that begins inside a quoted field; None where no CSV goes on like this."""
+        """Return whether a quoted field is open after a line that begins inside one; None where that is no CSV."""
         ends = self._ends.match(line)
         if ends:
             return self.open_after(line[ends.end() :])
@@ -198,12 +209,16 @@ REFILL_BYTES = 1 << 16
 
 
 def array_elements(stream: DumpStream) -> Iterator[Cut]:
-    """A JSON array: each element is a record. A flat object is one match of a regular expression; others are followed
-    bracket by bracket. Raises DumpUnreadableError where the array is not closed, or something follows it."""
+    """Yield every element of a JSON array as one record, whether it is valid JSON or not.
+
+    Raises DumpUnreadableError where the array is not closed, or something follows it.
+    """
     return iter(_Array(stream))
 
 
 class _Array:
+    """Cuts a JSON array into its elements without parsing them, in memory of one element."""
+
     def __init__(self, stream: DumpStream) -> None:
         self._stream = stream
         self._buffer = b""
@@ -213,17 +228,19 @@ class _Array:
 
     def __iter__(self) -> Iterator[Cut]:
         self._skip_space()
-        self._at += 1  # the bracket
+        self._at += 1  # the opening bracket
         while True:
             self._skip_space()
             if self._at >= len(self._buffer):
                 raise self._broken("the array is not closed")
             if self._buffer[self._at] == ord("]"):
                 break
-            found = FLAT_OBJECT.match(self._buffer, self._at)
-            if found and found.end() - found.start() <= self._stream.max_record_bytes:
-                yield Cut(self._start + self._at, found[0], len(found[0]))
-                self._at = found.end()
+            # Most elements are flat objects, which one match of a regular expression cuts; the others are followed
+            # bracket by bracket.
+            flat = FLAT_OBJECT.match(self._buffer, self._at)
+            if flat and flat.end() - flat.start() <= self._stream.max_record_bytes:
+                yield Cut(self._start + self._at, flat[0], len(flat[0]))
+                self._at = flat.end()
             else:
                 yield self._followed()
         self._at += 1
@@ -236,7 +253,7 @@ class _Array:
         return DumpUnreadableError(f"{path}: {why}, at byte {self._start + self._at:,}.", f"jq empty {path}")
 
     def _more(self) -> bool:
-        """Drop what was cut and read on; False at the end of the file."""
+        """Drop the bytes already cut and read a chunk; return False at the end of the file."""
         data = b"" if self._ended else self._stream.chunk()
         self._ended = not data
         self._start += self._at
@@ -251,25 +268,25 @@ class _Array:
                 return
 
     def _followed(self) -> Cut:
-        """One element of any kind, to its end or the comma behind it; only its head is kept where it is too long."""
-        begun, kept, size, digest = self._start + self._at, bytearray(), 0, hashlib.sha256()
+        """Cut one element of any kind, up to its end or the comma after it; keep the head of one that is too long."""
+        begun, head, size, digest = self._start + self._at, bytearray(), 0, hashlib.sha256()
         depth, quoted, ended = 0, False, False
         while not ended:
             first = self._at
             depth, quoted, ended = self._follow(depth, quoted)
-            taken = self._buffer[first : self._at]
-            size += len(taken)
-            digest.update(taken)
-            kept += taken[: max(self._stream.max_record_bytes + 1 - len(kept), 0)]
+            piece = self._buffer[first : self._at]
+            size += len(piece)
+            digest.update(piece)
+            head += piece[: max(self._stream.max_record_bytes + 1 - len(head), 0)]
             if not ended and not self._more():
                 raise self._broken(f"the element that begins at byte {begun:,} is not closed")
         if size > self._stream.max_record_bytes:
-            return Cut(begun, bytes(kept[:RAW_HEAD_BYTES]), size, digest.hexdigest())
-        raw = bytes(kept).rstrip()
+            return Cut(begun, bytes(head[:RAW_HEAD_BYTES]), size, digest.hexdigest())
+        raw = bytes(head).rstrip()
         return Cut(begun, raw, len(raw))
 
     def _follow(self, depth: int, quoted: bool) -> tuple[int, bool, bool]:
-        """Go on as far as the buffer reaches: (depth, inside a string, whether the element has ended)."""
+        """Go on as far as the buffer reaches; return (depth of brackets, inside a string, element has ended)."""
         buffer = self._buffer
         while self._at < len(buffer):
             if quoted:

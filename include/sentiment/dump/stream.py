@@ -1,4 +1,4 @@
-"""One streaming pass over a file: decompress, hash, bound. Memory stays within one record, whatever the file says."""
+"""One streaming pass over a file: decompress, hash, bound. Memory stays within one record, whatever the file holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 import pyarrow as pa
 
@@ -18,18 +18,32 @@ from sentiment.dump.encoding import UTF8, Encoding
 from sentiment.errors import DumpUnreadableError, InfrastructureError, SentimentError
 
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd"}
+# Not Python's own bz2: it takes a damaged second stream of a file for the file's end.
 ARROW_CODECS = {"bzip2": "bz2", "zstd": "zstd"}
-"""Python's own bz2 takes a damaged second stream of a file for its end."""
 BOM = b"\xef\xbb\xbf"
 SNIFFED_BYTES = 8192
 RATIO_FREE_BYTES = 64 << 20
+"""Decompressed bytes up to which any ratio is accepted: small files of repeated text compress that well."""
 CHUNK_BYTES = 1 << 20
 DAMAGED = (EOFError, zlib.error, OSError, ValueError)
-"""What gzip, Arrow's bzip2 and zstd and the codecs raise over bytes that they can't read."""
+"""What gzip, Arrow's bzip2 and zstd, and Python's text codecs raise for bytes that they can't read."""
+
+
+class Line(NamedTuple):
+    """One line of a file, without its line end."""
+
+    byte_offset: int
+    """Position in the decompressed file, in bytes."""
+    raw: bytes
+    """The line; of one longer than a record may be, its first 64 KiB."""
+    n_bytes: int
+    """Size of all of it, the line end included."""
+    sha256: str | None
+    """In hex, of a line that is longer than a record may be; None for others."""
 
 
 class HashingReader(io.RawIOBase):
-    """Passes bytes on while it counts and hashes them."""
+    """Reads from a stream while it counts and hashes the bytes."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -48,12 +62,12 @@ class HashingReader(io.RawIOBase):
         return len(data)
 
     def hexdigest(self) -> str:
-        """SHA-256 of what has been read, in hex."""
+        """Return the SHA-256, in hex, of the bytes read so far."""
         return self._sha256.hexdigest()
 
 
 class Transcoded(io.RawIOBase):
-    """UTF-16 or UTF-32 read as UTF-8, so that a line is a line."""
+    """Reads UTF-16 or UTF-32 as UTF-8, so that lines end at a single byte."""
 
     def __init__(self, stream: io.BufferedIOBase, codec: str) -> None:
         self._stream = stream
@@ -70,16 +84,17 @@ class Transcoded(io.RawIOBase):
             self._ready = self._decoder.decode(data, final=not data).encode("utf-8")
             if not data:
                 break
-        given, self._ready = self._ready[: len(view)], self._ready[len(view) :]
-        view[: len(given)] = given
-        return len(given)
+        head, self._ready = self._ready[: len(view)], self._ready[len(view) :]
+        view[: len(head)] = head
+        return len(head)
 
 
 class DumpStream:
     """The decompressed bytes of one file, by line or by chunk, within bounds.
 
-    `path` is a local path or one of Airflow's object storage. Raises DumpUnreadableError for a file that is cut
-    short or damaged, and for a decompression bomb.
+    `path` is a local path or one of Airflow's object storage, `max_ratio` the most bytes out per compressed byte in.
+    Reading raises DumpUnreadableError for a file that is cut short or damaged and for a decompression bomb,
+    InfrastructureError where the file can't be read.
     """
 
     def __init__(self, path: Path, max_ratio: float, max_record_bytes: int, encoding: Encoding = UTF8) -> None:
@@ -90,6 +105,7 @@ class DumpStream:
         self._raw = cast(BinaryIO, path.open("rb"))
         self._hashing = HashingReader(self._raw)
         packed = io.BufferedReader(self._hashing, CHUNK_BYTES)
+        # By magic numbers rather than by suffix: names of exports are often wrong about their compression.
         start = packed.peek(4)
         self.compression = next((name for magic, name in MAGIC.items() if start.startswith(magic)), "none")
         plain = _unpacked(packed, self.compression)
@@ -103,7 +119,7 @@ class DumpStream:
             self._offset = len(self._lines.read(3))
 
     def head(self) -> bytes:
-        """The first bytes to come, without reading them."""
+        """Return the next bytes, at most 8 KiB, without consuming them."""
         try:
             return self._lines.peek(SNIFFED_BYTES)[:SNIFFED_BYTES]
         except DAMAGED as error:
@@ -111,22 +127,23 @@ class DumpStream:
 
     @property
     def offset(self) -> int:
-        """Decompressed bytes read so far."""
+        """Return the number of decompressed bytes read so far."""
         return self._offset
 
-    def lines(self) -> Iterator[tuple[int, bytes, int, str | None]]:
-        """Yield (offset, line without its end, whole size in bytes, SHA-256 where only its head is kept)."""
+    def lines(self) -> Iterator[Line]:
+        """Yield the lines from the current offset on."""
         while True:
             offset = self._offset
             line = self._line(self.max_record_bytes + 1)
             if not line:
                 return
             if len(line) > self.max_record_bytes and not line.endswith(b"\n"):
-                yield (offset, line[:RAW_HEAD_BYTES], *self._skip_rest(line))
+                yield Line(offset, line[:RAW_HEAD_BYTES], *self._skip_rest(line))
             else:
-                yield offset, line.rstrip(b"\r\n"), len(line), None
+                yield Line(offset, line.rstrip(b"\r\n"), len(line), None)
 
     def _skip_rest(self, line: bytes) -> tuple[int, str]:
+        """Read to the end of a line that is too long; return its size in bytes and its SHA-256."""
         digest, size = hashlib.sha256(line), len(line)
         while line and not line.endswith(b"\n"):
             line = self._line(CHUNK_BYTES)
@@ -141,7 +158,7 @@ class DumpStream:
             raise self._damaged(error) from error
 
     def chunk(self) -> bytes:
-        """The next bytes, at most `CHUNK_BYTES`; empty at the end."""
+        """Return the next bytes, at most 1 MiB; empty at the end."""
         try:
             return self._counted(self._lines.read(CHUNK_BYTES))
         except DAMAGED as error:
@@ -158,6 +175,7 @@ class DumpStream:
         return data
 
     def _damaged(self, error: Exception) -> SentimentError:
+        # Decompressors raise OSError too, but only the operating system's has an errno.
         if isinstance(error, OSError) and error.errno:
             return InfrastructureError(f"{self.path} can't be read: {error}", "make nightly DUMP=…, once it can")
         test = {"gzip": "gzip -t", "bzip2": "bzip2 -t", "zstd": "zstd -t"}.get(self.compression, "ls -la")
@@ -167,7 +185,7 @@ class DumpStream:
         )
 
     def finish(self) -> tuple[int, str]:
-        """Size and SHA-256 of the file as it lies there; reads what is left."""
+        """Read to the end and close the file; return its size in bytes and SHA-256 in hex, as stored (compressed)."""
         while self._hashing.read(CHUNK_BYTES):
             pass
         self._raw.close()
