@@ -1,4 +1,4 @@
-"""What taking in a night costs: JSON lines through find_dump, ingest and validate, and where the time goes."""
+"""Measure the intake of a night: rows a second of JSON lines through find_dump, ingest and validate, and memory."""
 
 from __future__ import annotations
 
@@ -28,39 +28,40 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 FIRST_NIGHT = date(2026, 3, 2)
-MADE_UP = 20_000
-"""Reviews that are written once; more are these again under other ids."""
+SAMPLE_REVIEWS = 20_000
+"""Reviews that are generated; beyond them, the same texts come again under other ids."""
 BUDGET, BUDGET_WITH_LANGUAGE = 10_000, 3_000
+"""Fewest rows a second of ingest and validate together, without and with language identification."""
 
 
 @dataclass(frozen=True)
-class Took:
+class IntakeTimes:
     """Seconds of each part of one night's intake, and the driver's memory after it in bytes."""
 
     seconds: dict[str, float]
     driver_bytes: float
 
     def rows_per_s(self, rows: int, *parts: str) -> float:
-        """Rows a second over these parts together."""
+        """Return rows a second over these parts together."""
         return rows / sum(self.seconds[part] for part in parts)
 
 
-def measure(rounds: int, rows: int, tell: Callable[[str], None]) -> list[Measured]:
-    """Take in `rows` reviews of JSON lines, with and without language identification; and a tenth, for the memory."""
+def measure(rounds: int, rows: int, report: Callable[[str], None]) -> list[Measured]:
+    """Measure the intake of `rows` reviews, with and without language identification, and of a tenth, for memory."""
     plain = Measured(f"{rows:,} reviews, ingest + validate, no language", BUDGET, "rows/s")
     with_language = Measured(f"{rows:,} reviews, ingest + validate with language", BUDGET_WITH_LANGUAGE, "rows/s")
     memory = Measured("driver after them / after a tenth of them", 1.2, "x")
     with own_home() as config:
         small, large = (dump(config.home / f"{n}.jsonl", n) for n in (rows // 10, rows))
-        tell(f"{rows:,} reviews in {large.stat().st_size / 1e6:,.0f} MB of JSON lines")
+        report(f"{rows:,} reviews in {large.stat().st_size / 1e6:,.0f} MB of JSON lines")
         session = spark.session("bench intake")
         for number in range(rounds):
             night = FIRST_NIGHT + timedelta(days=2 * number)
             few = take(session, small, night)
             many = take(session, large, night + timedelta(days=1))
-            whole = sum(many.seconds.values())
+            total_s = sum(many.seconds.values())
             for part, seconds in many.seconds.items():
-                tell(f"  {part:<28} {seconds:7.1f} s  {rows / seconds:10,.0f} rows/s  {seconds / whole:6.1%}")
+                report(f"  {part:<28} {seconds:7.1f} s  {rows / seconds:10,.0f} rows/s  {seconds / total_s:6.1%}")
             plain.rounds.append(many.rows_per_s(rows, "ingest", "validate", GX))
             with_language.rounds.append(many.rows_per_s(rows, "ingest", "validate with language", GX))
             memory.rounds.append(many.driver_bytes / few.driver_bytes)
@@ -72,8 +73,8 @@ GX = "Great Expectations' pages"
 
 
 def dump(path: Path, rows: int) -> Path:
-    """Made-up French reviews as JSON lines: the first 20,000 are written, the others are these under other ids."""
-    sample_dump.write(sample_dump.SampleDump(FIRST_NIGHT, min(rows, MADE_UP)), path)
+    """Write `rows` sample reviews as JSON lines and return the path; texts beyond 20,000 repeat under other ids."""
+    sample_dump.write(sample_dump.SampleDump(FIRST_NIGHT, min(rows, SAMPLE_REVIEWS)), path)
     lines = path.read_bytes().splitlines(keepends=True)
     with path.open("wb") as out:
         for number in range(rows):
@@ -82,21 +83,21 @@ def dump(path: Path, rows: int) -> Path:
     return path
 
 
-def take(session: SparkSession, path: Path, night: date) -> Took:
-    """One night's intake; validate twice, without and with language identification."""
+def take(session: SparkSession, path: Path, night: date) -> IntakeTimes:
+    """Run one night's intake with two attempts of validate, without and with language identification."""
     workspace, seconds = Workspace(), dict[str, float]()
     with _timed(seconds, "find_dump"):
-        found = steps.find_dump(steps.Request(night, f"bench{night:%d}", settings.load().model, str(path)))
-    run = opening.get_run(found.run_id)
-    with _timed(seconds, "ingest"), attempts.attempt(run.run_id, "ingest") as step:
-        ingest.work(session, run, step, workspace)
+        begun = steps.find_dump(steps.Request(night, f"bench{night:%d}", settings.load().model, str(path)))
+    run = opening.get_run(begun.run_id)
+    with _timed(seconds, "ingest"), attempts.attempt(run.run_id, "ingest") as attempt:
+        ingest.work(session, run, attempt, workspace)
     for part, checked in (("validate", False), ("validate with language", True)):
-        step_of = partial(attempts.attempt, run.run_id, "validate")
-        with _language(checked), _judge_timed() as pages, _timed(seconds, part), step_of() as step:
-            validate.work(session, run, step, workspace)
+        new_attempt = partial(attempts.attempt, run.run_id, "validate")
+        with _language(checked), _judge_timed() as pages, _timed(seconds, part), new_attempt() as attempt:
+            validate.work(session, run, attempt, workspace)
         seconds[part] -= sum(pages)
         seconds[GX] = sum(pages)
-    return Took(seconds, driver_bytes(session))
+    return IntakeTimes(seconds, driver_bytes(session))
 
 
 @contextmanager
@@ -119,18 +120,18 @@ def _language(checked: bool) -> Iterator[None]:
 
 @contextmanager
 def _judge_timed() -> Iterator[list[float]]:
-    """Seconds that Great Expectations took inside."""
-    judge, found = expectations.judge, list[float]()
+    """Yield a list that gets the seconds of each call of `expectations.judge` inside."""
+    judge, durations = expectations.judge, list[float]()
 
     def timed(*arguments: object, **named: object) -> expectations.Verdict:
         began = time.monotonic()
         try:
             return judge(*arguments, **named)  # type: ignore[arg-type]
         finally:
-            found.append(time.monotonic() - began)
+            durations.append(time.monotonic() - began)
 
     expectations.judge = timed
     try:
-        yield found
+        yield durations
     finally:
         expectations.judge = judge

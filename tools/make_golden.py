@@ -1,13 +1,13 @@
-"""Write what the reference says of sentences: Hugging Face's cased tokenizer and ONNX Runtime, one text at a time.
+"""Write the reference's scores of sentences: Hugging Face's cased tokenizer and ONNX Runtime, one text at a time.
 
 The text is scored, and written, in its NFC form. `n_wordpieces` is the length of what the network is fed: [CLS] and
 [SEP] count, and it never exceeds 512, where longer texts are cut. `pos` is the softmax probability of the label pos.
 `--as-it-came` leaves the text alone: `shared/golden/demo-fr-allocine-train.jsonl` was made so, and one row of its
 reviews (543) holds decomposed accents.
 
-`--prepared` writes something else: of each text of a file what reaches the annotators, where its sentences are, and
-where it is cut if it is long. tests/scoring/test_pinned.py compares it. A text whose answers change while
-PREPARATION_VERSION and CHUNK_RULE stay is refused: scores of older versions would be reused.
+`--prepared` writes something else: of every text of a file the prepared text that reaches the annotators, the offsets
+of its sentences, and those of its chunks if it is long. tests/scoring/test_pinned.py compares it. A text whose row
+changes while PREPARATION_VERSION and CHUNK_RULE stay is refused: scores of older versions would be reused.
 """
 
 from __future__ import annotations
@@ -36,11 +36,13 @@ EXAMPLE = """example:
 """
 
 
-class Said(NamedTuple):
-    """What the reference says of one text."""
+class ReferenceScore(NamedTuple):
+    """The reference's wordpieces and prediction of one text."""
 
     n_wordpieces: int
+    """Length of the network's input, [CLS] and [SEP] included; at most 512."""
     pos: float
+    """Probability of the label pos, 0 to 1."""
 
 
 class Reference:
@@ -59,26 +61,26 @@ class Reference:
         self._session = ort.InferenceSession(str(model / "model.onnx"), providers=["CPUExecutionProvider"])
         self._pos = (model / "assets" / "labels.txt").read_text("utf-8").split().index("pos")
 
-    def score(self, text: str) -> Said:
-        """Score one text, unpadded and as it is."""
+    def score(self, text: str) -> ReferenceScore:
+        """Score one text, neither padded nor normalised."""
         ids = np.asarray([self._tokenizer.encode(text).ids], dtype=np.int64)
         feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
         logits = np.asarray(self._session.run(["logits"], feed)[0], dtype=np.float64)[0]
         chances = np.exp(logits - logits.max())
-        return Said(ids.shape[1], float(chances[self._pos] / chances.sum()))
+        return ReferenceScore(ids.shape[1], float(chances[self._pos] / chances.sum()))
 
 
 def golden(lines: Iterator[str], reference: Reference, as_it_came: bool) -> Iterator[dict[str, Any]]:
-    """Each sentence with what the reference says of it; polarity is null where the line has none."""
+    """Yield each sentence with the reference's score; polarity is null where the line has none."""
     for line in lines:
-        given = json.loads(line)
-        text = given["text"] if as_it_came else unicodedata.normalize("NFC", given["text"])
-        said = reference.score(text)
+        sentence = json.loads(line)
+        text = sentence["text"] if as_it_came else unicodedata.normalize("NFC", sentence["text"])
+        scored = reference.score(text)
         yield {
             "text": text,
-            "polarity": given.get("polarity"),
-            "n_wordpieces": said.n_wordpieces,
-            "pos": round(said.pos, 6),
+            "polarity": sentence.get("polarity"),
+            "n_wordpieces": scored.n_wordpieces,
+            "pos": round(scored.pos, 6),
         }
 
 
@@ -86,25 +88,25 @@ VERSIONS = {"preparation_version": preparation.PREPARATION_VERSION, "chunk_rule"
 
 
 def prepared(spark: SparkSession, texts: list[str], vocabulary: list[str]) -> list[dict[str, Any]]:
-    """What the code makes of each text today: `prepared`, `sentences` (begin, end), `chunks` (begin, end, pieces)."""
+    """Return every text's `prepared`, `sentences` [(begin, end)] and `chunks` [(begin, end, wordpieces)]."""
     tokenizer = network.reference_tokenizer({piece: i for i, piece in enumerate(vocabulary)})
     rows = spark.createDataFrame([(i, preparation.fed_form(t)) for i, t in enumerate(texts)], "i int, text string")
-    said = rows.select("i", preparation.prepared(F.col("text")).alias("prepared")).collect()
-    fed = {row["i"]: row["prepared"] for row in said}
-    found = []
+    fed_rows = rows.select("i", preparation.prepared(F.col("text")).alias("prepared")).collect()
+    fed = {row["i"]: row["prepared"] for row in fed_rows}
+    pinned = []
     for i, text in enumerate(texts):
         coded = tokenizer.encode(text)
         cuts = chunks.cut(text, coded) if len(coded.ids) > MAX_WORDPIECES else []
         spans = sentences.spans(text)
-        found.append(
+        pinned.append(
             {"text": text, "prepared": fed[i], "sentences": list(map(list, spans)), "chunks": list(map(list, cuts))}
         )
-    return found
+    return pinned
 
 
-def pin(given: Path, output: Path, model: Path) -> None:
-    """Write the versions and, of every text of `given`, what is made of it; refuse silent changes."""
-    versions, *before = [json.loads(line) for line in given.read_text("utf-8").splitlines()]
+def pin(source: Path, output: Path, model: Path) -> None:
+    """Write the versions and the row of every text of `source`; exit where rows changed and the versions did not."""
+    versions, *before = [json.loads(line) for line in source.read_text("utf-8").splitlines()]
     vocabulary = (model / "assets" / "vocab.txt").read_text("utf-8").split("\n")[:-1]
     now = prepared(sessions.session("golden"), [row["text"] for row in before], vocabulary)
     changed = [was["text"] for was, row in zip(before, now, strict=True) if len(was) > 1 and was != row]
@@ -114,7 +116,7 @@ def pin(given: Path, output: Path, model: Path) -> None:
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -127,7 +129,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Read all, then write all, so that a golden file can be made anew in place."""
+    """Read all, then write all, so that a golden file can be rewritten in place."""
     options = arguments()
     if options.prepared:
         pin(options.sentences, options.output, options.model)

@@ -14,7 +14,7 @@ BETWEEN = re.compile(r"(<!-- settings -->\n).*?(<!-- /settings -->)", re.DOTALL)
 
 
 def table() -> str:
-    """Every setting: variable, default, meaning."""
+    """Return a Markdown table of every setting: variable, default, meaning."""
     rows = ["| variable | default | what it sets |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         shown = "" if field.default in (None, "", PydanticUndefined, Path("")) else f"`{field.default}`"
@@ -25,7 +25,7 @@ def table() -> str:
 
 
 def renewed(text: str) -> str:
-    """The README with today's table."""
+    """Return the README's text with today's table."""
     return BETWEEN.sub(lambda m: m[1] + table() + m[2], text)
 
 

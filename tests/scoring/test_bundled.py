@@ -27,7 +27,7 @@ def graph() -> onnx.ModelProto:
 
 @pytest.fixture(scope="module")
 def answers() -> list[Answer]:
-    return check.ask(FOLDER, check.sentences())
+    return check.predict(FOLDER, check.sentences())
 
 
 def tokens(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Make and judge the bundled model: `python -m tools.train_bundled --help`."""
+"""Train and evaluate the bundled model: `python -m tools.train_bundled --help`."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def fit(options: argparse.Namespace) -> None:
     print(*fitting.fit(reviews.read(options.reviews), _recipe(options), options.folder), sep="\n")
 
 
-def ask(options: argparse.Namespace) -> None:
+def check_model(options: argparse.Namespace) -> None:
     """Print which of the check sentences a model gets right."""
-    print(*check.report(check.ask(options.model, check.sentences(options.sentences))), sep="\n")
+    print(*check.report(check.predict(options.model, check.sentences(options.sentences))), sep="\n")
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.train_bundled",
         description=__doc__,
@@ -61,10 +61,10 @@ def arguments() -> argparse.Namespace:
     fitted.add_argument("folder", type=Path, metavar="OUTDIR", help="where model.onnx and assets/ go")
     fitted.set_defaults(run=fit)
 
-    checked = commands.add_parser("check", help="say which short sentences a model gets right")
+    checked = commands.add_parser("check", help="print which short sentences a model gets right")
     checked.add_argument("model", type=Path, metavar="MODEL_FOLDER", help="folder with model.onnx and assets/")
     checked.add_argument("--sentences", type=Path, default=check.SENTENCES, help="other sentences than our own")
-    checked.set_defaults(run=ask)
+    checked.set_defaults(run=check_model)
     return parser.parse_args()
 
 

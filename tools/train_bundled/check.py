@@ -1,4 +1,4 @@
-"""Ask a model folder about the sentences of check_sentences.jsonl, none of which it was trained on.
+"""Compare a model's predictions with the labels of check_sentences.jsonl, on which it was not trained.
 
 This module needs numpy, onnxruntime and tokenizers only, so that the project's own tests can use it.
 """
@@ -31,14 +31,15 @@ class Sentence(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the network said of a sentence."""
+    """The network's prediction of a sentence."""
 
     sentence: Sentence
     positive: float
+    """Probability that the sentence is favourable, 0 to 1."""
 
     @property
     def right(self) -> bool:
-        """Whether the network takes the same side."""
+        """Return whether the prediction agrees with the sentence's polarity."""
         return (self.positive >= 0.5) == bool(self.sentence.polarity)
 
 
@@ -54,7 +55,7 @@ class Network:
         self._pos = (folder / "assets" / "labels.txt").read_text("utf-8").split().index("pos")
 
     def positive(self, text: str) -> float:
-        """The probability that the text is favourable."""
+        """Return the probability that the text is favourable, 0 to 1."""
         ids = np.array([self.tokenizer.encode(unicodedata.normalize("NFC", text)).ids], np.int64)
         fed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
         logits = np.asarray(self._session.run(["logits"], fed)[0], np.float64)[0]
@@ -66,20 +67,20 @@ def sentences(path: Path = SENTENCES) -> list[Sentence]:
     return [Sentence(**json.loads(line)) for line in path.read_text("utf-8").splitlines()]
 
 
-def ask(folder: Path, asked: list[Sentence]) -> list[Answer]:
-    """What the model in this folder says of each sentence."""
+def predict(folder: Path, examples: list[Sentence]) -> list[Answer]:
+    """Return the prediction of the model in this folder for every sentence, in order."""
     network = Network(folder)
-    return [Answer(sentence, network.positive(sentence.text)) for sentence in asked]
+    return [Answer(sentence, network.positive(sentence.text)) for sentence in examples]
 
 
 def report(answers: list[Answer]) -> Iterator[str]:
-    """How many answers are right, by kind and in all, and which are not."""
-    asked = Counter(answer.sentence.kind for answer in answers)
+    """Yield lines: how many answers are right, by kind and in all, and which are wrong."""
+    n_by_kind = Counter(answer.sentence.kind for answer in answers)
     right = Counter(answer.sentence.kind for answer in answers if answer.right)
-    yield from (f"{kind}: {right[kind]} of {n}" for kind, n in asked.items())
+    yield from (f"{kind}: {right[kind]} of {n}" for kind, n in n_by_kind.items())
     alike = [answer for answer in answers if answer.sentence.template_alike]
     yield f"shaped like a training template: {sum(a.right for a in alike)} of {len(alike)}"
-    yield f"in all: {right.total()} of {asked.total()}"
+    yield f"in all: {right.total()} of {n_by_kind.total()}"
     for answer in answers:
         if not answer.right:
             yield f"wrong: {answer.sentence.text} (P(pos) {answer.positive:.3f}, {answer.sentence.kind})"

@@ -1,4 +1,4 @@
-"""What the student learns from: reviews cut, spliced and disturbed, of which the teacher tells what it thinks."""
+"""Lessons of the student: reviews cut, spliced and disturbed, with the teacher's probability and contributions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ POOL = 8
 
 
 class Lesson(NamedTuple):
-    """A text with the probability it shall get; and, of a review, what each wordpiece contributes."""
+    """A text as rows of the vocabulary, its target probability, and of a review the contribution of every wordpiece."""
 
     rows: Ints
     positive: float
@@ -28,15 +28,15 @@ class Lesson(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Texts padded on the right; `members` are their numbers in what was batched."""
+    """Texts padded on the right; `members` are their indexes among the texts that were batched."""
 
     members: list[int]
     rows: NDArray[np.int32]
     mask: NDArray[np.bool_]
 
 
-class Class(NamedTuple):
-    """Where lessons come from."""
+class LessonSource(NamedTuple):
+    """The sources of lessons: teacher, its calibration, vocabulary and own sentences."""
 
     teacher: Teacher
     calibration: Calibration
@@ -46,17 +46,17 @@ class Class(NamedTuple):
     own: OwnSentences
 
 
-def draw(texts: Sequence[Ints], room: Class, recipe: Recipe, rng: np.random.Generator) -> list[Lesson]:
-    """The lessons of one epoch."""
-    reviews = [_of_review(vary(text, texts, rng), room) for text in texts]
-    sentences = room.own.draw(round(recipe.own_share * len(texts)), rng)
-    encoded = room.vocabulary.encode([sentence.text for sentence in sentences])
+def draw(texts: Sequence[Ints], source: LessonSource, recipe: Recipe, rng: np.random.Generator) -> list[Lesson]:
+    """Return the lessons of one epoch."""
+    reviews = [_of_review(vary(text, texts, rng), source) for text in texts]
+    sentences = source.own.draw(round(recipe.own_share * len(texts)), rng)
+    encoded = source.vocabulary.encode([sentence.text for sentence in sentences])
     own = [Lesson(rows, s.positive, None) for rows, s in zip(encoded, sentences, strict=True)]
     return reviews + own
 
 
 def vary(text: Ints, texts: Sequence[Ints], rng: np.random.Generator) -> Ints:
-    """A part of the text, or two parts of two texts joined, now and then disturbed."""
+    """Return a part of the text, or parts of two texts joined, sometimes disturbed."""
     chance = rng.random()
     if chance < 0.5:
         text = np.concatenate([crop(text, 0.2, 0.8, rng), crop(_any(texts, rng), 0.2, 0.8, rng)])
@@ -70,14 +70,14 @@ def vary(text: Ints, texts: Sequence[Ints], rng: np.random.Generator) -> Ints:
 
 
 def crop(text: Ints, least: float, most: float, rng: np.random.Generator) -> Ints:
-    """A part of the text whose share of it is between the two."""
+    """Return a contiguous part of the text, its share of the length from `least` to `most`."""
     length = min(len(text), max(2, round(len(text) * rng.uniform(least, most))))
     start = int(rng.integers(len(text) - length + 1))
     return text[start : start + length]
 
 
 def batches(texts: Sequence[Ints], recipe: Recipe) -> Iterator[Batch]:
-    """All texts by length, as many at once as the number of wordpieces allows."""
+    """Yield the texts in batches by length, at most `recipe.batch_wordpieces` each where four texts allow it."""
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     while order:
         length = next(n for n in LENGTHS if n >= len(texts[order[0]]) + 2)
@@ -90,16 +90,19 @@ def batches(texts: Sequence[Ints], recipe: Recipe) -> Iterator[Batch]:
 def _padded(members: list[int], texts: list[Ints], height: int, length: int) -> Batch:
     rows = np.zeros((height, length), np.int32)
     mask = np.zeros((height, length), np.bool_)
-    mask[:, 0] = True  # an empty row attends to something too, else its softmax is not a number
+    # An empty row must attend to something, else its softmax is not a number.
+    mask[:, 0] = True
     for i, text in enumerate(texts):
         rows[i, : len(text) + 2] = [CLS, *text, SEP]
         mask[i, : len(text) + 2] = True
     return Batch(members, rows, mask)
 
 
-def _of_review(rows: Ints, room: Class) -> Lesson:
-    said = room.teacher.explain(rows)
-    return Lesson(rows, room.calibration.probability(said.logit, len(rows)), said.contributions / room.unit)
+def _of_review(rows: Ints, source: LessonSource) -> Lesson:
+    explained = source.teacher.explain(rows)
+    return Lesson(
+        rows, source.calibration.probability(explained.logit, len(rows)), explained.contributions / source.unit
+    )
 
 
 def _any(texts: Sequence[Ints], rng: np.random.Generator) -> Ints:
@@ -107,7 +110,7 @@ def _any(texts: Sequence[Ints], rng: np.random.Generator) -> Ints:
 
 
 def _disturbed(text: Ints, texts: Sequence[Ints], rng: np.random.Generator) -> Ints:
-    """The wordpieces in another order, or some of them foreign: pairs that no review has count for nothing."""
+    """Return the wordpieces in another order, or three in ten replaced by other reviews'."""
     if rng.random() < 0.5:
         return rng.permutation(text)
     pool = np.concatenate([_any(texts, rng) for _ in range(POOL)])

@@ -1,4 +1,4 @@
-"""How good probabilities are."""
+"""Accuracy, calibration error and Brier score of predicted probabilities."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Z_95 = 1.959964
 
 
 class Measures(NamedTuple):
-    """Of probabilities of the favourable class against labels."""
+    """Measures of probabilities of the favourable class against labels."""
 
     accuracy: float
     low: float
@@ -34,7 +34,7 @@ def measure(positive: Floats, labels: Ints) -> Measures:
 
 
 def wilson(right: int, n: int) -> tuple[float, float]:
-    """The 95 % score interval of a share."""
+    """Return Wilson's 95 % score interval of the share right / n (Wilson, 1927)."""
     share, z2 = right / n, Z_95**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     reach = Z_95 / (1 + z2 / n) * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))

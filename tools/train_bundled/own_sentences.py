@@ -1,4 +1,4 @@
-"""Draws short labelled sentences of our own from own_sentences.toml: praise, blame, and plain negations of both."""
+"""Draw short labelled sentences of our own from own_sentences.toml: praise, blame, and plain negations of both."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ SOURCE = Path(__file__).with_name("own_sentences.toml")
 
 
 class Sentence(NamedTuple):
-    """A text, and the probability of its being favourable that the student shall give."""
+    """A text, and the target probability that it is favourable."""
 
     text: str
     positive: float
 
 
 class OwnSentences:
-    """All that the templates can say."""
+    """Sentences that the templates can make."""
 
     def __init__(self) -> None:
-        """Read the templates and the words that fill them."""
+        """Read the templates and the subjects and adjectives that fill them."""
         known = tomllib.loads(SOURCE.read_text("utf-8"))
         self._kinds: list[dict[str, Any]] = known["kinds"]
         self._templates: dict[str, list[str]] = known["templates"]
         self._subjects: list[list[str]] = [known["subjects"]["masculine"], known["subjects"]["feminine"]]
         self._adjectives = {
-            name: [(word.split("/")[0], word.split("/")[-1]) for word in words.split()]
-            for name, words in known["adjectives"].items()
+            name: [(word.split("/")[0], word.split("/")[-1]) for word in forms.split()]
+            for name, forms in known["adjectives"].items()
         }
 
     def draw(self, n: int, rng: np.random.Generator) -> list[Sentence]:
-        """Make so many texts of one or two sentences, typed in the ways people type."""
+        """Return `n` texts of one or two sentences, typed in the ways people type."""
         shares = np.array([kind["share"] for kind in self._kinds])
         drawn = rng.choice(len(self._kinds), n, p=shares / shares.sum())
         return [self._text(self._kinds[i], rng) for i in drawn]
@@ -48,8 +48,8 @@ class OwnSentences:
         template = _one(self._templates[kind["templates"]], rng)
         if "adjectives" not in kind:
             return _capitalised(template)
-        words = self._adjectives[kind["adjectives"]]
-        first, second = (words[i] for i in rng.choice(len(words), 2, replace=False))
+        forms = self._adjectives[kind["adjectives"]]
+        first, second = (forms[i] for i in rng.choice(len(forms), 2, replace=False))
         gender = int(rng.integers(2))
         filled = template.format(
             s=_one(self._subjects[gender], rng),
@@ -59,7 +59,7 @@ class OwnSentences:
 
 
 def typed(text: str, rng: np.random.Generator) -> str:
-    """The text as one of many people would type it: apostrophes, full stops, accents and capitals vary."""
+    """Return the text with apostrophes, full stop, accents and capitals varied at random."""
     if rng.random() < 0.3:
         text = text.replace("'", "’")
     if rng.random() < 0.3:

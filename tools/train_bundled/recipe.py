@@ -19,16 +19,16 @@ MAX_INNER = MAX_WORDPIECES - 2
 
 @dataclass(frozen=True)
 class Recipe:
-    """How vocabulary, teacher and student are made; frozen, because compiled steps are kept by it."""
+    """Settings of vocabulary, teacher and student; frozen, because JAX caches compiled steps by it."""
 
     seed: int = 0
 
     wordpieces: int = 3000
     """Size of the learnt WordPiece vocabulary, to which whole words and casings are added."""
     word_reviews: int = 2
-    """Reviews in which a word must stand to be a piece of its own."""
+    """Fewest reviews that a word must occur in to be a piece of its own."""
     capitals_reviews: int = 3
-    """The same, to be known in capitals too."""
+    """Fewest reviews that a piece must occur in to have a form in capitals too."""
 
     smoothing: float = 0.1
     inverse_penalty: float = 3.0
@@ -36,7 +36,7 @@ class Recipe:
     gram_sizes: tuple[int, ...] = (3, 4, 5)
     """Lengths of the runs of characters that the teacher reads inside words."""
     gram_share: float = 1.0
-    """How much the runs of characters count beside words, and beside pairs."""
+    """Weight of the runs of characters, where words and pairs have 1 each."""
 
     width: int = 96
     heads: int = 3
@@ -51,5 +51,5 @@ class Recipe:
 
     @property
     def head_width(self) -> int:
-        """Width of one attention head."""
+        """Return the width of one attention head."""
         return self.width // self.heads

@@ -1,4 +1,4 @@
-"""The labelled reviews, and the folds in which they are judged."""
+"""The labelled reviews, and their folds for cross-validation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Reviews(NamedTuple):
 
 
 class Fold(NamedTuple):
-    """Numbers of the reviews to learn from, and of those to be judged by."""
+    """Indexes of the reviews to train on, and of those to predict."""
 
     learn: Ints
     judge: Ints
@@ -38,7 +38,7 @@ def read(path: Path) -> Reviews:
 
 
 def folds(reviews: Reviews, seed: int) -> Iterator[Fold]:
-    """Stratified folds; a review that occurs twice is never on both sides."""
+    """Yield five stratified folds; copies of one review are always on the same side."""
     first = {text: i for i, text in reversed(list(enumerate(reviews.texts)))}
     distinct = np.array(sorted(first.values()), np.int64)
     original = np.array([first[text] for text in reviews.texts], np.int64)

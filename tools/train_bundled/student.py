@@ -1,8 +1,9 @@
-"""The student: a DistilBERT of two layers, begun near the sum that the teacher is.
+"""The student: a DistilBERT of two layers, initialised near the teacher's sum of contributions.
 
-Learnt from nothing, so small a network finds no words in 2,000 reviews. So its first layer begins with heads that look
-one and two wordpieces back, and one that tells how often a wordpiece occurs; and in the second, [CLS] attends to all
-alike and finds, in component 0 of the values, what each wordpiece contributes. All of it is free to change.
+Initialised at random, so small a network learns no vocabulary from 2,000 reviews. Its first layer therefore begins with
+heads that attend one and two wordpieces back, and one that counts how often a wordpiece occurs; in the second, [CLS]
+attends to all positions alike and reads, in component 0 of the values, every wordpiece's contribution. All weights are
+trained.
 """
 
 from __future__ import annotations
@@ -21,35 +22,35 @@ from tools.train_bundled.recipe import CLS, MAX_WORDPIECES, Floats, Ints, Recipe
 Params = dict[str, Any]
 """Arrays by name; layers and norms are dictionaries themselves."""
 
-PLACES = slice(0, 32)
-"""Components of the embedding that tell the position: cosines and sines in turn."""
+POSITIONS = slice(0, 32)
+"""Components of the embedding that encode the position: cosines and sines in turn."""
 CODE = slice(32, 62)
-"""Components by which a wordpiece is told from others: random signs."""
+"""Components that identify the wordpiece: random signs."""
 LEANING = 62
-"""Component that begins as what the wordpiece contributes by itself."""
+"""Component initialised with the wordpiece's contribution by itself."""
 SIZE = 0.3
-"""Of a usual component of an embedding."""
+"""Absolute value of a usual component of an embedding."""
 SHARPNESS = 20.0
-"""Attention score of what a head is to look at, where others have about 0."""
+"""Attention score of the positions that a head shall attend to, where others have about 0."""
 EPSILON = 1e-12
 ROUND_ROWS = 1024
 """Rows are padded to a multiple, so that folds share what is compiled."""
 
 
 class Output(NamedTuple):
-    """Logits of each text, and what each wordpiece contributes by the network's own account."""
+    """Logits (texts, 2), and the contribution of every wordpiece as the network computes it (texts, length)."""
 
     logits: jax.Array
     contributions: jax.Array
 
 
 def begin(leanings: Floats, recipe: Recipe, rng: np.random.Generator) -> Params:
-    """The student before its first lesson; `leanings` is what each row contributes by itself, in the teacher's unit."""
+    """Return the initial parameters; `leanings` has every row's contribution by itself, in the teacher's unit."""
     width = recipe.width
     turns = np.linspace(0.15, 3.0, 16) + rng.uniform(-0.05, 0.05, 16)
     params = {
-        "words": _words(leanings, recipe, rng),
-        "places": _places(turns, recipe),
+        "words": _embeddings(leanings, recipe, rng),
+        "places": _positions(turns, recipe),
         "norm": _norm(width),
         "layers": [_first_layer(turns, recipe, rng), _second_layer(recipe, rng)],
         "summary": _dense(width, width, rng),
@@ -58,29 +59,31 @@ def begin(leanings: Floats, recipe: Recipe, rng: np.random.Generator) -> Params:
     return jax.tree.map(lambda array: jnp.asarray(array, jnp.float32), params)
 
 
-def _words(leanings: Floats, recipe: Recipe, rng: np.random.Generator) -> Floats:
+def _embeddings(leanings: Floats, recipe: Recipe, rng: np.random.Generator) -> Floats:
     """Embeddings of one length: a code and noise; the last component, which marks [CLS], is only [CLS]'s."""
     n = -(-len(leanings) // ROUND_ROWS) * ROUND_ROWS
-    words = np.zeros((n, recipe.width))
-    words[:, CODE] = rng.choice([-SIZE, SIZE], (n, CODE.stop - CODE.start))
+    embeddings = np.zeros((n, recipe.width))
+    embeddings[:, CODE] = rng.choice([-SIZE, SIZE], (n, CODE.stop - CODE.start))
     noise = rng.normal(size=(n, recipe.width - 2 - CODE.stop))
-    words[:, CODE.stop : -2] = SIZE * np.sqrt(noise.shape[1]) * noise / np.linalg.norm(noise, axis=1, keepdims=True)
-    words[: len(leanings), LEANING] = SIZE * leanings
-    words[CLS] = 0
-    words[CLS, -1] = SIZE * _mark(recipe)
-    return words
+    embeddings[:, CODE.stop : -2] = (
+        SIZE * np.sqrt(noise.shape[1]) * noise / np.linalg.norm(noise, axis=1, keepdims=True)
+    )
+    embeddings[: len(leanings), LEANING] = SIZE * leanings
+    embeddings[CLS] = 0
+    embeddings[CLS, -1] = SIZE * _mark(recipe)
+    return embeddings
 
 
 def _mark(recipe: Recipe) -> float:
-    """The component that marks [CLS], in usual components: it makes the embedding as long as the others."""
-    return float(np.sqrt(recipe.width - 2 - PLACES.stop))
+    """Return the component that marks [CLS], in units of SIZE; it gives that embedding the length of the others."""
+    return float(np.sqrt(recipe.width - 2 - POSITIONS.stop))
 
 
-def _places(turns: Floats, recipe: Recipe) -> Floats:
+def _positions(turns: Floats, recipe: Recipe) -> Floats:
     angles = np.arange(MAX_WORDPIECES)[:, None] * turns
-    places = np.zeros((MAX_WORDPIECES, recipe.width))
-    places[:, PLACES] = 0.42 * np.stack([np.cos(angles), np.sin(angles)], axis=2).reshape(MAX_WORDPIECES, -1)
-    return places
+    positions = np.zeros((MAX_WORDPIECES, recipe.width))
+    positions[:, POSITIONS] = 0.42 * np.stack([np.cos(angles), np.sin(angles)], axis=2).reshape(MAX_WORDPIECES, -1)
+    return positions
 
 
 def _first_layer(turns: Floats, recipe: Recipe, rng: np.random.Generator) -> Params:
@@ -99,7 +102,7 @@ def _second_layer(recipe: Recipe, rng: np.random.Generator) -> Params:
 
 
 def _look_back(layer: Params, head: int, steps: int, turns: Floats, recipe: Recipe) -> None:
-    """Let a head look so many wordpieces back: queries are turned by what the position turns in that time."""
+    """Have a head attend `steps` wordpieces back: queries are rotated by the position's rotation over as many steps."""
     span = slice(head * recipe.head_width, (head + 1) * recipe.head_width)
     query, key = (np.zeros((recipe.width, recipe.head_width)) for _ in range(2))
     for i, turn in enumerate(steps * turns):
@@ -111,7 +114,7 @@ def _look_back(layer: Params, head: int, steps: int, turns: Floats, recipe: Reci
 
 
 def _count(layer: Params, head: int, recipe: Recipe) -> None:
-    """Let a head look at [CLS] and at its own wordpiece wherever it stands, all alike.
+    """Have a head attend to [CLS] and to every occurrence of its own wordpiece alike.
 
     So 1 / (1 + occurrences) of its attention is on [CLS]; that share is written to the last component but one.
     """
@@ -131,7 +134,7 @@ def _count(layer: Params, head: int, recipe: Recipe) -> None:
 
 
 def _layer(recipe: Recipe, rng: np.random.Generator, attention: float) -> Params:
-    """Random weights, of which queries and keys are made smaller, so that attention is nearly even."""
+    """Return random weights, queries and keys scaled by `attention`, so that attention is nearly even."""
     width, inner = recipe.width, recipe.feed_forward
     layer: Params = {name: _dense(width, width, rng) for name in ("query", "key", "value", "output")}
     layer["query"]["weight"] *= attention
@@ -150,7 +153,7 @@ def _norm(width: int) -> Params:
 
 
 def forward(params: Params, rows: jax.Array, mask: jax.Array, recipe: Recipe) -> Output:
-    """Run the network; the second layer only for [CLS], which is all that is read of it."""
+    """Run the network; the second layer is computed for [CLS] alone, the only position that is read."""
     x = _normed(params["norm"], params["words"][rows] + params["places"][: rows.shape[1]])
     first, second = params["layers"]
     x = _through(first, x, x, mask, recipe)
@@ -161,10 +164,10 @@ def forward(params: Params, rows: jax.Array, mask: jax.Array, recipe: Recipe) ->
 
 
 def _through(layer: Params, asking: jax.Array, x: jax.Array, mask: jax.Array, recipe: Recipe) -> jax.Array:
-    """One layer, for the places that ask."""
+    """Apply one layer; `asking` has the positions that are computed, (texts, positions, width)."""
 
-    def heads(name: str, given: jax.Array) -> jax.Array:
-        return _linear(layer[name], given).reshape(*given.shape[:2], recipe.heads, recipe.head_width)
+    def heads(name: str, inputs: jax.Array) -> jax.Array:
+        return _linear(layer[name], inputs).reshape(*inputs.shape[:2], recipe.heads, recipe.head_width)
 
     scores = jnp.einsum("bqhd,bkhd->bhqk", heads("query", asking), heads("key", x)) * recipe.head_width**-0.5
     attention = jax.nn.softmax(jnp.where(mask[:, None, None, :], scores, -1e9), axis=-1)
@@ -189,10 +192,10 @@ def _logits(params: Params, rows: jax.Array, mask: jax.Array, recipe: Recipe) ->
 
 
 def probabilities(params: Params, texts: Sequence[Ints], recipe: Recipe) -> Floats:
-    """The probability of each text's being favourable."""
-    said = np.zeros(len(texts))
+    """Return every text's probability of being favourable, 0 to 1."""
+    positive = np.zeros(len(texts))
     for batch in batches(texts, recipe):
         logits = np.asarray(_logits(params, batch.rows, batch.mask, recipe), np.float64)
         margin = (logits[:, 1] - logits[:, 0])[: len(batch.members)]
-        said[batch.members] = 1 / (1 + np.exp(-margin))
-    return said
+        positive[batch.members] = 1 / (1 + np.exp(-margin))
+    return positive

@@ -13,7 +13,7 @@ import numpy as np
 import optax
 
 from tools.train_bundled import lessons
-from tools.train_bundled.lessons import Batch, Class, Lesson
+from tools.train_bundled.lessons import Batch, Lesson, LessonSource
 from tools.train_bundled.own_sentences import OwnSentences
 from tools.train_bundled.recipe import Ints, Recipe
 from tools.train_bundled.student import Params, begin, forward
@@ -49,34 +49,36 @@ class Loss(NamedTuple):
     texts: jax.Array
 
 
-def train(texts: Sequence[Ints], room: Class, recipe: Recipe) -> Params:
+def train(texts: Sequence[Ints], source: LessonSource, recipe: Recipe) -> Params:
     """Train a student on these texts, given as rows of the vocabulary."""
     rng = np.random.default_rng(recipe.seed)
-    leanings = np.clip(room.teacher.leanings() / room.unit, -EXTREME, EXTREME)
+    leanings = np.clip(source.teacher.leanings() / source.unit, -EXTREME, EXTREME)
     params = begin(leanings, recipe, rng)
     state = OPTIMIZER.init(params)
     for epoch in range(recipe.epochs):
-        drawn = lessons.draw(texts, room, recipe, rng)
-        made = list(lessons.batches([lesson.rows for lesson in drawn], recipe))
+        drawn = lessons.draw(texts, source, recipe, rng)
+        epoch_batches = list(lessons.batches([lesson.rows for lesson in drawn], recipe))
         losses = []
-        for i, n in enumerate(rng.permutation(len(made))):
-            rate = _rate(epoch * len(made) + i, recipe.epochs * len(made), recipe)
-            goal = _goal(made[n], drawn)
-            params, state, loss = _step(params, state, made[n].rows, made[n].mask, goal, rate, recipe)
+        for i, n in enumerate(rng.permutation(len(epoch_batches))):
+            rate = _rate(epoch * len(epoch_batches) + i, recipe.epochs * len(epoch_batches), recipe)
+            goal = _goal(epoch_batches[n], drawn)
+            params, state, loss = _step(params, state, epoch_batches[n].rows, epoch_batches[n].mask, goal, rate, recipe)
             losses.append(loss)
         means = np.mean(np.array(losses), axis=0)
         log.info("epoch %d of %d: contributions %.3f, texts %.3f", epoch + 1, recipe.epochs, *means)
     return params
 
 
-def room_for(texts: Sequence[Ints], vocabulary: Vocabulary, teacher: Teacher, calibration: Calibration) -> Class:
-    """Where lessons on these texts come from."""
+def lesson_source(
+    texts: Sequence[Ints], vocabulary: Vocabulary, teacher: Teacher, calibration: Calibration
+) -> LessonSource:
+    """Return the sources of lessons on these texts."""
     unit = float(np.concatenate([teacher.explain(text).contributions for text in texts]).std())
-    return Class(teacher, calibration, unit, vocabulary, OwnSentences())
+    return LessonSource(teacher, calibration, unit, vocabulary, OwnSentences())
 
 
 def _rate(step: int, steps: int, recipe: Recipe) -> float:
-    """The learning rate: a short warm-up, then down along a cosine."""
+    """Return the learning rate of a step: linear warm-up, then cosine decay."""
     done = (step - recipe.warm_up) / max(1, steps - recipe.warm_up)
     falling = LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + np.cos(np.pi * min(max(done, 0.0), 1.0)))
     return float(recipe.learning_rate * min(1.0, (step + 1) / recipe.warm_up) * falling)
@@ -95,9 +97,9 @@ def _goal(batch: Batch, drawn: Sequence[Lesson]) -> Goal:
 
 
 def _loss(params: Params, rows: jax.Array, mask: jax.Array, goal: Goal, recipe: Recipe) -> tuple[jax.Array, Loss]:
-    said = forward(params, rows, mask, recipe)
-    errors = goal.contribution_weights * (said.contributions - goal.contributions) ** 2
-    chances = jax.nn.log_softmax(said.logits)
+    output = forward(params, rows, mask, recipe)
+    errors = goal.contribution_weights * (output.contributions - goal.contributions) ** 2
+    chances = jax.nn.log_softmax(output.logits)
     surprise = -goal.positive * chances[:, 1] - (1 - goal.positive) * chances[:, 0]
     loss = Loss(
         errors.sum() / jnp.maximum(1, goal.contribution_weights.sum()),

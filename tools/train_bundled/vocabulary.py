@@ -1,4 +1,4 @@
-"""The wordpieces: whole words and parts of words, in every casing that may be met.
+"""The wordpieces: words and parts of words, in every casing that may occur.
 
 The network reads text as it is typed, but 2,000 reviews show few words in all their casings. So every casing of a
 piece, and its form without accents where that is no word of its own, shares one row of the embedding while the network
@@ -35,7 +35,7 @@ class Vocabulary(NamedTuple):
     tokenizer: BertWordPieceTokenizer
 
     def encode(self, texts: Sequence[str]) -> list[Ints]:
-        """The rows of each text, without [CLS] and [SEP], cut where the network would end."""
+        """Return the rows of every text, without [CLS] and [SEP], at most 510 of each."""
         return [
             self.rows[np.array(e.ids[1:-1], np.int64)][:MAX_INNER] for e in self.tokenizer.encode_batch(list(texts))
         ]
@@ -46,8 +46,8 @@ class Vocabulary(NamedTuple):
 
 
 def build(texts: Sequence[str], recipe: Recipe) -> Vocabulary:
-    """Learn the vocabulary of these texts."""
-    counts = _reviews_of_words(texts)
+    """Return the vocabulary learnt from these texts."""
+    counts = _review_counts(texts)
     lower = _lower_pieces(texts, counts, recipe)
     owner = _owners(lower, counts, recipe)
     pieces = [*SPECIAL, *sorted(owner, key=lambda piece: (piece.lower(), piece))]
@@ -60,12 +60,12 @@ def build(texts: Sequence[str], recipe: Recipe) -> Vocabulary:
 
 
 def unaccented(text: str) -> str:
-    """The text as it is typed without accents."""
+    """Return the text without its accents."""
     return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
 
 
-def _reviews_of_words(texts: Sequence[str]) -> Counter[str]:
-    """How many texts each word, as it is typed, stands in."""
+def _review_counts(texts: Sequence[str]) -> Counter[str]:
+    """Return word as typed -> number of texts that it occurs in."""
     normalizer = BertNormalizer(clean_text=True, handle_chinese_chars=True, strip_accents=False, lowercase=False)
     splitter = BertPreTokenizer()
     return Counter(
@@ -74,7 +74,7 @@ def _reviews_of_words(texts: Sequence[str]) -> Counter[str]:
 
 
 def _lower_pieces(texts: Sequence[str], counts: Counter[str], recipe: Recipe) -> dict[str, int]:
-    """The pieces in lower case, each with the number of texts it is known from as a word."""
+    """Return piece in lower case -> number of texts that it occurs in as a word."""
     lower: Counter[str] = Counter()
     for word, n in counts.items():
         lower[word.lower()] += n
@@ -89,7 +89,7 @@ def _lower_pieces(texts: Sequence[str], counts: Counter[str], recipe: Recipe) ->
 
 
 def _owners(lower: dict[str, int], counts: Counter[str], recipe: Recipe) -> dict[str, str]:
-    """Each form of a piece -> the piece in lower case; where two lay claim to a form, the more frequent has it."""
+    """Return form of a piece -> its piece in lower case; of two pieces with one form, the more frequent has it."""
     owner = {piece: piece for piece in lower}
     for word in counts:
         if word.lower() in lower:
@@ -104,7 +104,7 @@ def _owners(lower: dict[str, int], counts: Counter[str], recipe: Recipe) -> dict
 
 
 def _forms(piece: str, capitals: bool) -> Iterator[str]:
-    """Other ways to type a piece that begins a word."""
+    """Yield the other ways to type a piece that begins a word."""
     if piece.startswith(INSIDE) or not piece[0].isalpha():
         return
     for form in (piece, unaccented(piece)):
