@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 from sentiment import contract
 from sentiment.dump import values
 from sentiment.dump.encoding import find_encoding
+from sentiment.dump.layout import JSON_FORMATS
 from sentiment.dump.profiles import COLUMNS, Profile
-from sentiment.dump.receive import JSON_FORMATS
 from sentiment.dump.records import ENCODING_PROBLEMS
 from sentiment.runs.model import Layout
 from sentiment.schemas import CONTENT

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from sentiment.dump import profiles
 from sentiment.dump.encoding import Suggestion
+from sentiment.dump.layout import SNIFFED_RECORDS, open_records, sniff_format
 from sentiment.dump.locate import locate
 from sentiment.dump.profiles import Profile
-from sentiment.dump.receive import SNIFFED_RECORDS, opened, readable_as, sniff_format
+from sentiment.dump.receive import profiles_and_encoding
 from sentiment.dump.stream import DumpStream
 from sentiment.runs.model import Layout, Reading
 from sentiment.settings import Settings
@@ -34,11 +35,11 @@ class Look:
 
 def look(uri: str, config: Settings, reading: Reading) -> list[Look]:
     """Preview every file of the dump; raise what `receive` would raise for its beginning."""
-    candidates, encoding = readable_as(reading, config)
+    candidates, encoding = profiles_and_encoding(reading, config)
     looks = []
     for path in locate(uri):
         stream = DumpStream(path, config.max_decompression_ratio, config.max_record_bytes, encoding)
-        layout, records = opened(stream, sniff_format(stream))
+        layout, records = open_records(stream, sniff_format(stream))
         # Of JSON and CSV no more is read than these records; a Parquet file is read from its end.
         first, suggestion = list(islice(records, SNIFFED_RECORDS)), Suggestion()
         bad = [r for r in first if r.problem]
