@@ -25,14 +25,14 @@ TYPED = ("own_id", *CONTENT, "rating_text", "date_text", "polarity_text")
 
 
 def to_rows(
-    received: DataFrame, source: str, layouts: list[Layout], profile: Profile, suppressed: Collection[str] = ()
+    received: DataFrame, source: str, layouts: list[Layout], profile: Profile, suppressed_keys: Collection[str] = ()
 ) -> DataFrame:
     """Decode and map every record by the profile; return the part `ingested`, one row for each of `received`.
 
     `layouts` has one layout for each file, by `file_no`. A record that can't be read keeps its raw bytes and has a
-    `problem`, its typed columns null. `suppressed` has keys of the suppression list (`contract.forgotten_key`): of a
-    review on it the position alone remains, of other reviews of an author on it all but the name, and of neither the
-    raw bytes. `review_id` is computed before anything is removed, so it stays the same.
+    `problem`, its typed columns null. `suppressed_keys` are those of the suppression list (`contract.suppressed_key`):
+    of a review on it the position alone remains, of other reviews of an author on it all but the name, and of neither
+    the raw bytes. `review_id` is computed before anything is removed, so it stays the same.
     """
     rows = received.withColumn("source", F.lit(source))
     groups: dict[Parsing, list[int]] = {}
@@ -44,7 +44,7 @@ def to_rows(
     for frame in frames[1:]:
         mapped = mapped.unionByName(frame)
     suggested = {n: layout.suggested_encoding for n, layout in enumerate(layouts) if layout.suggested_encoding}
-    return _identified(_without_suppressed(_with_suggestions(mapped, suggested), suppressed))
+    return _identified(_without_suppressed(_with_suggestions(mapped, suggested), suppressed_keys))
 
 
 @dataclass(frozen=True)
@@ -143,15 +143,15 @@ def _typed(value: dict[str, Column], profile: Profile) -> dict[str, Column]:
     }
 
 
-def _without_suppressed(rows: DataFrame, suppressed: Collection[str]) -> DataFrame:
+def _without_suppressed(rows: DataFrame, suppressed_keys: Collection[str]) -> DataFrame:
     rows = rows.withColumn("review_id", contract.review_id(F.col("own_id")))
-    if not suppressed:
+    if not suppressed_keys:
         return rows
     # Both are columns before anything is removed, since each is computed from what the removal changes.
     rows = rows.withColumns(
         {
-            "gone": contract.is_suppressed("review", "review_id", suppressed),
-            "by_gone": contract.is_suppressed("author", "author", suppressed),
+            "gone": contract.is_suppressed("review", "review_id", suppressed_keys),
+            "by_gone": contract.is_suppressed("author", "author", suppressed_keys),
         }
     )
     rows = rows.withColumns({name: F.when(~F.col("gone"), F.col(name)) for name in ("review_id", *TYPED)})

@@ -51,9 +51,11 @@ class HashingReader(io.RawIOBase):
         self.n_bytes = 0
 
     def readable(self) -> bool:
+        """Return True, as `io.BufferedReader` asks."""
         return True
 
     def readinto(self, buffer: object) -> int:
+        """Fill the buffer and return the number of bytes; 0 at the end."""
         view = memoryview(buffer)  # type: ignore[arg-type]
         data = self._stream.read(len(view))
         view[: len(data)] = data
@@ -75,9 +77,11 @@ class Transcoded(io.RawIOBase):
         self._ready = b""
 
     def readable(self) -> bool:
+        """Return True, as `io.BufferedReader` asks."""
         return True
 
     def readinto(self, buffer: object) -> int:
+        """Fill the buffer and return the number of bytes; 0 at the end."""
         view = memoryview(buffer)  # type: ignore[arg-type]
         while not self._ready:
             data = self._stream.read1(CHUNK_BYTES)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FRENCH, UNDETERMINED = "fr", "undetermined"
 LANGUAGES = (FRENCH, "en", "es", "it", "de", "pt", "nl", "ar")
-"""ISO 639-1 codes of the languages that are told apart; a text in any other reads as the nearest of these."""
+"""ISO 639-1 codes of the languages that are distinguished; a text in any other reads as the nearest of these."""
 MIN_LETTERS = 40
 """Letters below which a text is 'undetermined'."""
 MIN_CONFIDENCE = 0.9
