@@ -268,7 +268,7 @@ def test_no_model_is_taken_back_while_its_scores_are_removed(old_model: str) -> 
     refused = []
 
     def after(_c: object, _cursor: object, statement: str, *_: object) -> None:
-        if statement.startswith("DELETE FROM sentiment.review_sentiment"):
+        if "DELETE FROM sentiment.review_sentiment" in statement:
             with pytest.raises(InfrastructureError, match="lock"), transaction("owner") as c:
                 c.exec_driver_sql("SELECT 1 FROM sentiment.model WHERE model_id = 'old' FOR UPDATE NOWAIT")
             refused.append(statement)
