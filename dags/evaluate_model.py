@@ -1,7 +1,7 @@
 """
 # Evaluate a model
 
-Says how good a model is on a labelled set: the table of the published model's card, and how far to trust it.
+Measures how good a model is on a labelled set: the table of the published model's card, and how far to trust it.
 
 `find_set >> evaluate >> evaluate_against >> report`
 
@@ -10,7 +10,7 @@ names). Its texts are scored by the very code that scores nights, never from the
 precision, recall, f1-score and support of each label, accuracy, macro and weighted average, 95 % intervals, the
 confusion matrix, calibration (ECE, Brier score). The log of `evaluate` shows all of it, and the wrong answers that the
 model was surest of, with the beginnings of their texts; `"mistakes": 0` keeps texts out of the log. With `against`,
-`evaluate_against` does the same for another model and tells by McNemar's exact test whether one is right more often.
+`evaluate_against` does the same for another model and tests, by McNemar's exact test, whether one is right more often.
 
 **Labels.** The column `polarity` (0 and 1, or the model's own label names); without one, `rating` as a weak label: up
 to 2 negative, from 4 positive. `labels` asks for one of the two. Records without a label, or in between, are left out

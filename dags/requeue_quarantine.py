@@ -11,10 +11,10 @@ published one. So it is all there or not at all, counts add up, and every row le
 are not scored again. Each refused record that passes names the new run in `quarantine.requeued_in`; one that does not
 stands in the new run's quarantine.
 
-**Parameters.** `run_id` as `sentiment quarantine list` shows it, and a `reason`, which is kept. It is a **dry run**
-unless `dry_run` is switched off: find_dump's log tells what would be run again, and the other tasks are skipped.
-The night is asked for as it was then, profile, encoding and what was allowed; `profile` and `encoding` say otherwise,
-`allow` more.
+**Parameters.** `run_id` as `sentiment quarantine list` shows it, and a `reason`, which is stored. It is a **dry run**
+unless `dry_run` is switched off: find_dump's log describes what would be run again, and the other tasks are skipped.
+Profile, encoding and allowed batch checks are those of the night's own request; `profile` and `encoding` replace them,
+`allow` adds to them.
 
 ```json
 {"run_id": "20261122-1a2b3c4d", "reason": "texts may be 40,000 characters long", "dry_run": false}
@@ -22,11 +22,11 @@ The night is asked for as it was then, profile, encoding and what was allowed; `
 
 `sentiment quarantine requeue RUN --reason '…' --replace` does the same.
 
-**Where the records come from.** The lake, for `SENTIMENT_KEEP_LAKE_DAYS`; after that the dump's files, which must be
-as they were: an error names the one that is gone or another.
+**Where the records come from.** The run workspace, for `SENTIMENT_KEEP_LAKE_DAYS`; after that the dump's files, which
+must be as they were: an error names the one that is gone or another.
 
-**The same again** changes nothing; a failed or killed one is gone on with. A run that is replaced already, or refused
-nothing, is told so. The report says how many records passed this time and how many are refused again.
+**The same again** changes nothing; a failed or killed one is continued. A run that is replaced already, or refused
+nothing, is reported as such. The report says how many records passed this time and how many are refused again.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Scores nights that are published already by another model, beside the scores the
 `find_nights >> rescore >> report`
 
 **What.** For each night of the range that the model has not published, the newest first: the reviews as that night
-said them, from the tables; scores from the cache or the network, chunk by chunk; then one publishing transaction, as
+had them, from the tables; scores from the cache or the network, chunk by chunk; then one publishing transaction, as
 for a night, which adds the model's rows to `review_sentiment`, `film_night` and `drift.profile_metrics`. Each night is
 a run of its own (`sentiment runs`), and accepted = scored + reused = published holds for it. Readers go on seeing the
 current model until `sentiment model use MODEL`, which refuses one that covers less.

@@ -48,8 +48,8 @@ def start(*arguments: str, **env: str) -> subprocess.Popen[str]:
 
 def run(*arguments: str, **env: str) -> tuple[int, str]:
     process = start(*arguments, **env)
-    said, _ = process.communicate(timeout=420)
-    return process.returncode, said
+    output, _ = process.communicate(timeout=420)
+    return process.returncode, output
 
 
 def rows(query: str, **values: object) -> list[sa.Row[Any]]:
@@ -71,7 +71,7 @@ def dump(home: Path) -> Path:
     return home / "dumps" / f"allocine-{NIGHT}.jsonl.gz"
 
 
-def test_a_night_is_published_whole_and_counts_add_up(night: date) -> None:
+def test_a_night_is_published_and_counts_add_up(night: date) -> None:
     n = counts(NIGHT)
     assert n["read"] == 200
     assert n["read"] == n["accepted"] + n["quarantined"] + n["duplicate"]
@@ -84,29 +84,29 @@ def test_a_night_is_published_whole_and_counts_add_up(night: date) -> None:
     )[0]
     assert tuple(published) == (n["accepted"],) * 3
     assert rows("SELECT sum(n) FROM sentiment.film_night WHERE night = :night", night=NIGHT)[0][0] == n["accepted"]
-    words = summary.of_run(rows("SELECT run_id FROM sentiment.run WHERE night = :n", n=NIGHT)[0][0])
-    assert "insufficient data" in words
-    assert f"{n['published']} published" in words
+    text = summary.of_run(rows("SELECT run_id FROM sentiment.run WHERE night = :n", n=NIGHT)[0][0])
+    assert "insufficient data" in text
+    assert f"{n['published']} published" in text
 
 
-def test_the_night_asked_for_sentences_and_has_them(night: date) -> None:
-    """Every review has one at least, all of them hold its visible text, and one alone is scored as the review is."""
-    said = rows(
+def test_a_night_with_sentences_has_them(night: date) -> None:
+    """Every review has a sentence at least; together they hold its visible text; a single one is scored like it."""
+    output = rows(
         "SELECT r.text, v.label, v.p_positive, array_agg(s.sentence ORDER BY sentence_no) AS sentences, "
         "min(s.label) AS label_of_one, min(s.score) AS score_of_one FROM sentiment.night_review n "
         "JOIN sentiment.review r USING (review_id) JOIN sentiment.v_review_sentiment v USING (review_id) "
         "LEFT JOIN sentiment.v_sentence_sentiment s USING (review_id) WHERE n.night = :night GROUP BY 1, 2, 3",
         night=NIGHT,
     )
-    assert all("".join("".join(row.sentences).split()) == "".join(row.text.split()) for row in said)
-    single = [row for row in said if len(row.sentences) == 1]
-    assert 0 < len(single) < len(said)
+    assert all("".join("".join(row.sentences).split()) == "".join(row.text.split()) for row in output)
+    single = [row for row in output if len(row.sentences) == 1]
+    assert 0 < len(single) < len(output)
     for row in single:
         assert row.label_of_one == row.label
         assert row.score_of_one == pytest.approx(max(row.p_positive, 1 - row.p_positive), abs=1e-6)
 
 
-def test_every_refused_record_says_why_with_its_bytes(night: date, dump: Path) -> None:
+def test_every_refused_record_has_its_reasons_and_bytes(night: date, dump: Path) -> None:
     import gzip
 
     content = gzip.decompress(dump.read_bytes())
@@ -125,9 +125,9 @@ def test_every_refused_record_says_why_with_its_bytes(night: date, dump: Path) -
 
 def test_the_same_again_changes_nothing(night: date, dump: Path) -> None:
     before = snapshot()
-    code, said = run("nightly", "--dump", str(dump), "--date", NIGHT.isoformat())
-    assert code == 0, said
-    assert "Nothing new" in said
+    code, output = run("nightly", "--dump", str(dump), "--date", NIGHT.isoformat())
+    assert code == 0, output
+    assert "Nothing new" in output
     assert snapshot() == before
 
 
@@ -137,29 +137,29 @@ def snapshot() -> list[object]:
     return [rows(f"SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {n} t") for n in names]
 
 
-def test_another_dump_of_the_night_is_refused_unless_asked_with_a_reason(night: date, home: Path) -> None:
+def test_another_dump_of_the_night_is_refused_without_a_reason(night: date, home: Path) -> None:
     other = home / "other.jsonl"
     sample_dump.write(sample_dump.SampleDump(night=NIGHT, n_reviews=100, seed=5), other)
     before = snapshot()
-    code, said = run("nightly", "--dump", str(other), "--date", NIGHT.isoformat())
-    assert code == 2, said
-    assert "already published from another dump" in said
-    assert "SUPERSEDE" in said
+    code, output = run("nightly", "--dump", str(other), "--date", NIGHT.isoformat())
+    assert code == 2, output
+    assert "already published from another dump" in output
+    assert "SUPERSEDE" in output
     assert snapshot()[:4] == before[:4]
 
 
 def test_predict_runs_command(night: date) -> None:
-    code, said = run("predict", "j'ai bien aime le film harry potter!")
-    assert code == 0, said
-    assert re.search(r"^(pos|neg)  neg 0\.\d{4}  pos 0\.\d{4}$", said, re.M)
-    code, said = run("runs")
+    code, output = run("predict", "j'ai bien aime le film harry potter!")
+    assert code == 0, output
+    assert re.search(r"^(pos|neg)  neg 0\.\d{4}  pos 0\.\d{4}$", output, re.M)
+    code, output = run("runs")
     assert code == 0
-    assert NIGHT.isoformat() in said
-    run_id = re.search(r"\d{8}-[0-9a-f]{8}", said)
+    assert NIGHT.isoformat() in output
+    run_id = re.search(r"\d{8}-[0-9a-f]{8}", output)
     assert run_id
-    code, said = run("run", "show", run_id[0])
+    code, output = run("run", "show", run_id[0])
     assert code == 0
-    assert all(step in said for step in STEPS)
+    assert all(step in output for step in STEPS)
 
 
 def test_killed_while_scoring_ends_as_if_undisturbed(night: date, dump: Path, config: Settings) -> None:
@@ -173,9 +173,9 @@ def test_killed_while_scoring_ends_as_if_undisturbed(night: date, dump: Path, co
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not rows("SELECT 1 FROM sentiment.run WHERE source = 'killed' AND status = 'published'")
-    code, said = run(*arguments)
-    assert code == 0, said
-    assert f"Allowed: dump_date: {dump.name} says {NIGHT}, the night is {other}" in said
+    code, output = run(*arguments)
+    assert code == 0, output
+    assert f"Allowed: dump_date: {dump.name} says {NIGHT}, the night is {other}" in output
     undisturbed, resumed = counts(NIGHT), counts(other, "killed")
     for name in ("read", "accepted", "quarantined", "duplicate", "published"):
         assert resumed[name] == undisturbed[name]
@@ -196,7 +196,7 @@ def wait_for(condition: Callable[[], bool], within_s: float = 240) -> None:
         time.sleep(0.5)
 
 
-def test_made_up_reviews_are_not_published_among_real_ones(night: date) -> None:
+def test_sample_reviews_are_not_published_among_real_ones(night: date) -> None:
     with pytest.raises(ParameterError, match="not published among allocine's own, like those of") as refused:
         nights.run({"night": (night + timedelta(days=1)).isoformat()}, lambda _: None)
     assert refused.value.try_next.startswith("make nightly DUMP=")
@@ -204,9 +204,9 @@ def test_made_up_reviews_are_not_published_among_real_ones(night: date) -> None:
 
 def test_a_dry_run_publishes_nothing(night: date, dump: Path) -> None:
     source = "rehearsal"
-    code, said = run("nightly", "--dump", str(dump), "--date", NIGHT.isoformat(), "--source", source, "--dry-run")
-    assert code == 0, said
-    assert "Dry run: nothing was published" in said
+    code, output = run("nightly", "--dump", str(dump), "--date", NIGHT.isoformat(), "--source", source, "--dry-run")
+    assert code == 0, output
+    assert "Dry run: nothing was published" in output
     assert rows("SELECT status FROM sentiment.run WHERE source = :s", s=source)[0][0] == "audited"
     for table in ("sentiment.review", "sentiment.night_review", "sentiment.film_night", "drift.profile_metrics"):
         assert not rows(f"SELECT 1 FROM {table} WHERE source = :s", s=source)
@@ -227,7 +227,7 @@ BAD_INPUT = {
 
 
 @pytest.mark.parametrize("name", BAD_INPUT)
-def test_bad_input_is_told_in_one_paragraph_and_publishes_nothing(name: str, tmp_path: Path, ready: object) -> None:
+def test_bad_input_ends_with_its_exit_code_and_publishes_nothing(name: str, tmp_path: Path, ready: object) -> None:
     good = b'{"review": "Un beau film."}\n'
     import gzip
 
@@ -236,33 +236,33 @@ def test_bad_input_is_told_in_one_paragraph_and_publishes_nothing(name: str, tmp
     (tmp_path / "good.jsonl").write_bytes(good)
     (tmp_path / "columns.jsonl").write_bytes(b'{"a": 1}\n')
     (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(good * 999)[:-9])
-    arguments, code, words = BAD_INPUT[name]
+    arguments, code, text = BAD_INPUT[name]
     before = rows("SELECT count(*) FROM sentiment.run")
-    found, said = run("nightly", *(a.replace("{tmp}", str(tmp_path)) for a in arguments))
-    assert (found, words in said) == (code, True), said
-    assert "Next:" in said
-    assert "Traceback" not in said
+    exit_code, output = run("nightly", *(a.replace("{tmp}", str(tmp_path)) for a in arguments))
+    assert (exit_code, text in output) == (code, True), output
+    assert "Next:" in output
+    assert "Traceback" not in output
     assert rows("SELECT count(*) FROM sentiment.run") == before
 
 
 def test_database_down_and_wrong_password(ready: machine.Machine) -> None:
     good = str(database.url("writer").render_as_string(hide_password=False))
     wrong = re.sub(r":[^:@/]+@", ":wrong-password@", good)
-    code, said = run("runs", SENTIMENT_DATABASE_URL=wrong)
-    assert code == 4, said
-    assert "password authentication failed" in said
-    assert "wrong-password" not in said
-    code, said = run("runs", SENTIMENT_DATABASE_URL="postgresql://u:p@127.0.0.1:1/reviews")
+    code, output = run("runs", SENTIMENT_DATABASE_URL=wrong)
+    assert code == 4, output
+    assert "password authentication failed" in output
+    assert "wrong-password" not in output
+    code, output = run("runs", SENTIMENT_DATABASE_URL="postgresql://u:p@127.0.0.1:1/reviews")
     assert code == 4
-    assert "127.0.0.1:1/reviews" in said
-    assert "Next:" in said
+    assert "127.0.0.1:1/reviews" in output
+    assert "Next:" in output
 
 
 def test_no_secret_in_logs_pages_xcom_or_arguments(night: date, home: Path) -> None:
-    kept = [value.encode() for value in secrets.load(home).values()]
-    places = [home / "logs", home / "data_docs", home / "lake", home / "airflow" / "logs"]
-    files = [p for place in places for p in place.rglob("*") if p.is_file()]
+    secret_values = [value.encode() for value in secrets.load(home).values()]
+    folders = [home / "logs", home / "data_docs", home / "lake", home / "airflow" / "logs"]
+    files = [p for folder in folders for p in folder.rglob("*") if p.is_file()]
     assert len(files) > 10
-    assert not [p for p in files for secret in kept if secret in p.read_bytes()]
+    assert not [p for p in files for secret in secret_values if secret in p.read_bytes()]
     details = json.dumps([list(r) for r in rows("SELECT detail, error FROM sentiment.run_step")])
-    assert not [secret for secret in kept if secret.decode() in details]
+    assert not [secret for secret in secret_values if secret.decode() in details]

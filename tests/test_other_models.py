@@ -37,7 +37,7 @@ FROM sentiment.run r WHERE r.run_id = :run_id"""
 
 
 @pytest.mark.parametrize(
-    ("name", "own", "given", "labels"),
+    ("name", "own", "options", "labels"),
     [
         ("moods", ("joie", "ennui", "colère"), (), ["colère", "ennui", "joie"]),
         ("nameless", ("LABEL_0", "LABEL_1"), ("--labels", "neg,pos"), ["neg", "pos"]),
@@ -45,24 +45,24 @@ FROM sentiment.run r WHERE r.run_id = :run_id"""
 )
 @pytest.mark.usefixtures("ready")
 def test_a_model_of_ones_own_runs_a_night(
-    tmp_path: Path, name: str, own: tuple[str, ...], given: tuple[str, ...], labels: list[str]
+    tmp_path: Path, name: str, own: tuple[str, ...], options: tuple[str, ...], labels: list[str]
 ) -> None:
     folder = networks.make(tmp_path / name, Size(1, 32, 2), own)
-    subprocess.run([*SENTIMENT, "model", "add", str(folder), *given], check=True, capture_output=True, timeout=300)
+    subprocess.run([*SENTIMENT, "model", "add", str(folder), *options], check=True, capture_output=True, timeout=300)
     night = FIRST + timedelta(days=len(name))
     dump = tmp_path / "night.jsonl"
     sample_dump.write(sample_dump.SampleDump(night, 40, seed=len(name)), dump)
-    asked = {"dump": str(dump), "night": night.isoformat(), "model": name, "source": name}
-    run_id = nights.run(asked, lambda _: None).run_id
+    request = {"dump": str(dump), "night": night.isoformat(), "model": name, "source": name}
+    run_id = nights.run(request, lambda _: None).run_id
     with transaction("reader") as c:
-        found = c.execute(sa.text(SUMS), {"run_id": run_id}).one()
-    assert found.scored > 30
-    assert found.labels == labels
-    assert found.off < 1e-3
-    assert found.no_positive == (0 if "pos" in labels else found.scored)
-    assert found.positive == found.said_pos
-    words = summary.label_shares(run_id)
-    assert words.endswith("positive") if "pos" in labels else set(words.split()) & set(labels)
+        sums = c.execute(sa.text(SUMS), {"run_id": run_id}).one()
+    assert sums.scored > 30
+    assert sums.labels == labels
+    assert sums.off < 1e-3
+    assert sums.no_positive == (0 if "pos" in labels else sums.scored)
+    assert sums.positive == sums.said_pos
+    text = summary.label_shares(run_id)
+    assert text.endswith("positive") if "pos" in labels else set(text.split()) & set(labels)
     registry.register(registry.find("cinema-fr", settings.load()))
     rescoring.use(name, anyway=True)
     with transaction("reader") as c:

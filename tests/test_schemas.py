@@ -26,7 +26,7 @@ def test_the_review_keeps_the_columns_its_hash_covers() -> None:
 
 
 @pytest.mark.parametrize("schema", PARTS.values(), ids=PARTS.keys())
-def test_each_column_is_declared_once_and_described(schema: schemas.PartSchema) -> None:
+def test_every_column_is_declared_once_and_described(schema: schemas.PartSchema) -> None:
     assert len(schema.by_name) == len(schema.columns)
     assert all(column.meaning for column in schema.columns)
 

@@ -19,7 +19,7 @@ def load(name: str) -> Any:
     return bag.dags[name]
 
 
-def assert_runs_only_when_asked_and_one_at_a_time(dag: Any) -> None:
+def assert_runs_on_demand_and_one_at_a_time(dag: Any) -> None:
     """And every task has a timeout, and the DAG a page."""
     assert (dag.schedule, dag.max_active_runs, dag.catchup) == (None, 1, False)
     assert all(task.execution_timeout for task in dag.tasks)

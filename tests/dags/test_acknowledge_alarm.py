@@ -38,13 +38,15 @@ def alarmed(ready: object) -> Iterator[list[date]]:
     stored_nights.remove(STREAM)
 
 
-def whole_night() -> Shown:
-    found = [a for a in alarms.listed(STREAM.source, None, only_open=True) if "positive reviews fell" in a.sentence]
-    return found[0]
+def alarm_of_the_night() -> Shown:
+    alarm_rows = [
+        a for a in alarms.listed(STREAM.source, None, only_open=True) if "positive reviews fell" in a.sentence
+    ]
+    return alarm_rows[0]
 
 
-def test_it_runs_only_when_asked_and_one_at_a_time(dag: Any) -> None:
-    loading.assert_runs_only_when_asked_and_one_at_a_time(dag)
+def test_it_runs_on_demand_and_one_at_a_time(dag: Any) -> None:
+    loading.assert_runs_on_demand_and_one_at_a_time(dag)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,7 @@ def test_wrong_params_are_refused(dag: Any, name: str, value: object) -> None:
 
 
 def test_an_alarm_is_acknowledged_through_airflow(airflow_env: dict[str, str], alarmed: list[date]) -> None:
-    before = whole_night()
+    before = alarm_of_the_night()
     assert (before.status, before.reason) == ("alarm", None)
     conf = json.dumps({"alarm": before.alarm_id, "reason": WHY})
     command = [str(airflow.bin_folder() / "airflow"), "dags", "test", "acknowledge_alarm", "--conf", conf]

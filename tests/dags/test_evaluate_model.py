@@ -24,8 +24,8 @@ OWN = Path(__file__).parents[1] / "golden" / "own-sentences.jsonl"
 
 @pytest.fixture(scope="module")
 def dag(ready: object) -> DAG:
-    found: DAG = loading.load("evaluate_model")
-    return found
+    loaded: DAG = loading.load("evaluate_model")
+    return loaded
 
 
 def test_the_set_is_checked_before_spark_starts(dag: DAG) -> None:
@@ -71,10 +71,10 @@ def test_right_params_are_taken(dag: DAG, name: str, value: object) -> None:
 
 
 def test_without_another_model_nothing_is_compared(dag: DAG) -> None:
-    found = {"set": "{}", "model": "cinema-fr", "against": None, "mistakes": 10}
+    loaded = {"set": "{}", "model": "cinema-fr", "against": None, "mistakes": 10}
     task: Any = dag.task_dict["evaluate_against"]
     with pytest.raises(AirflowSkipException, match="no other model"):
-        task.execute({"ti": SimpleNamespace(xcom_pull=lambda **_: found)})
+        task.execute({"ti": SimpleNamespace(xcom_pull=lambda **_: loaded)})
 
 
 @pytest.fixture
@@ -88,13 +88,13 @@ def test_two_models_through_airflow(airflow_env: dict[str, str], second: str) ->
     airflow = str(Path(sys.executable).parent / "airflow")
     command = [airflow, "dags", "test", "evaluate_model", "--conf", json.dumps(conf)]
     done = subprocess.run(command, env=airflow_env, capture_output=True, text=True, check=False, timeout=400)
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said[-3000:]
-    assert "cinema-fr on through the DAG: 271 records" in said
-    assert "weighted avg" in said
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output[-3000:]
+    assert "cinema-fr on through the DAG: 271 records" in output
+    assert "weighted avg" in output
     golden = [json.loads(line) for line in OWN.read_text("utf-8").splitlines()]
     right = sum((g["pos"] >= 0.5) == (g["polarity"] == 1) for g in golden)
-    assert f"alone is right in {right}, {second} alone in {271 - right}" in said
+    assert f"alone is right in {right}, {second} alone in {271 - right}" in output
     query = "SELECT count(*) FROM sentiment.evaluation WHERE set_name = 'through the DAG'"
     with transaction("reader") as c:
         assert c.execute(sa.text(query)).scalar_one() == 2

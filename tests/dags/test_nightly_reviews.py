@@ -38,7 +38,7 @@ NIGHTS = pytest.mark.parametrize("dag_id", ["nightly_reviews", "requeue_quaranti
 
 
 @NIGHTS
-def test_the_night_reads_left_to_right(dags: dict[str, Any], dag_id: str) -> None:
+def test_tasks_follow_the_steps_in_order(dags: dict[str, Any], dag_id: str) -> None:
     order: Any = dags[dag_id].topological_sort()
     assert [task.task_id for task in order] == list(STEPS)
     for before, after in pairwise(STEPS):
@@ -46,7 +46,7 @@ def test_the_night_reads_left_to_right(dags: dict[str, Any], dag_id: str) -> Non
 
 
 @NIGHTS
-def test_every_task_has_a_timeout_and_spark_has_one_place(dags: dict[str, DAG], dag_id: str) -> None:
+def test_every_task_has_a_timeout_and_spark_jobs_share_a_pool(dags: dict[str, DAG], dag_id: str) -> None:
     dag = dags[dag_id]
     assert all(task.execution_timeout for task in dag.tasks)
     assert {t.task_id for t in dag.tasks if t.pool == "spark"} == {"ingest", "validate", "score", "publish"}

@@ -14,8 +14,8 @@ def dag(ready: object) -> Any:
     return loading.load("pin_reference")
 
 
-def test_it_runs_only_when_asked_and_one_at_a_time(dag: Any) -> None:
-    loading.assert_runs_only_when_asked_and_one_at_a_time(dag)
+def test_it_runs_on_demand_and_one_at_a_time(dag: Any) -> None:
+    loading.assert_runs_on_demand_and_one_at_a_time(dag)
 
 
 @pytest.mark.parametrize(

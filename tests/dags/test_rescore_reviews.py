@@ -12,11 +12,11 @@ from tests.dags import loading
 
 @pytest.fixture(scope="module")
 def dag(ready: object) -> DAG:
-    found: DAG = loading.load("rescore_reviews")
-    return found
+    loaded: DAG = loading.load("rescore_reviews")
+    return loaded
 
 
-def test_nights_are_found_before_spark_starts(dag: DAG) -> None:
+def test_nights_are_listed_before_spark_starts(dag: DAG) -> None:
     order: Any = dag.topological_sort()  # type: ignore[no-untyped-call]
     assert [task.task_id for task in order] == ["find_nights", "rescore", "report"]
     assert [t.task_id for t in dag.tasks if t.pool == "spark"] == ["rescore"]

@@ -22,7 +22,7 @@ RUN = {"run_id": "20260101-00000000", "nothing_new": False}
 
 
 class Cluster:
-    """Stands for the cluster: each submission ends as the next of `endings` says, None for a driver that dies."""
+    """Stands for the cluster: each submission ends like the next of `endings`, None: its driver dies."""
 
     def __init__(self, endings: list[Outcome | None]) -> None:
         self.endings = endings

@@ -1,4 +1,4 @@
-"""Who may write, and how a run's story is told."""
+"""Which attempt may write, and what the ledger records of runs and attempts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_same_identity_is_the_same_run(run_id: str) -> None:
     assert opening.open_run(run.night, run.source, run.dump_id, run.model_id).run_id == run_id
 
 
-def test_a_failure_is_kept_in_words_and_a_new_start_takes_it_back(run_id: str) -> None:
+def test_a_failure_is_recorded_and_a_new_attempt_clears_it(run_id: str) -> None:
     with pytest.raises(DumpRefusedError), attempts.attempt(run_id, "validate"):
         raise DumpRefusedError("half of it is broken", "look at it")
     query = "SELECT error_kind, error, try_next, state FROM sentiment.run_step WHERE run_id = :run_id"

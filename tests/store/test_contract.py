@@ -222,11 +222,11 @@ SELECT c.oid::regclass::text AS view, a.attname AS name, format_type(a.atttypid,
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE c.relkind IN ('v', 'm') AND c.relnamespace IN ('sentiment'::regnamespace, 'drift'::regnamespace)
 ORDER BY c.oid, a.attnum"""
-    found: dict[str, list[tuple[str, str]]] = {}
+    columns: dict[str, list[tuple[str, str]]] = {}
     with database.transaction("reader") as c:
         for row in c.execute(sa.text(query)):
-            found.setdefault(row.view, []).append((row.name, row.type))
-    return found
+            columns.setdefault(row.view, []).append((row.name, row.type))
+    return columns
 
 
 def contract() -> dict[str, list[tuple[str, str]]]:
@@ -239,8 +239,8 @@ def contract() -> dict[str, list[tuple[str, str]]]:
 
 
 def test_views_are_what_was_promised() -> None:
-    found, promised = catalogue(), contract()
-    assert {view: found.get(view) for view in promised} == promised
+    columns, promised = catalogue(), contract()
+    assert {view: columns.get(view) for view in promised} == promised
 
 
 @pytest.mark.parametrize("n", [1, 2, 10, 97, 2000, 1_000_000])
@@ -250,8 +250,8 @@ def test_wilson_intervals(n: int, share: float) -> None:
     expected = binomtest(k, n).proportion_ci(0.95, method="wilson")
     with database.transaction("reader") as c:
         query = sa.text("SELECT sentiment.wilson_low(:k, :n) AS low, sentiment.wilson_high(:k, :n) AS high")
-        found = c.execute(query, {"k": k, "n": n}).one()
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-6)
+        interval = c.execute(query, {"k": k, "n": n}).one()
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=1e-6)
 
 
 def test_no_reviews_have_no_interval() -> None:
@@ -271,8 +271,8 @@ def authors() -> Iterator[list[str | None]]:
 def test_authors_appear_only_as_pseudonyms(authors: list[str | None]) -> None:
     with database.transaction("reader") as c:
         for view in contract():
-            said = str(c.exec_driver_sql(f"SELECT v::text FROM {view} v").all())
-            assert not [name for name in authors if name and name in said], view
+            values = str(c.exec_driver_sql(f"SELECT v::text FROM {view} v").all())
+            assert not [name for name in authors if name and name in values], view
         query = "SELECT author_pseudonym FROM sentiment.v_review_sentiment WHERE source = :source ORDER BY text"
         first, again, other, unnamed = c.execute(sa.text(query), {"source": SOURCE}).scalars()
     assert first == again != other
@@ -292,7 +292,7 @@ def test_pseudonyms_depend_on_this_databases_salt(authors: list[str | None]) -> 
 def test_what_is_uncertain_follows_the_models_band(authors: list[str | None]) -> None:
     with database.engine("owner").connect() as c, c.begin() as rolled_back:
 
-        def told(**values: object) -> list[tuple[object, ...]]:
+        def uncertain_reviews(**values: object) -> list[tuple[object, ...]]:
             for column, value in values.items():
                 c.execute(sa.text(f"UPDATE sentiment.model SET {column} = :value"), {"value": value})
             query = (
@@ -300,11 +300,11 @@ def test_what_is_uncertain_follows_the_models_band(authors: list[str | None]) ->
             )
             return [tuple(row) for row in c.execute(sa.text(query), {"s": SOURCE})]
 
-        assert told() == [(False, "0.9")]
-        assert told(uncertain_high=0.95) == [(True, "0.9")]
-        assert told(uncertain_low=0.92) == [(False, "0.9")]
+        assert uncertain_reviews() == [(False, "0.9")]
+        assert uncertain_reviews(uncertain_high=0.95) == [(True, "0.9")]
+        assert uncertain_reviews(uncertain_low=0.92) == [(False, "0.9")]
         c.execute(sa.text("UPDATE sentiment.review_sentiment SET p_positive = NULL"))
-        assert told() == [(True, "0.9")], "without a positive label the score decides"
+        assert uncertain_reviews() == [(True, "0.9")], "without a positive label the score decides"
         rolled_back.rollback()
 
 
@@ -312,17 +312,21 @@ def test_a_model_without_a_positive_label_has_no_positive_share(authors: list[st
     with database.engine("owner").connect() as c, c.begin() as rolled_back:
         query = "SELECT share_positive, share_positive_low, share_fresh_positive FROM sentiment.v_daily_sentiment"
         films = "SELECT share_positive, share_positive_low, share_positive_high FROM sentiment.v_film_sentiment"
-        for each in (query, films):
-            where = sa.text(f"{each} WHERE source = :source")
+        for view_query in (query, films):
+            where = sa.text(f"{view_query} WHERE source = :source")
             assert None not in c.execute(where, {"source": SOURCE}).one()
         c.execute(sa.text("UPDATE sentiment.model SET positive_label = NULL"))
-        for each in (query, films):
-            assert c.execute(sa.text(f"{each} WHERE source = :source"), {"source": SOURCE}).one() == (None, None, None)
+        for view_query in (query, films):
+            assert c.execute(sa.text(f"{view_query} WHERE source = :source"), {"source": SOURCE}).one() == (
+                None,
+                None,
+                None,
+            )
         rolled_back.rollback()
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
+    ("wanted", "titles"),
     [
         ("ete", ["Été à 100 % net"]),
         ("100 %", ["Été à 100 % net"]),
@@ -331,11 +335,11 @@ def test_a_model_without_a_positive_label_has_no_positive_share(authors: list[st
         ("%", ["Été à 100 % net"]),
     ],
 )
-def test_films_are_found_without_accents_and_by_the_very_characters(wanted: str, found: list[str]) -> None:
+def test_films_are_searched_without_accents_and_by_the_very_characters(wanted: str, titles: list[str]) -> None:
     with database.engine("writer").connect() as c, c.begin() as rolled_back:
         for title in ("Été à 100 % net", "a\\b", "Autre"):
             values = {"id": title, "title": title}
             c.execute(sa.text("INSERT INTO sentiment.item VALUES ('search', :id, 'film', :title, 'r')"), values)
         query = "SELECT item_title FROM sentiment.search_films(:wanted) WHERE source = 'search'"
-        assert list(c.execute(sa.text(query), {"wanted": wanted}).scalars()) == found
+        assert list(c.execute(sa.text(query), {"wanted": wanted}).scalars()) == titles
         rolled_back.rollback()

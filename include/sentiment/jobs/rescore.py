@@ -108,11 +108,11 @@ def _accepted(
     n_listed, n_stored = listed.count(), stored.count()
     workspace.commit("accepted", key, attempt.token, part)
     attempt.counts = {"read": n_stored, "accepted": n_stored}
-    rescored.versions_not_kept = n_listed - n_stored
-    if rescored.versions_not_kept:
+    rescored.n_unstored_versions = n_listed - n_stored
+    if rescored.n_unstored_versions:
         log.warning(
             "%d reviews of night %s are left out: the versions it held are not kept",
-            rescored.versions_not_kept,
+            rescored.n_unstored_versions,
             run.night,
         )
     return stored

@@ -10,7 +10,7 @@ from airflow.sdk import CronDataIntervalTimetable, ExceptionRetryPolicy, RetryRu
 from airflow.sdk.definitions.retry_policy import RetryAction
 
 from sentiment import settings
-from sentiment.errors import DataError, ParameterError, SetupError, StaleAttemptError
+from sentiment.errors import DataError, InfrastructureError, ParameterError, SetupError, StaleAttemptError
 from sentiment.runs import outcome
 from sentiment.runs.outcome import Outcome
 
@@ -43,8 +43,11 @@ TASK_DEFAULTS: dict[str, Any] = {
 def note_failure(context: Context) -> None:
     """Write a failed task's error to the file that `make nightly` named for it, if it named one."""
     path, error = settings.load().failure_note, context.get("exception")
-    if path is not None and isinstance(error, BaseException):
-        outcome.write(path, Outcome.of_error(error, task=context["ti"].task_id))
+    if path is None or error is None:
+        return
+    # Airflow hands over a text where the task's process is gone.
+    known = error if isinstance(error, BaseException) else InfrastructureError(str(error))
+    outcome.write(path, Outcome.of_error(known, task=context["ti"].task_id))
 
 
 NIGHT_TASK_DEFAULTS = {**TASK_DEFAULTS, "on_failure_callback": note_failure}

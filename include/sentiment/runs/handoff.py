@@ -129,7 +129,7 @@ class RescoredNight(ScoredPart):
 
     canary: str | None = None
     """How the canary predictions compare with the first ones, for people."""
-    versions_not_kept: int = 0
+    n_unstored_versions: int = Field(0, alias="versions_not_kept")
     """Reviews that are left out, because the version that the night had is no longer stored."""
 
 
