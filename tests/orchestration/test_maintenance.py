@@ -319,7 +319,7 @@ SELECT :r, 9, n, '{x}', 'x', 'x', 1, 'x', 0 FROM generate_series(1, 5000) n"""
     plans: list[str] = []
 
     def explain(_c: object, cursor: Any, statement: str, *_: object) -> None:
-        if statement.startswith("UPDATE sentiment.quarantine"):
+        if "UPDATE sentiment.quarantine" in statement:
             probe = cursor.connection.cursor()
             probe.execute(b"EXPLAIN " + cursor.query)
             plans.append("\n".join(row[0] for row in probe.fetchall()))
