@@ -136,8 +136,9 @@ def measure(n_seeds: int, report: Report, with_spark: bool = True) -> int:
     violations = [violation for outcome in outcomes for violation in outcome.violations]
     for violation in violations[:MAX_VIOLATIONS_REPORTED]:
         report(f"  violation: {violation}")
-    total = Outcome(sum(o.n_points for o in outcomes), violations, sum(o.seconds for o in outcomes))
-    report(total.describe(n_seeds))
+    if with_spark:
+        total = Outcome(sum(o.n_points for o in outcomes), violations, sum(o.seconds for o in outcomes))
+        report(f"{total.describe(n_seeds)} (all)")
     n_partial = len(reader.partly_published)
     report(f"{reader.n_snapshots:,} snapshots of a concurrent reader: {n_partial} with a partly published night")
     return len(violations) + n_partial
