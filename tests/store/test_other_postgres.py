@@ -39,7 +39,7 @@ SOURCE, NIGHT = "elsewhere", datetime.date(2026, 11, 20)
 
 
 @pytest.fixture(scope="module", params=PLACES)
-def server(home: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+def other_server(home: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
     """A server of another major version, over TCP with SCRAM like the embedded one."""
     place = PLACES[request.param]
     if not (place / "bin" / "initdb").exists():
@@ -57,25 +57,25 @@ def server(home: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def admin(server: Server) -> str:
+def admin(other_server: Server) -> str:
     """Address of an administrator as a managed service gives one."""
-    with psycopg2.connect(server.url("postgres")) as connection, connection.cursor() as cursor:
+    with psycopg2.connect(other_server.url("postgres")) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE ROLE admin LOGIN CREATEROLE CREATEDB PASSWORD 'admin'")
-    return f"postgresql://admin:admin@{server.host}:{server.port}/postgres"
+    return f"postgresql://admin:admin@{other_server.host}:{other_server.port}/postgres"
 
 
 @pytest.fixture(scope="module")
-def elsewhere(server: Server, admin: str) -> Iterator[Server]:
+def elsewhere(other_server: Server, admin: str) -> Iterator[Server]:
     """The settings of this process point at that server, whose reviews database is migrated."""
     roles.ensure(admin, PASSWORDS)
     with pytest.MonkeyPatch.context() as patch:
         for name, role in {"OWNER_URL": "owner", "DATABASE_URL": "writer", "READER_URL": "reader"}.items():
             password = quote(PASSWORDS[f"sentiment_{role}"], safe="")
-            address = f"postgresql://sentiment_{role}:{password}@{server.host}:{server.port}/reviews"
+            address = f"postgresql://sentiment_{role}:{password}@{other_server.host}:{other_server.port}/reviews"
             patch.setenv(f"SENTIMENT_{name}", address)
         settings.load.cache_clear()
         migrate.upgrade()
-        yield server
+        yield other_server
         for role in database.ROLES:
             database.engine(role).dispose()
     settings.load.cache_clear()
@@ -98,17 +98,17 @@ def test_roles_made_again_are_the_same_and_no_more(elsewhere: Server, admin: str
     )
 
 
-def test_an_administrator_who_may_not_is_told_what_is_missing(server: Server) -> None:
-    with psycopg2.connect(server.url("postgres")) as connection, connection.cursor() as cursor:
+def test_an_administrator_who_may_not_is_told_what_is_missing(other_server: Server) -> None:
+    with psycopg2.connect(other_server.url("postgres")) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE ROLE weak LOGIN CREATEDB PASSWORD 'weak'")
     with pytest.raises(SetupError, match="permission denied") as told:
-        roles.ensure(f"postgresql://weak:weak@{server.host}:{server.port}/postgres", PASSWORDS)
+        roles.ensure(f"postgresql://weak:weak@{other_server.host}:{other_server.port}/postgres", PASSWORDS)
     assert "CREATEROLE CREATEDB" in told.value.try_next
 
 
-def test_an_administrator_who_cannot_connect_is_told_so(server: Server) -> None:
+def test_an_administrator_who_cannot_connect_is_told_so(other_server: Server) -> None:
     with pytest.raises(InfrastructureError, match="authentication failed") as told:
-        roles.ensure(f"postgresql://nobody:wrong@{server.host}:{server.port}/postgres", PASSWORDS)
+        roles.ensure(f"postgresql://nobody:wrong@{other_server.host}:{other_server.port}/postgres", PASSWORDS)
     assert "wrong" not in str(told.value)
 
 
