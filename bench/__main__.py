@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.markup import escape
-from sentiment.cli.render import OUT, show, table
+from sentiment.cli.render import OUT, show, show_error, table
+from sentiment.errors import SentimentError
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
@@ -74,5 +76,14 @@ def _bench_drift(replays: int) -> int:
     return sum(printed.failed for printed in tables)
 
 
+def main() -> None:
+    """Run the command line; print a SentimentError as one paragraph and exit with its code."""
+    try:
+        app()
+    except SentimentError as error:
+        show_error(error)
+        sys.exit(error.exit_code)
+
+
 if __name__ == "__main__":
-    app()
+    main()

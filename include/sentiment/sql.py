@@ -1,4 +1,4 @@
-"""SQL for Postgres, one statement in a file beside its package: `store/sql/publish/insert_review.sql`."""
+"""SQL for Postgres, one statement in a file beside its package: `store/sql/publish/insert_night.sql`."""
 
 from __future__ import annotations
 

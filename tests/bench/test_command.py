@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
+from sentiment.errors import InfrastructureError
 from typer.testing import CliRunner
 
-from bench.__main__ import app
+from bench.__main__ import app, main
 from tests.kit.kill_matrix import runner
 
 
@@ -24,3 +27,17 @@ def test_the_kill_matrix_alone(
     options = [] if with_spark else ["--without-spark"]
     result = CliRunner().invoke(app, ["--only", "matrix", "--seeds", "3", *options])
     assert (result.exit_code, calls) == (exit_code, [(3, with_spark)])
+
+
+def test_an_error_ends_with_its_exit_code_and_the_next_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure(*_: object) -> int:
+        raise InfrastructureError("no server", "make doctor")
+
+    monkeypatch.setattr(runner, "measure", measure)
+    monkeypatch.setattr(sys, "argv", ["bench", "--only", "matrix"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == InfrastructureError.exit_code
+    assert "make doctor" in capsys.readouterr().err

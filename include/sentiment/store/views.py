@@ -60,7 +60,8 @@ def apply(c: sa.Connection) -> list[str]:
     Raises SetupError where a view can only be made anew and something of a user's depends on it.
     """
     texts = files()
-    stale = [name for name in texts if name in _stale(c, texts)]
+    changed = _changed(c, texts)
+    stale = [name for name in texts if name in changed]
     for name in stale:
         _apply(c, name, texts)
     if stale:
@@ -69,7 +70,7 @@ def apply(c: sa.Connection) -> list[str]:
     return stale
 
 
-def _stale(c: sa.Connection, texts: dict[str, str]) -> set[str]:
+def _changed(c: sa.Connection, texts: dict[str, str]) -> set[str]:
     states = _states(c, list(texts))
     rows = c.execute(sa.text("SELECT view_name, file_sha256, state_sha256 FROM view_version"))
     applied = {row.view_name: (row.file_sha256, row.state_sha256) for row in rows}
