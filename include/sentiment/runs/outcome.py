@@ -75,16 +75,17 @@ def read(path: Path) -> Outcome | None:
         return None
 
 
-def result(path: Path, job: str, log: str, cause: BaseException | None = None) -> JsonValue:
+def result(path: Path, job: str, try_next: str, cause: BaseException | None = None) -> JsonValue:
     """Return the result of a job that has ended.
 
-    Raises the error that the job reported. Raises InfrastructureError, naming the job and its log, where it reported
-    nothing, or where it failed (`cause`) after it had reported a result: then its last steps are unknown.
+    Raises the error that the job reported. Raises InfrastructureError, naming the job, where it reported nothing, or
+    where it failed (`cause`) after it had reported a result: then its last steps are unknown. `try_next` is the command
+    that shows the job's log; may be empty.
     """
     outcome = read(path)
     if outcome is not None and outcome.error is not None:
         raise outcome.error.error() from cause
     if outcome is None or cause is not None:
         reason = f": {cause}" if cause else ""
-        raise InfrastructureError(f"The job {job} ended without a report{reason}", log) from cause
+        raise InfrastructureError(f"The job {job} ended without a report{reason}", try_next) from cause
     return outcome.result
