@@ -34,7 +34,7 @@ def config() -> Iterator[Settings]:
 
 
 @pytest.fixture
-def server(home: Path, config: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def own_server(home: Path, config: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("SENTIMENT_HOME", str(config.home))
     settings.load.cache_clear()
     yield machine.start_postgres(config)
@@ -42,10 +42,10 @@ def server(home: Path, config: Settings, monkeypatch: pytest.MonkeyPatch) -> Ite
     settings.load.cache_clear()
 
 
-def addresses(config: Settings, server: Server) -> Addresses:
+def addresses(config: Settings, own_server: Server) -> Addresses:
     """Return setting -> address, as written down for this home."""
     written = {name: str(value) for name, value in dotenv_values(config.home / EMBEDDED_ENV).items()}
-    return {**written, "SENTIMENT_AIRFLOW_URL": machine.airflow_url(config, server)}
+    return {**written, "SENTIMENT_AIRFLOW_URL": machine.airflow_url(config, own_server)}
 
 
 def connects(address: str) -> bool:
@@ -64,12 +64,12 @@ def rotate() -> str:
     return done.stdout
 
 
-def test_old_passwords_are_refused_and_new_ones_accepted(config: Settings, server: Server) -> None:
-    old, before = addresses(config, server), secrets.load(config.home)
+def test_old_passwords_are_refused_and_new_ones_accepted(config: Settings, own_server: Server) -> None:
+    old, before = addresses(config, own_server), secrets.load(config.home)
     output = rotate()
     assert "make down" in output
     assert "make up" in output
-    new = addresses(config, server)
+    new = addresses(config, own_server)
     assert len(new) == 4
     assert [connects(address) for address in new.values()] == [True] * 4
     assert [connects(address) for address in old.values()] == [False] * 4
@@ -81,37 +81,37 @@ def test_old_passwords_are_refused_and_new_ones_accepted(config: Settings, serve
 
 
 def test_a_crash_before_the_roles_follow_locks_nobody_out(
-    config: Settings, server: Server, monkeypatch: pytest.MonkeyPatch
+    config: Settings, own_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = addresses(config, server)
+    old = addresses(config, own_server)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(roles, "ensure", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         machine.rotate_passwords(config)
     written = dotenv_values(config.home / EMBEDDED_ENV)
     assert all(connects(str(address)) for address in written.values())
     machine.start_postgres(config)
-    new = addresses(config, server)
+    new = addresses(config, own_server)
     assert all(connects(address) for address in new.values())
     assert not any(connects(address) for address in old.values())
 
 
 def test_airflow_follows_without_migrating_again(
-    config: Settings, server: Server, monkeypatch: pytest.MonkeyPatch
+    config: Settings, own_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(airflow, "_airflow", lambda *_: None)
-    assert airflow.migrate(config, airflow.environment(config, machine.airflow_url(config, server)))
+    assert airflow.migrate(config, airflow.environment(config, machine.airflow_url(config, own_server)))
     rotate()
-    env = airflow.environment(config, machine.airflow_url(config, server))
+    env = airflow.environment(config, machine.airflow_url(config, own_server))
     with airflow._metadata(env) as c:
         assert c.execute(sa.text("SELECT current_user")).scalar_one() == "airflow"
     assert not airflow.migrate(config, env)
 
 
 def test_new_addresses_of_a_server_elsewhere_are_written_to_a_file(
-    config: Settings, server: Server, monkeypatch: pytest.MonkeyPatch
+    config: Settings, own_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = {name: f"{address}?sslmode=prefer" for name, address in addresses(config, server).items()}
-    for name, address in {**old, "SENTIMENT_SUPERUSER_URL": server.url("postgres")}.items():
+    old = {name: f"{address}?sslmode=prefer" for name, address in addresses(config, own_server).items()}
+    for name, address in {**old, "SENTIMENT_SUPERUSER_URL": own_server.url("postgres")}.items():
         monkeypatch.setenv(name, address)
     path = config.home / machine.ROTATED_ENV
     assert str(path) in rotate()
