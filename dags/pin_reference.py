@@ -9,7 +9,7 @@ never edited; a new one takes over from the next night on. To judge nights that 
 `sentiment drift replay --from …`.
 
 **Parameters.** At least 56 published nights of 30 new reviews are needed, 180 are advised; with too few the task
-fails and says how many are missing.
+fails with the number that is missing.
 
 ```json
 {"first": "2026-05-01", "last": "2026-10-31", "source": "allocine", "model": "cinema-fr", "budget": 1}

@@ -26,7 +26,7 @@ Profile, encoding and allowed batch checks are those of the night's own request;
 must be as they were: an error names the one that is gone or another.
 
 **The same again** changes nothing; a failed or killed one is continued. A run that is replaced already, or refused
-nothing, is reported as such. The report says how many records passed this time and how many are refused again.
+nothing, is reported as such. The report has the number of records that passed this time and of those refused again.
 """
 
 from __future__ import annotations

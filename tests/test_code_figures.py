@@ -182,6 +182,24 @@ def test_sql(source: str, mechanisms: list[str]) -> None:
     assert sql(source) == mechanisms
 
 
+@pytest.mark.parametrize(
+    ("source", "mechanisms"),
+    [
+        ('from psycopg2 import sql\nsql.SQL("ALTER ROLE {} SET a").format(b)', []),
+        ('from psycopg2.sql import SQL\nSQL("DELETE FROM {}").format(b)', []),
+        ('from psycopg2.sql import SQL as S\nS(" UNION ALL ").join(b)', []),
+        ('from psycopg2.sql import SQL\nt = SQL("DELETE FROM {}") if a else SQL("ANALYZE {}")\nt.format(b)', []),
+        ('from psycopg2.sql import SQL\nt = SQL("DELETE FROM {}")\nt = "DELETE FROM {}"\nt.format(b)', ["format"]),
+        ('from psycopg2.sql import SQL\nSQL(f"DELETE FROM {a}").format(b)', ["f-string"]),
+        ('from psycopg2.sql import SQL\nSQL("DELETE FROM {}").format(f"a WHERE {b}")', ["f-string"]),
+        ('from psycopg2.sql import SQL\n"DELETE FROM {}".format(b)', ["format"]),
+        ('from elsewhere import SQL\nSQL("DELETE FROM {}").format(b)', ["format"]),
+    ],
+)
+def test_identifiers_put_in_by_psycopg2_build_no_sql(source: str, mechanisms: list[str]) -> None:
+    assert sql(source) == mechanisms
+
+
 def test_sql_of_other_modules() -> None:
     constant = 'QUERY = "SELECT {} FROM a"'
     assert sql(constant, "from sentiment.store import a\na.QUERY.format(1)") == ["format"]

@@ -26,7 +26,7 @@ def test_a_statement_is_read_once_and_knows_its_parameters() -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_each_file_begins_with_what_it_does_and_binds_nothing_in_a_comment(name: str) -> None:
+def test_a_file_begins_with_what_it_does_and_binds_nothing_in_a_comment(name: str) -> None:
     lines = sql.text(name).splitlines()
     assert lines[0].startswith("-- ")
     code = "\n".join(line.partition("--")[0] for line in lines)

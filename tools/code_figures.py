@@ -16,7 +16,8 @@ Nothing is imported from the checkout that is read. Definitions of the figures:
 - Lines of code are neither blank nor only a comment; lines of docstrings are lines of code here.
 - What builds SQL is counted once, as the outermost f-string, %, +, +=, .format(), .replace() or .join() whose constant
   text, constants named in it included, has a keyword of Postgres SQL in upper case. Text of errors, logs and helps is
-  not looked at. SPARK_SQL in tools/code_sql.py names the files left out.
+  not looked at. SPARK_SQL in tools/code_sql.py names the files left out. psycopg2's SQL("…").format(…) and .join(…)
+  aren't counted: they quote the identifiers and literals that they put in.
 - A name is counted once in each scope that defines it: functions, classes, parameters, variables, attributes of self,
   import aliases, module files. Its words are those between underscores and humps; tests/glossary.toml has the list.
 """

@@ -47,6 +47,7 @@ class SqlBuilders(ast.NodeVisitor):
         self.path, self.sites = module.path, list[Site]()
         self.scopes = [dict(constants[module.dotted])]
         self.modules: dict[str, Values] = {}
+        self.composers = psycopg2_names(module.tree)
         for node in ast.walk(module.tree):
             for alias in node.names if isinstance(node, ast.ImportFrom) else []:
                 source, name = node.module if isinstance(node, ast.ImportFrom) else "", alias.asname or alias.name
@@ -56,7 +57,7 @@ class SqlBuilders(ast.NodeVisitor):
 
     def generic_visit(self, node: ast.AST) -> None:
         """Record the node if it builds SQL, else look inside it, messages for people left out."""
-        mechanism = mechanism_of(node)
+        mechanism = "" if self.is_composition(node) else mechanism_of(node)
         if mechanism and isinstance(node, ast.expr | ast.stmt) and SQL.search(self.text(node)):
             self.sites.append(Site(self.path, node.lineno, mechanism))
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -65,6 +66,28 @@ class SqlBuilders(ast.NodeVisitor):
             self.scopes.pop()
         elif not is_message(node):
             super().generic_visit(node)
+
+    def is_composition(self, node: ast.AST) -> bool:
+        """Return whether the node is psycopg2's `SQL("…").format(…)` or `.join(…)`, which quote what they put in.
+
+        What is inside is looked at all the same, so that an f-string given to SQL() counts.
+        """
+        match node:
+            case ast.Call(func=ast.Attribute(value=receiver, attr="format" | "join")):
+                return self.is_template(receiver)
+        return False
+
+    def is_template(self, node: ast.AST) -> bool:
+        """Return whether the node is psycopg2's `SQL(…)`, or a name to which nothing else is assigned."""
+        match node:
+            case ast.Call(func=function):
+                return ast.unparse(function) in self.composers
+            case ast.IfExp(body=first, orelse=second):
+                return self.is_template(first) and self.is_template(second)
+            case ast.Name(id=name):
+                values = next((scope[name] for scope in reversed(self.scopes) if name in scope), [])
+                return bool(values) and all(not isinstance(v, ast.Name) and self.is_template(v) for v in values)
+        return False
 
     def text(self, node: ast.AST, names: frozenset[str] = frozenset()) -> str:
         """Return the constant text of an expression, with {} where a value comes in; `names` were followed before."""
@@ -80,6 +103,18 @@ class SqlBuilders(ast.NodeVisitor):
             case _:
                 parts = parts_of(node)
         return "".join(self.text(part, names) for part in parts) or "{}"
+
+
+def psycopg2_names(tree: ast.Module) -> set[str]:
+    """Return the names by which a module calls psycopg2's class SQL."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(module="psycopg2.sql", names=aliases):
+                names |= {alias.asname or alias.name for alias in aliases if alias.name == "SQL"}
+            case ast.ImportFrom(module="psycopg2", names=aliases):
+                names |= {f"{alias.asname or alias.name}.SQL" for alias in aliases if alias.name == "sql"}
+    return names
 
 
 def parts_of(node: ast.AST) -> list[ast.expr]:

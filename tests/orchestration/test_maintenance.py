@@ -179,8 +179,8 @@ def test_parts_of_killed_attempts(published: Run) -> None:
     assert not kinds_of.keys() & kinds().keys()
     for folder in kinds_of.values():
         os.utime(workspace.local(f"{folder}/part.parquet"), (0, 0))
-    with attempts.attempt(published.run_id, "score") as step:
-        mine = put(workspace, workspace.folder("scored", key, step.token), old=True)
+    with attempts.attempt(published.run_id, "score") as attempt:
+        mine = put(workspace, workspace.folder("scored", key, attempt.token), old=True)
         leftovers = [leftover for leftover in maintenance.find() if leftover.kind in kinds_of]
         assert {leftover.kind: leftover.where for leftover in leftovers} == kinds_of
         maintenance.maintain(dry_run=False)

@@ -57,8 +57,8 @@ class Scene:
 
     def merge(self, run_id: str) -> Run:
         run = opening.get_run(run_id)
-        with attempts.attempt(run_id, "publish") as step:
-            publishing.merge(run, step, nights.stage(run, step, NightSpec(self.source, NIGHT, self.dump)))
+        with attempts.attempt(run_id, "publish") as attempt:
+            publishing.merge(run, attempt, nights.stage(run, attempt, NightSpec(self.source, NIGHT, self.dump)))
         return opening.get_run(run_id)
 
     def empty_workspace(self, run: Run) -> None:

@@ -79,10 +79,10 @@ def test_nights_by_another_model_side_by_side(
     before = rows("SELECT md5(string_agg(v::text, '|' ORDER BY v::text)) FROM sentiment.v_review_sentiment v")
     merge, workspace, lacked = publishing.merge, Workspace(settings.load().lake), rescoring.missing(MODEL)
 
-    def fails_for_the_older(run: Run, step: attempts.Attempt, expected: publishing.Expected) -> None:
+    def fails_for_the_older(run: Run, attempt: attempts.Attempt, expected: publishing.Expected) -> None:
         if run.night == NIGHTS[0]:
             raise InfrastructureError("the server is away")
-        merge(run, step, expected)
+        merge(run, attempt, expected)
 
     with monkeypatch.context() as patched:
         patched.setattr(publishing, "merge", fails_for_the_older)
@@ -116,8 +116,8 @@ def test_nights_by_another_model_side_by_side(
 
 def test_sentences_are_scored_too_and_forgotten_reviews_are_not(published: None, spark: SparkSession) -> None:
     run_id = str(rows(RUN, n=NIGHTS[1])[0][0])
-    with attempts.attempt(run_id, "find_dump") as step:
-        step.handoff = ReceivedDump(sentences=True)
+    with attempts.attempt(run_id, "find_dump") as attempt:
+        attempt.handoff = ReceivedDump(sentences=True)
     shown, gone, signed = (str(row[0]) for row in rows(SHOWN, n=NIGHTS[1], r=run_id))
     run_sql("INSERT INTO sentiment.sentence_sentiment VALUES (:id, 'cinema-fr', 1, 0, 3, 'pos', 0.9)", id=shown)
     author = str(rows("SELECT author FROM sentiment.review WHERE review_id = :id", id=signed)[0][0])

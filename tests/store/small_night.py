@@ -37,8 +37,8 @@ def publish(source: str, night: date, authors: list[str | None]) -> Run:
     dump_id = f"{source}-{next(_NUMBERS)}"
     opening.record_dump(dump_id, source, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
     run = opening.open_run(night, source, dump_id, "cinema-fr")
-    with attempts.attempt(run.run_id, "publish") as step:
-        staging = Staging(run.run_id, step.token)
+    with attempts.attempt(run.run_id, "publish") as attempt:
+        staging = Staging(run.run_id, attempt.token)
         staging.create()
         ids = [hashlib.sha256(f"{source} {no}".encode()).hexdigest()[:32] for no in range(len(authors))]
         with transaction() as c:
@@ -48,16 +48,16 @@ def publish(source: str, night: date, authors: list[str | None]) -> Run:
                 c.execute(sa.text(REVIEW.format(table=staging.table("review"))), values)
         checksum = str(sum(int(i[:15], 16) for i in ids))
         baseline = publishing.newest_publication(source)
-        publishing.merge(run, step, Expected(Part([], len(authors), checksum), 1, baseline))
+        publishing.merge(run, attempt, Expected(Part([], len(authors), checksum), 1, baseline))
     return opening.get_run(run.run_id)
 
 
 def remove(source: str) -> None:
     """Take everything of `source` away again."""
-    ours = "(SELECT run_id FROM sentiment.run WHERE source = :source)"
+    runs_of_source = "(SELECT run_id FROM sentiment.run WHERE source = :source)"
     with transaction("owner") as c:
         for table in ("review_sentiment", "night_review", "film_night", "review", "quarantine", "item", "run_step"):
-            c.execute(sa.text(f"DELETE FROM sentiment.{table} WHERE run_id IN {ours}"), {"source": source})
+            c.execute(sa.text(f"DELETE FROM sentiment.{table} WHERE run_id IN {runs_of_source}"), {"source": source})
         for table in ("run", "dump_file", "dump"):
             where = "dump_id IN (SELECT dump_id FROM sentiment.dump WHERE source = :source)"
             c.execute(sa.text(f"DELETE FROM sentiment.{table} WHERE {where}"), {"source": source})

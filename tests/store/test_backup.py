@@ -1,4 +1,4 @@
-"""docs/operations.md says how to back up and restore; typed as they stand, its commands bring everything back."""
+"""The commands of docs/operations.md for backup and restore, typed as they stand, bring everything back."""
 
 from __future__ import annotations
 
@@ -92,24 +92,24 @@ def type_in(commands: str, folder: Path, home: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def everything(engine: sa.Engine) -> dict[str, object]:
+def state_of(engine: sa.Engine) -> dict[str, object]:
     """What has to survive, by name: rows, rights, the place of the sequence, comments, the revision."""
     with engine.connect() as c:
         tables = c.exec_driver_sql(TABLES).scalars().all()
-        found: dict[str, object] = {t: tuple(c.exec_driver_sql(CONTENT.format(table=t)).one()) for t in tables}
-        found |= {f"rights on {name}": rights for name, rights in c.exec_driver_sql(RIGHTS)}
-        found["token"] = c.exec_driver_sql("SELECT last_value FROM sentiment.fence_token").scalar_one()
-        return {**found, "comments": dictionary.render(dictionary.read(c))}
+        state: dict[str, object] = {t: tuple(c.exec_driver_sql(CONTENT.format(table=t)).one()) for t in tables}
+        state |= {f"rights on {name}": rights for name, rights in c.exec_driver_sql(RIGHTS)}
+        state["token"] = c.exec_driver_sql("SELECT last_value FROM sentiment.fence_token").scalar_one()
+        return {**state, "comments": dictionary.render(dictionary.read(c))}
 
 
 @pytest.mark.usefixtures("unfinished")
 def test_the_documented_commands_bring_everything_back(home: Path, checkout: Path, new_home: Settings) -> None:
     type_in(TOOLS + BACKUP, checkout, settings.load().home)
-    before = everything(database.engine("owner"))
+    before = state_of(database.engine("owner"))
     assert before["sentiment.review"][0] >= 3  # type: ignore[index]
     type_in(TOOLS + RESTORE + EMPTY + RESTORE, checkout, new_home.home)
     restored = dotenv_values(new_home.home / EMBEDDED_ENV)
-    assert everything(sa.create_engine(str(restored["SENTIMENT_OWNER_URL"]), poolclass=sa.NullPool)) == before
+    assert state_of(sa.create_engine(str(restored["SENTIMENT_OWNER_URL"]), poolclass=sa.NullPool)) == before
     assert (checkout / "reviews.dump").stat().st_mode & 0o077 == 0
     reader = sa.create_engine(str(restored["SENTIMENT_READER_URL"]), poolclass=sa.NullPool)
     with reader.connect() as c:

@@ -1,4 +1,4 @@
-"""The committed data dictionary is what the catalogue says, and everything in it says what it is."""
+"""The committed data dictionary equals the catalogue, and everything in it has a comment."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def test_the_committed_page_is_todays() -> None:
     assert PAGE.read_text("utf-8") == page, "run: sentiment db dictionary"
 
 
-def test_everything_says_what_it_is() -> None:
+def test_everything_is_described() -> None:
     with database.transaction("reader") as c:
         assert dictionary.uncommented(dictionary.read(c)) == []
 
 
 @pytest.mark.parametrize(
-    ("made", "named"),
+    ("statement", "named"),
     [
         ("CREATE TABLE drift.mute (n int)", ["drift.mute", "drift.mute.n"]),
         ("CREATE VIEW sentiment.mute AS SELECT 1 AS n", ["sentiment.mute", "sentiment.mute.n"]),
@@ -39,13 +39,13 @@ def test_everything_says_what_it_is() -> None:
         ("COMMENT ON SCHEMA staging IS NULL", ["staging"]),
     ],
 )
-def test_what_has_no_comment_is_named(made: str, named: list[str]) -> None:
+def test_what_has_no_comment_is_named(statement: str, named: list[str]) -> None:
     with database.engine("owner").connect() as c:
-        c.execute(sa.text(made))
+        c.execute(sa.text(statement))
         assert dictionary.uncommented(dictionary.read(c)) == named
 
 
-def test_partitions_and_work_tables_are_left_out() -> None:
+def test_partitions_and_work_tables_are_no_part_of_it() -> None:
     staging = Staging("20310105-00000000", 1)
     with database.engine("owner").connect() as c:
         before = dictionary.render(dictionary.read(c))

@@ -19,7 +19,7 @@ from tests.kit.databases import Database
 _NUMBERS = count(1)
 NAMES = ("OWNER_URL", "DATABASE_URL", "READER_URL")
 
-FIRST_EDITION = """
+FIRST_ROWS = """
 INSERT INTO sentiment.dump (dump_id, source, uri) VALUES ('d', 'old', 'u');
 INSERT INTO sentiment.model (model_id, name, language, engine, fingerprint, labels, source_uri, spark_nlp_version,
   is_current) VALUES ('m', 'm', 'fr', 'onnx', 'f', '{neg,pos}', 'u', '6', true);
@@ -37,8 +37,8 @@ INSERT INTO sentiment.review_sentiment (review_id, model_id, label, score, p_pos
 INSERT INTO sentiment.film_night (night, source, item_id, model_id, n, n_positive, n_fresh, n_fresh_positive, run_id)
   VALUES ('2026-03-02', 'old', 'f1', 'm', 1000, 1000, 1000, 1000, '20260302-00000000');
 """
-SECOND_EDITION = (
-    FIRST_EDITION.replace("first_night, last_night,", "first_night,").replace(
+LATER_ROWS = (
+    FIRST_ROWS.replace("first_night, last_night,", "first_night,").replace(
         "'2026-03-02', '2026-03-02', ", "'2026-03-02', "
     )
     + """
@@ -57,8 +57,8 @@ INSERT INTO drift.drift_metrics (night, granularity, source, model_id, slice_key
   'positive', 'BASELINE', '', 0, 10, 0, 'ok', 'r' FROM generate_series(1, 1000) s;
 """
 )
-EARLIER = {"0001": FIRST_EDITION} | dict.fromkeys(("0002", "0003", "0004", "0005", "0006", "0007"), SECOND_EDITION)
-"""Each revision before the newest -> rows as that edition wrote them."""
+EARLIER = {"0001": FIRST_ROWS} | dict.fromkeys(("0002", "0003", "0004", "0005", "0006", "0007"), LATER_ROWS)
+"""Each revision before the newest -> rows as it wrote them."""
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def test_every_earlier_revision_has_data_to_be_tested_with() -> None:
     assert list(EARLIER) == revisions()[:-1]
 
 
-def test_from_empty_and_from_the_first_edition_the_schema_is_the_same(server: Database) -> None:
+def test_from_empty_and_from_every_revision_the_schema_is_the_same(server: Database) -> None:
     pages = []
     for start in (None, *EARLIER):
         with new_database(server):
@@ -123,7 +123,7 @@ def watching_locks() -> Iterator[list[str]]:
 
     What is built CONCURRENTLY reads too, but lets everyone go on.
     """
-    found: list[str] = []
+    long_locks: list[str] = []
     seen: dict[tuple[object, str], int] = {}  # rows read by now, as each connection counts them
 
     def after(c: sa.Connection, cursor: Any, statement: str, *_: object) -> None:
@@ -135,19 +135,19 @@ def watching_locks() -> Iterator[list[str]]:
             del seen[key]
         seen.update(now)
         if "CONCURRENTLY" not in statement:
-            found.extend(f"{name} is read whole by {statement}" for name in more)
+            long_locks.extend(f"{name} is read whole by {statement}" for name in more)
 
     database.engine("owner").dispose()
     with database.transaction("owner") as c:
         before = dict(tuple(row) for row in c.exec_driver_sql(FILES))
     sa.event.listen(sa.Engine, "after_cursor_execute", after)
     try:
-        yield found
+        yield long_locks
     finally:
         sa.event.remove(sa.Engine, "after_cursor_execute", after)
     with database.transaction("owner") as c:
         now = dict(tuple(row) for row in c.exec_driver_sql(FILES))
-    found.extend(f"{name} is rewritten" for name in before.keys() & now.keys() if before[name] != now[name])
+    long_locks.extend(f"{name} is rewritten" for name in before.keys() & now.keys() if before[name] != now[name])
 
 
 @pytest.mark.parametrize("start", EARLIER)
@@ -193,14 +193,14 @@ def test_a_long_lock_is_seen(server: Database, statement: str) -> None:
     with new_database(server):
         migrate.upgrade("0001")
         with database.transaction("owner") as c:
-            c.exec_driver_sql(FIRST_EDITION)
+            c.exec_driver_sql(FIRST_ROWS)
         with database.transaction("owner") as c:
             c.exec_driver_sql("ANALYZE")
         with watching_locks() as long:
             with database.transaction("owner") as c:
                 c.exec_driver_sql("DROP VIEW sentiment.v_review_sentiment")
                 c.exec_driver_sql(statement)
-        assert any("sentiment.review" in words for words in long)
+        assert any("sentiment.review" in locked for locked in long)
 
 
 MILLION = """
@@ -250,9 +250,9 @@ def test_nobody_waits_for_a_sequential_scan(server: Database) -> None:
 def _scans(query: str) -> list[str]:
     with database.transaction("reader") as c:
         (plan,) = c.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {query.replace('%', '%%')}").scalar_one()
-    found: list[str] = []
-    _walk(plan["Plan"], lambda node: found.append(node["Relation Name"]) if node["Node Type"] == "Seq Scan" else None)
-    return [name for name in found if name not in {"model", "run", "pseudonym_salt"}]
+    scanned: list[str] = []
+    _walk(plan["Plan"], lambda node: scanned.append(node["Relation Name"]) if node["Node Type"] == "Seq Scan" else None)
+    return [name for name in scanned if name not in {"model", "run", "pseudonym_salt"}]
 
 
 def _walk(node: dict[str, Any], look: Callable[[dict[str, Any]], None]) -> None:

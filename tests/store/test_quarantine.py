@@ -48,21 +48,21 @@ def dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def nights(server: object, dump: Path) -> Iterator[list[Run]]:
     """Two published nights, each with its one refused record; the newer has hostile ones too."""
     days: list[tuple[date, list[str | None]]] = [(NIGHT, ["Zoé Vexillaire"]), (NIGHT + timedelta(days=1), [])]
-    found = [small_night.publish(SOURCE, night, authors) for night, authors in days]
-    with attempts.attempt(found[1].run_id, "find_dump") as step:
-        step.handoff = ReceivedDump()
+    runs = [small_night.publish(SOURCE, night, authors) for night, authors in days]
+    with attempts.attempt(runs[1].run_id, "find_dump") as attempt:
+        attempt.handoff = ReceivedDump()
     values, at = [], 0
     for number, raw in enumerate(RECORDS, 1):
-        told = {"reasons": ["readable", "no_nul"], "details": "readable: \x1b[31mred\nno_nul: =1+1", "no": number}
-        kept = {"raw": raw[:RAW_HEAD_BYTES], "size": len(raw) + 1, "sha": hashlib.sha256(raw).hexdigest(), "at": at}
-        values.append({"run_id": found[1].run_id, **told, **kept})
+        verdict = {"reasons": ["readable", "no_nul"], "details": "readable: \x1b[31mred\nno_nul: =1+1", "no": number}
+        payload = {"raw": raw[:RAW_HEAD_BYTES], "size": len(raw) + 1, "sha": hashlib.sha256(raw).hexdigest(), "at": at}
+        values.append({"run_id": runs[1].run_id, **verdict, **payload})
         at += len(raw) + 1
     with transaction("owner") as c:
         c.execute(sa.text(INSERT), values)
         file = {"uri": str(dump), "sha": hashlib.sha256(dump.read_bytes()).hexdigest(), "source": SOURCE}
         where = "WHERE dump_id IN (SELECT dump_id FROM sentiment.dump WHERE source = :source)"
         c.execute(sa.text(f"UPDATE sentiment.dump_file SET uri = :uri, sha256 = :sha {where}"), file)
-    yield found
+    yield runs
     small_night.remove(SOURCE)
 
 
@@ -73,7 +73,7 @@ def typed(*arguments: str, code: int = 0) -> str:
 
 
 def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
-    """What a person is told who types this and is refused."""
+    """Return what standard error has for a person who types this and is refused."""
     monkeypatch.setattr("sys.argv", ["sentiment", "quarantine", *arguments])
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -82,15 +82,15 @@ def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 
 
 def test_list_names_record_rules_and_the_first_reason(nights: list[Run]) -> None:
-    said = typed("list", "--source", SOURCE).splitlines()
-    assert said[0].split() == ["run", "night", "file", "record", "rules", "first", "reason"]
+    lines = typed("list", "--source", SOURCE).splitlines()
+    assert lines[0].split() == ["run", "night", "file", "record", "rules", "first", "reason"]
     newer, older = nights[1], nights[0]
-    assert [line.split()[:4] for line in said[1:-1]] == [
+    assert [line.split()[:4] for line in lines[1:-1]] == [
         *([newer.run_id, str(newer.night), "0", str(n)] for n in (1, 2, 3, 4, 1000)),
         [older.run_id, str(older.night), "0", "1000"],
     ]
-    assert said[1].endswith(r"readable no_nul  readable: \x1b[31mred")
-    assert said[-1] == f"Next: sentiment quarantine show {newer.run_id} 0 1"
+    assert lines[1].endswith(r"readable no_nul  readable: \x1b[31mred")
+    assert lines[-1] == f"Next: sentiment quarantine show {newer.run_id} 0 1"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_list_names_record_rules_and_the_first_reason(nights: list[Run]) -> None
         (["--night", (NIGHT + timedelta(days=1)).isoformat(), "--rule", "blank_text"], 1),
     ],
 )
-def test_list_by_what_is_asked_for(nights: list[Run], arguments: list[str], records: int) -> None:
+def test_list_by_source_rule_and_night(nights: list[Run], arguments: list[str], records: int) -> None:
     assert len(typed("list", *arguments).splitlines()) == records + 2
 
 
@@ -117,43 +117,43 @@ def test_what_was_replaced_is_listed_by_its_run_only(nights: list[Run]) -> None:
         c.execute(sa.text(status), {"status": "published", "r": nights[0].run_id})
 
 
-def test_where_nothing_is_found_the_rules_are_named(nights: list[Run]) -> None:
-    said = typed("list", "--source", SOURCE, "--rule", "blanc")
-    assert "No such record. Rules that records have failed:" in said
-    assert "blank_text" in said
+def test_where_no_record_matches_the_rules_are_named(nights: list[Run]) -> None:
+    output = typed("list", "--source", SOURCE, "--rule", "blanc")
+    assert "No such record. Rules that records have failed:" in output
+    assert "blank_text" in output
 
 
-def test_show_says_where_it_is_and_why_and_harms_no_terminal(nights: list[Run], dump: Path) -> None:
-    said = dict(line.split(maxsplit=1) for line in typed("show", nights[1].run_id, "0", "2").splitlines())
+def test_show_names_position_and_reason_and_harms_no_terminal(nights: list[Run], dump: Path) -> None:
+    lines = dict(line.split(maxsplit=1) for line in typed("show", nights[1].run_id, "0", "2").splitlines())
     raw = RECORDS[1]
-    assert said["file"] == f"0: {dump}"
-    assert said["record"].startswith(f"2, from byte {len(RECORDS[0]) + 1} ")
-    assert said["size"] == f"{len(raw) + 1} bytes"
-    assert said["sha256"] == hashlib.sha256(raw).hexdigest()
-    assert said["bytes"] == r"caf\xe9 \x1b[2J été \u202e;-)"
-    assert said["reason"] == "2    no_nul: =1+1"
-    assert said["next"].endswith(f"then: sentiment quarantine requeue {nights[1].run_id}")
-    assert "whole" not in said
+    assert lines["file"] == f"0: {dump}"
+    assert lines["record"].startswith(f"2, from byte {len(RECORDS[0]) + 1} ")
+    assert lines["size"] == f"{len(raw) + 1} bytes"
+    assert lines["sha256"] == hashlib.sha256(raw).hexdigest()
+    assert lines["bytes"] == r"caf\xe9 \x1b[2J été \u202e;-)"
+    assert lines["reason"] == "2    no_nul: =1+1"
+    assert lines["next"].endswith(f"then: sentiment quarantine requeue {nights[1].run_id}")
+    assert "whole" not in lines
 
 
 @pytest.mark.parametrize("number", [3, 4])
 def test_the_command_that_is_shown_prints_the_record_as_it_lies_there(nights: list[Run], number: int) -> None:
-    said = dict(line.split(maxsplit=1) for line in typed("show", nights[1].run_id, "0", str(number)).splitlines())
-    found = subprocess.run(["bash", "-c", said["whole"]], capture_output=True, check=True).stdout
-    assert found == RECORDS[number - 1] + b"\n"
-    assert said["bytes"] == "x" * RAW_HEAD_BYTES if number == 3 else said["bytes"].startswith("removed by retention")
+    lines = dict(line.split(maxsplit=1) for line in typed("show", nights[1].run_id, "0", str(number)).splitlines())
+    record = subprocess.run(["bash", "-c", lines["whole"]], capture_output=True, check=True).stdout
+    assert record == RECORDS[number - 1] + b"\n"
+    assert lines["bytes"] == "x" * RAW_HEAD_BYTES if number == 3 else lines["bytes"].startswith("removed by retention")
 
 
-def test_in_utf_16_places_are_counted_as_in_utf_8(tmp_path: Path) -> None:
+def test_in_utf_16_offsets_are_counted_as_in_utf_8(tmp_path: Path) -> None:
     wide = tmp_path / "wide.jsonl"
     wide.write_text('{"review": "é"}\n{"review": "à"}\n', "utf-16")
     values = {"compression": "none", "format": "jsonl", "uri": str(wide), "encoding": "utf-16", "raw": b""}
     row: Any = SimpleNamespace(**values, byte_offset=17, raw_bytes=17)
-    found = subprocess.run(["bash", "-c", quarantine._read_command(row)], capture_output=True, check=True).stdout
-    assert found.decode() == '{"review": "à"}\n'
+    record = subprocess.run(["bash", "-c", quarantine._read_command(row)], capture_output=True, check=True).stdout
+    assert record.decode() == '{"review": "à"}\n'
 
 
-def test_export_is_whole_private_and_runs_nothing(
+def test_export_is_complete_private_and_runs_nothing(
     nights: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "q.csv"
@@ -162,13 +162,17 @@ def test_export_is_whole_private_and_runs_nothing(
     assert target.stat().st_mode & 0o077 == 0
     assert target.read_bytes().startswith(b"\xef\xbb\xbf")
     with target.open(encoding="utf-8-sig", newline="") as file:
-        found = list(csv.DictReader(file))
-    assert [int(row["record_no"]) for row in found] == [1, 2, 3, 4, 1000, 1000]
-    assert found[0]["raw"] == r"""'=HYPERLINK("http://x";"y")\tand a tab"""
-    assert found[1]["raw"] == r"caf\xe9 \x1b[2J été \u202e;'-)"
-    assert found[1]["details"] == r"readable: \x1b[31mred | no_nul: =1+1"
-    assert len(found[2]["raw"]) == quarantine.CELL_CHARS + 1
-    assert (found[0]["reasons"], found[0]["byte_offset"], found[0]["requeued_in"]) == ("readable no_nul", "0", "")
+        exported = list(csv.DictReader(file))
+    assert [int(row["record_no"]) for row in exported] == [1, 2, 3, 4, 1000, 1000]
+    assert exported[0]["raw"] == r"""'=HYPERLINK("http://x";"y")\tand a tab"""
+    assert exported[1]["raw"] == r"caf\xe9 \x1b[2J été \u202e;'-)"
+    assert exported[1]["details"] == r"readable: \x1b[31mred | no_nul: =1+1"
+    assert len(exported[2]["raw"]) == quarantine.CELL_CHARS + 1
+    assert (exported[0]["reasons"], exported[0]["byte_offset"], exported[0]["requeued_in"]) == (
+        "readable no_nul",
+        "0",
+        "",
+    )
     assert list(tmp_path.iterdir()) == [target]
 
 
@@ -203,13 +207,13 @@ def test_cells_that_a_spreadsheet_would_run_get_an_apostrophe(text: str) -> None
 
 def test_what_is_shown_is_text_and_nothing_else() -> None:
     everything = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x11000)]))
-    left = [c for c in shown(everything) if not c.isprintable() and (ord(c) < 0xA0 or 0x202A <= ord(c) <= 0x202E)]
-    assert left == []
+    unescaped = [c for c in shown(everything) if not c.isprintable() and (ord(c) < 0xA0 or 0x202A <= ord(c) <= 0x202E)]
+    assert unescaped == []
     assert shown("l'été : « oui » 😀") == "l'été : « oui » 😀"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "named"),
     [
         (["list", "--night", "4/3/2031"], "--night is '4/3/2031'; expected a date like 2026-11-22"),
         (["list", "--run", "20310304-ffffffff"], "There is no run '20310304-ffffffff'"),
@@ -219,22 +223,22 @@ def test_what_is_shown_is_text_and_nothing_else() -> None:
         (["requeue", "20310304-ffffffff", "--reason", "x", "--replace"], "There is no run '20310304-ffffffff'"),
     ],
 )
-def test_what_is_wrong_is_told(
+def test_mistakes_name_what_is_wrong(
     nights: list[Run],
     arguments: list[str],
-    words: str,
+    named: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert words in refused(capsys, monkeypatch, *arguments)
+    assert named in refused(capsys, monkeypatch, *arguments)
 
 
-def test_requeue_only_tells_unless_asked_to(nights: list[Run]) -> None:
+def test_requeue_without_replace_only_previews(nights: list[Run]) -> None:
     run_id, n_runs = nights[1].run_id, "SELECT count(*) FROM sentiment.run"
     with transaction() as c:
         before = c.exec_driver_sql(n_runs).scalar_one()
-    said = typed("requeue", run_id)
-    assert f"Run {run_id} refused 5 of 0 records (blank_text 1, no_nul 4, readable 4)." in said
-    assert f"Next: sentiment quarantine requeue {run_id} --reason 'what was mended' --replace" in said
+    output = typed("requeue", run_id)
+    assert f"Run {run_id} refused 5 of 0 records (blank_text 1, no_nul 4, readable 4)." in output
+    assert f"Next: sentiment quarantine requeue {run_id} --reason 'what was mended' --replace" in output
     with transaction() as c:
         assert c.exec_driver_sql(n_runs).scalar_one() == before

@@ -38,12 +38,12 @@ def rows(query: str, **values: object) -> list[tuple[Any, ...]]:
 
 def strictly(dump: Path, source: str, night: Any) -> oracle.Night:
     """The dump as a rule reads it that is too strict: it refuses the first few of what is sound."""
-    found = _READ(dump, source, night)
+    records = _READ(dump, source, night)
     lines = dump.read_bytes().splitlines()
-    for review in found.accepted[:N_STRICT]:
-        found.quarantined[review.record_no] = lines[review.record_no - 1]
-    del found.accepted[:N_STRICT]
-    return found
+    for review in records.accepted[:N_STRICT]:
+        records.quarantined[review.record_no] = lines[review.record_no - 1]
+    del records.accepted[:N_STRICT]
+    return records
 
 
 class Story:
@@ -51,7 +51,7 @@ class Story:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.told = oracle.Oracle(source, nights.hashed_probability, all_steps=False)
+        self.expected = oracle.Oracle(source, nights.hashed_probability, all_steps=False)
         for day in (0, 1, 2):
             self.publish(day, strict=day == 1)
         self.old = self.shown()
@@ -65,12 +65,12 @@ class Story:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(oracle, "read", strictly if strict else _READ)
             publish_without_spark(self.attempt_of(day))
-            self.told.publish(nights.FIRST + timedelta(days=day), self.attempt_of(day).dump)
+            self.expected.publish(nights.FIRST + timedelta(days=day), self.attempt_of(day).dump)
 
     def mended(self) -> oracle.Oracle:
-        """What the tables must hold after the requeue. Night 2 was told new from known before it."""
-        self.told.publish(NIGHT, self.attempt.dump)
-        return self.told
+        """What the tables must hold after the requeue. Night 2 was compared with the night before it was requeued."""
+        self.expected.publish(NIGHT, self.attempt.dump)
+        return self.expected
 
     def shown(self, night: Any = NIGHT) -> Run:
         query = "SELECT run_id FROM sentiment.run WHERE source = :s AND night = :n AND status = 'published'"
@@ -87,13 +87,13 @@ class Story:
 @pytest.fixture
 def story(server: object) -> Iterator[Story]:
     registry.register(registry.find("cinema-fr", settings.load()))
-    found = Story(f"requeued_{next(_NUMBERS)}")
-    yield found
-    rows("DELETE FROM sentiment.review_version WHERE source = :s RETURNING 1", s=found.source)
-    small_night.remove(found.source)
+    story = Story(f"requeued_{next(_NUMBERS)}")
+    yield story
+    rows("DELETE FROM sentiment.review_version WHERE source = :s RETURNING 1", s=story.source)
+    small_night.remove(story.source)
 
 
-def test_the_night_is_whole_and_what_passes_names_the_run_that_took_it(story: Story) -> None:
+def test_the_night_is_complete_and_what_passes_names_the_run_that_took_it(story: Story) -> None:
     publish_without_spark(story.attempt)
     assert story.mended().violations() == []
     new = story.shown()
@@ -105,10 +105,10 @@ def test_the_night_is_whole_and_what_passes_names_the_run_that_took_it(story: St
     assert {number for number, run_id in took.items() if run_id is None} == dict(rows(query, r=new.run_id)).keys()
     assert quarantine.taken(story.old.run_id, new.run_id) == (N_STRICT, len(took))
     with transaction("reader") as c:
-        said = "SELECT requeue_of, is_last_good FROM sentiment.v_runs WHERE run_id = :r"
-        assert tuple(c.execute(sa.text(said), {"r": new.run_id}).one()) == (story.old.run_id, False)
-        said = "SELECT n_records, n_requeued FROM sentiment.v_quarantine_reasons WHERE run_id = :r"
-        assert tuple(c.execute(sa.text(said), {"r": story.old.run_id}).one()) == (len(took), N_STRICT)
+        view_query = "SELECT requeue_of, is_last_good FROM sentiment.v_runs WHERE run_id = :r"
+        assert tuple(c.execute(sa.text(view_query), {"r": new.run_id}).one()) == (story.old.run_id, False)
+        view_query = "SELECT n_records, n_requeued FROM sentiment.v_quarantine_reasons WHERE run_id = :r"
+        assert tuple(c.execute(sa.text(view_query), {"r": story.old.run_id}).one()) == (len(took), N_STRICT)
 
 
 def test_the_same_requeue_and_the_same_dump_again_change_nothing(story: Story) -> None:
@@ -153,16 +153,16 @@ def test_killed_anywhere_it_is_typed_again_and_ends_well(story: Story, phase: st
     assert story.runs() == 2
 
 
-def test_a_night_that_another_dump_took_meanwhile_is_left_to_it(story: Story) -> None:
+def test_a_night_that_another_dump_took_meanwhile_stays_with_it(story: Story) -> None:
     run = opening.open_requeue(story.old.run_id, "mended")
     other = replace(story.attempt_of(1, seed=10), supersede=True)
     publish_without_spark(other)
     with pytest.raises(DataError, match=f"no use in requeueing {story.old.run_id}") as refused:
-        with attempts.attempt(run.run_id, "publish") as step:
-            publishing.merge(run, step, nights.stage(run, step, story.attempt))
+        with attempts.attempt(run.run_id, "publish") as attempt:
+            publishing.merge(run, attempt, nights.stage(run, attempt, story.attempt))
     assert story.shown().run_id in refused.value.message
-    story.told.publish(NIGHT, other.dump)
-    assert oracle.besides_staging(story.told.violations()) == []
+    story.expected.publish(NIGHT, other.dump)
+    assert oracle.besides_staging(story.expected.violations()) == []
     with pytest.raises(ParameterError, match=f"is superseded.*shows {story.shown().run_id}"):
         opening.open_requeue(story.old.run_id, "mended")
 
@@ -189,7 +189,7 @@ def test_by_whatever_model_the_night_was_published_it_is_replaced(
     rows("DELETE FROM sentiment.model WHERE model_id = 'second' RETURNING 1")
 
 
-def test_a_run_that_is_not_shown_is_refused_in_words(story: Story) -> None:
+def test_a_run_that_is_not_shown_is_refused(story: Story) -> None:
     with pytest.raises(ParameterError, match="There is no run '20200101-00000000'"):
         opening.open_requeue("20200101-00000000", "mended")
     failed = opening.open_run(nights.FIRST + timedelta(days=9), story.source, story.old.dump_id, nights.MODEL)

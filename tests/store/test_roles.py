@@ -82,8 +82,8 @@ def everything() -> Iterator[list[Thing]]:
     STAGED.create()
     with database.transaction("owner") as c:
         c.exec_driver_sql("SELECT sentiment.ensure_month('2031-01-05')")
-        found = [Thing(*row) for row in c.execute(sa.text(EVERYTHING))]
-    yield found
+        actual = [Thing(*row) for row in c.execute(sa.text(EVERYTHING))]
+    yield actual
     STAGED.drop()
     with database.transaction("owner") as c:
         c.exec_driver_sql("DROP TABLE sentiment.night_review_203101")
@@ -97,16 +97,16 @@ def attempt(role: str, statement: str) -> None:
 
 def may(role: str, verb: str, what: Thing) -> bool:
     """Try it; a fault of another kind than denied rights comes after they were looked at."""
-    said = VERBS[verb].format(what=f"{what.schema}.{what.name}", column=what.column, nothing=what.nothing)
+    statement = VERBS[verb].format(what=f"{what.schema}.{what.name}", column=what.column, nothing=what.nothing)
     try:
-        attempt(role, f"SET TRANSACTION READ WRITE; {said}")
+        attempt(role, f"SET TRANSACTION READ WRITE; {statement}")
     except DBAPIError as error:
         return getattr(error.orig, "pgcode", None) not in DENIED
     return True
 
 
 @pytest.mark.parametrize("role", database.ROLES)
-def test_each_role_may_what_the_rule_says(role: str, everything: list[Thing]) -> None:
+def test_all_roles_have_the_rights_of_the_rule(role: str, everything: list[Thing]) -> None:
     assert {what.kind for what in everything} == set(VERBS_OF)
     assert {what.name for what in everything} > HIDDEN
     tried = {
@@ -114,14 +114,14 @@ def test_each_role_may_what_the_rule_says(role: str, everything: list[Thing]) ->
         for what in everything
         for verb in VERBS_OF[what.kind]
     }
-    assert {name: found for name, (found, _) in tried.items()} == {name: due for name, (_, due) in tried.items()}
+    assert {name: actual for name, (actual, _) in tried.items()} == {name: due for name, (_, due) in tried.items()}
 
 
 def test_readers_statements_end_in_time_and_only_read() -> None:
     names = ("statement_timeout", "default_transaction_read_only", "transaction_read_only")
     with database.transaction("reader") as c:
-        found = [c.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names]
-    assert found == ["1min", "on", "on"]
+        actual = [c.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names]
+    assert actual == ["1min", "on", "on"]
     assert roles.READER_TIMEOUT_S == 60
 
 
@@ -164,7 +164,7 @@ def test_reader_makes_no_work_tables() -> None:
         attempt("reader", "SET TRANSACTION READ WRITE; CREATE TABLE staging.mine (n int)")
 
 
-def test_airflow_database_is_not_ours(ready: machine.Machine) -> None:
+def test_airflow_database_is_closed_to_the_writer(ready: machine.Machine) -> None:
     address = database.url("writer").set(database="airflow")
     with pytest.raises(DBAPIError, match="permission denied for database"), sa.create_engine(address).connect():
         pass

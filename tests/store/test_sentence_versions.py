@@ -48,7 +48,7 @@ def clean(server: object) -> Iterator[None]:
 def publish(
     night: date,
     texts: dict[str, str],
-    asked: bool = True,
+    with_sentences: bool = True,
     rating: float = 4.0,
     label: str = "pos",
     age: str = "1 day",
@@ -61,20 +61,21 @@ def publish(
     run = opening.open_run(night, SOURCE, dump_id, "cinema-fr", **kwargs)
     with transaction() as c:
         known = {row[0]: row[1] for row in c.execute(sa.text(publishing.known_before(night, SOURCE)))}
-    with attempts.attempt(run.run_id, "publish") as step:
-        staging = Staging(run.run_id, step.token)
+    with attempts.attempt(run.run_id, "publish") as attempt:
+        staging = Staging(run.run_id, attempt.token)
         staging.create()
         with transaction() as c:
             for no, (review_id, text) in enumerate(texts.items()):
                 content = f"{text} {rating}"
                 novelty = "known" if known.get(review_id) == content else "changed" if review_id in known else "new"
+                sentences = json.dumps(parted(text, label, ends)) if with_sentences else None
                 values = {"no": no, "id": review_id, "text": text, "rating": rating, "content": content}
-                values |= {"novelty": novelty, "sentences": json.dumps(parted(text, label, ends)) if asked else None}
+                values |= {"novelty": novelty, "sentences": sentences}
                 values |= {"label": label, "age": age}
                 c.execute(sa.text(STAGED.format(table=staging.table("review"))), values)
         checksum = str(sum(int(i[:15], 16) for i in texts))
         baseline = publishing.newest_publication(SOURCE)
-        publishing.merge(run, step, Expected(Part([], len(texts), checksum), 0, baseline))
+        publishing.merge(run, attempt, Expected(Part([], len(texts), checksum), 0, baseline))
     return opening.get_run(run.run_id)
 
 
@@ -93,31 +94,31 @@ def shown(review_id: str = MINE) -> list[str]:
         return list(c.execute(sa.text(query), {"id": review_id}).scalars())
 
 
-def test_sentences_are_published_with_the_night_and_only_where_asked() -> None:
+def test_sentences_are_published_with_the_night_and_only_on_request() -> None:
     publish(NIGHT, {MINE: "Bien. 😀 De\u0301ja\u0300 vu."})
     assert shown() == ["Bien.", " 😀 De\u0301ja\u0300 vu."]
-    publish(NIGHT + timedelta(days=1), {OTHER: "Un. Deux."}, asked=False)
+    publish(NIGHT + timedelta(days=1), {OTHER: "Un. Deux."}, with_sentences=False)
     assert shown(OTHER) == []
 
 
 def test_a_known_review_gets_its_sentences_when_a_later_night_asks() -> None:
-    publish(NIGHT, {MINE: "Un. Deux."}, asked=False)
+    publish(NIGHT, {MINE: "Un. Deux."}, with_sentences=False)
     publish(NIGHT + timedelta(days=1), {MINE: "Un. Deux."})
     assert shown() == ["Un.", " Deux."]
-    publish(NIGHT + timedelta(days=2), {MINE: "Un. Deux."}, asked=False)
+    publish(NIGHT + timedelta(days=2), {MINE: "Un. Deux."}, with_sentences=False)
     assert shown() == ["Un.", " Deux."]
 
 
-@pytest.mark.parametrize("asked", [True, False])
-def test_another_text_takes_the_sentences_of_the_old_one_away(asked: bool) -> None:
+@pytest.mark.parametrize("with_sentences", [True, False])
+def test_another_text_takes_the_sentences_of_the_old_one_away(with_sentences: bool) -> None:
     publish(NIGHT, {MINE: "Un. Deux. Trois."})
-    publish(NIGHT + timedelta(days=1), {MINE: "Autre."}, asked=asked)
-    assert shown() == (["Autre."] if asked else [])
+    publish(NIGHT + timedelta(days=1), {MINE: "Autre."}, with_sentences=with_sentences)
+    assert shown() == (["Autre."] if with_sentences else [])
 
 
 def test_another_rating_leaves_the_sentences() -> None:
     publish(NIGHT, {MINE: "Un. Deux."})
-    publish(NIGHT + timedelta(days=1), {MINE: "Un. Deux."}, asked=False, rating=1.0)
+    publish(NIGHT + timedelta(days=1), {MINE: "Un. Deux."}, with_sentences=False, rating=1.0)
     assert shown() == ["Un.", " Deux."]
 
 
@@ -133,7 +134,7 @@ def test_superseding_brings_the_sentences_of_the_version_before_back() -> None:
         assert c.execute(sa.text(query), {"id": OTHER}).scalar() == 0
 
 
-def test_an_older_night_late_shows_nothing_but_is_kept_for_when_it_counts() -> None:
+def test_an_older_night_late_shows_nothing_until_it_counts() -> None:
     publish(NIGHT, {MINE: "Neuf."})
     publish(NIGHT - timedelta(days=2), {MINE: "Vieux. Deux."})
     assert shown() == ["Neuf."]
@@ -158,8 +159,8 @@ def test_a_retired_model_takes_its_sentences_along() -> None:
         c.exec_driver_sql("UPDATE sentiment.model SET retired_at = now() - interval '1 year' WHERE model_id = 'old'")
         c.exec_driver_sql("INSERT INTO sentiment.sentence_sentiment VALUES ('r', 'old', 1, 0, 5, 'pos', 1)")
     try:
-        found = [x for x in retention.find(settings.load()) if x.where == "sentiment.sentence_sentiment"]
-        assert [(x.amount, x.remove()) for x in found] == [(1, True)]
+        leftovers = [x for x in retention.find(settings.load()) if x.where == "sentiment.sentence_sentiment"]
+        assert [(x.amount, x.remove()) for x in leftovers] == [(1, True)]
         assert [x for x in retention.find(settings.load()) if x.where == "sentiment.sentence_sentiment"] == []
     finally:
         with transaction("owner") as c:
@@ -171,7 +172,7 @@ def test_a_later_score_of_the_same_text_replaces_the_earlier_and_its_sentences()
     publish(nights[0], {MINE: "Bien. Mal."})
     publish(nights[1], {MINE: "Bien. Mal."}, label="neg", age="2 days")
     assert labels() == ("pos", {"pos"})
-    publish(nights[2], {MINE: "Bien. Mal."}, label="neg", age="1 minute", asked=False)
+    publish(nights[2], {MINE: "Bien. Mal."}, label="neg", age="1 minute", with_sentences=False)
     assert labels() == ("neg", {"pos"}), "sentences are scored again when a night asks"
     publish(nights[3], {MINE: "Bien. Mal."}, label="neg", age="1 minute")
     assert labels() == ("neg", {"neg"})

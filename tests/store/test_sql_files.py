@@ -52,7 +52,7 @@ def test_versions_have_every_column_that_a_dump_may_change(name: str, times: int
         ("settle/keep_shown_versions", "r"),
     ],
 )
-def test_kept_versions_are_read_column_by_column(name: str, alias: str) -> None:
+def test_replaced_versions_are_read_column_by_column(name: str, alias: str) -> None:
     columns = ",".join(f"{alias}.{column}" for column in VERSION)
     assert columns in without_space(sql.text(f"store/{name}"))
 

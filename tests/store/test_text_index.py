@@ -50,7 +50,7 @@ INSERT INTO sentiment.review_sentiment (review_id, model_id, label, score, proba
 SELECT review_id, 'cinema-fr', 'pos', 1, '{}', 1, 1, '', 'many' FROM made"""
 
 
-def found(wanted: str) -> list[str]:
+def matches(wanted: str) -> list[str]:
     with transaction("reader") as c:
         query = sa.text("SELECT review_id FROM sentiment.search_reviews(:w)")
         return list(c.execute(query, {"w": wanted}).scalars())
@@ -63,13 +63,13 @@ def plan() -> str:
 
 def test_with_and_without_the_index(published: str) -> None:
     assert "review_words" not in plan()
-    assert found(WANTED) == [published]
-    assert found("100 % rate%") == []
+    assert matches(WANTED) == [published]
+    assert matches("100 % rate%") == []
     assert text_index.create() > 0
     assert text_index.create() > 0
     assert "review_words" in plan()
-    assert found(WANTED) == [published]
-    assert found("100 % rate%") == []
+    assert matches(WANTED) == [published]
+    assert matches("100 % rate%") == []
 
 
 def test_a_build_that_was_stopped_is_done_anew(published: str, server: Database) -> None:

@@ -108,7 +108,7 @@ def test_other_columns_make_it_anew_with_its_rights_and_comments(owner: sa.Conne
     assert comment(owner, RUNS) == described is not None
 
 
-def test_own_views_that_read_it_are_made_anew_too(owner: sa.Connection, folder: Path) -> None:
+def test_own_views_that_read_it_are_created_anew_too(owner: sa.Connection, folder: Path) -> None:
     (folder / "drift.a_reads_runs.sql").write_text(
         "CREATE OR REPLACE VIEW drift.a_reads_runs AS SELECT run_id FROM sentiment.v_runs;"
     )

@@ -247,7 +247,7 @@ def _belongs(process: psutil.Process, config: Settings, sessions: dict[int, floa
         if process.name() == "postgres" or process.status() == psutil.STATUS_ZOMBIE:
             return False
         # Workers that rename themselves (setproctitle) overwrite their environment, so the session comes first; its
-        # start tells it from a later one that got the same number.
+        # start distinguishes it from a later one that got the same number.
         started = sessions.get(os.getsid(process.pid))
         if started is not None and process.create_time() >= started:
             return True
