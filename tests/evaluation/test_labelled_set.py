@@ -59,8 +59,8 @@ class Network:
             F.struct(*(F.when(label == name, sure).otherwise(rest).alias(name) for name in self.labels))
         )
         values = {"label": label, "score": sure, "probabilities": probabilities}
-        others = ("p_positive", "n_wordpieces", "n_unknown", "n_chunks")
-        values |= {name: F.lit(None).cast("int") for name in others}
+        others = {"p_positive": "double", "n_wordpieces": "int", "n_unknown": "int", "n_chunks": "smallint"}
+        values |= {name: F.lit(None).cast(spark_type) for name, spark_type in others.items()}
         return texts.select("text_hash", *(values[name].alias(name) for name in network.SCORED[1:]))
 
 
