@@ -112,6 +112,7 @@ def is_suppressed(kind: str, column: str, suppressed_keys: Collection[str]) -> C
 
 def key_checksum(key: str = "review_id") -> Column:
     """Return the sum over rows of the key's first 60 bits: the same in any order, and in Postgres."""
+    # 15 digits, since 16 would not fit Postgres's signed bigint; decimal, since eight such numbers may not, added up.
     bits = F.conv(F.substring(key, 1, 15), 16, 10).cast("decimal(38,0)")
     return F.coalesce(F.sum(bits), F.lit(0)).cast("string")
 

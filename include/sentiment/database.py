@@ -31,14 +31,17 @@ def url(role: str = "writer") -> sa.URL:
     if secret is None:
         name = "SENTIMENT_DATABASE_URL" if role == "writer" else f"SENTIMENT_{role.upper()}_URL"
         raise SetupError(f"{name} is not set, so the reviews database can't be reached as {role}.", "make nightly")
+    # SQLAlchemy 2.1 takes a bare `postgresql://` for psycopg 3; errors and composed SQL here are psycopg2's.
     return sa.make_url(secret.get_secret_value()).set(drivername="postgresql+psycopg2")
 
 
+# Beside the cache of `_engine`, which can't be listed.
 _ENGINES: list[sa.Engine] = []
 
 
 @lru_cache(maxsize=8)
 def _engine(address: sa.URL) -> sa.Engine:
+    # pool_pre_ping: a server that was restarted leaves dead connections in the pool.
     engine = sa.create_engine(
         address, pool_pre_ping=True, connect_args={"connect_timeout": 10, "application_name": "sentiment"}
     )
@@ -50,6 +53,7 @@ def _engine(address: sa.URL) -> sa.Engine:
 def _bound_waits(connection: DBAPIConnection, _: object) -> None:
     cursor = connection.cursor()
     cursor.execute("SELECT set_config('lock_timeout', %s, false)", (f"{settings.load().lock_timeout_s}s",))
+    # Else the pool's first rollback would take the setting back.
     connection.commit()
 
 

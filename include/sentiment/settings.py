@@ -116,6 +116,10 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def load() -> Settings:
-    """Return the settings, read once a process; `load.cache_clear()` makes the next call read them again."""
+    """Return the settings, read once a process; `load.cache_clear()` makes the next call read them again.
+
+    Raises pydantic's ValidationError for a value that its setting doesn't take.
+    """
+    # Read by hand, since the file with the other settings lies there.
     home = Path(os.environ.get("SENTIMENT_HOME") or DEFAULT_HOME)
     return Settings(_env_file=home / EMBEDDED_ENV)

@@ -48,4 +48,5 @@ def execute(connection: sa.Connection, composed: Composable) -> sa.CursorResult[
     """Execute a statement whose identifiers and values psycopg2.sql quotes; for names that only the catalogue knows."""
     driver = cast("PsycopgConnection", connection.connection.driver_connection)
     quoted = composed.as_string(driver)
+    # no_parameters: else psycopg2 would look for parameters behind percent signs of quoted values.
     return connection.exec_driver_sql(quoted, execution_options={"no_parameters": True})

@@ -24,8 +24,8 @@ from sentiment.errors import InfrastructureError
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+# An object store answers each after tens of milliseconds, and a score cache of years has many.
 MANIFESTS_AT_ONCE = 16
-"""An object store answers each after tens of milliseconds, and a score cache of years has many."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class Workspace:
 
     def __init__(self, root: str | None = None) -> None:
         self.root = (root or settings.load().lake).rstrip("/")
+        # Spark calls the file system s3a, pyarrow s3.
         address = self.root.replace("s3a://", "s3://", 1)
         self._fs: fs.FileSystem = fs.LocalFileSystem()
         self._base: str = address
@@ -91,6 +92,7 @@ class Workspace:
         """
         schemas.of_part(dataset, key).check(frame)
         folder = self.folder(dataset, key, token, chunk)
+        # The folder carries the token, so one that is there already is a fault that overwriting would hide.
         frame.write.mode("errorifexists").parquet(self.address(folder))
         return Part(self.list_files(folder), rows, checksum)
 

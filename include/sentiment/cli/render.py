@@ -12,8 +12,8 @@ from sentiment.errors import SentimentError
 
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+# Characters in a row of a table before rich cuts cells: wide enough for logs, pipes and ids to copy.
 UNCUT_WIDTH = 1000
-"""Characters in a row of a table before rich cuts cells: wide enough for logs, pipes and ids to copy."""
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:

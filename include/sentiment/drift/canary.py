@@ -14,8 +14,8 @@ from sentiment.errors import CanaryMovedError
 from sentiment.runs.handoff import CanaryPrediction
 from sentiment.sql import statement
 
+# Largest move of a probability that counts as none: one network on one kind of processor moves less.
 TOLERANCE = 1e-4
-"""Largest move of a probability that counts as none: one network on one kind of processor moves less."""
 
 
 def check(model_id: str, fingerprint: str, run_id: str, predictions: list[CanaryPrediction]) -> str:

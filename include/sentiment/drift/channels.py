@@ -112,12 +112,14 @@ def decide(
     judged = ~np.isnan(night.z)
     z, effect, n = (np.where(judged, a, 0.0) for a in (night.z, night.effect, night.n))
     summed = _summed(state, Night(z, effect, n), judged, night_no)
+    # numpy divides in either case, so the divisor must not be 0 where the quotient is not used.
     mean_effect = np.where(summed.n > 0, summed.effect / np.maximum(summed.n, 1e-300), 0.0)
 
     signs = np.array([[-1.0], [1.0]])
     broke = (signs * z > thresholds.shewhart) & (signs * effect >= floor)
     crept = (summed.cusum > thresholds.cusum) & (signs * mean_effect >= floor)
     fired = (broke | crept) & judged & (may_alarm > 0)
+    # Both sides may fire, one by a sum of the nights before: then this night's own direction decides.
     side = np.where(fired[HIGH] & (~fired[LOW] | (z > 0)), 1, np.where(fired[LOW], -1, 0))
     opened = (side != 0) & (state.alarm == 0)
     alarm = np.where(opened, side, state.alarm)

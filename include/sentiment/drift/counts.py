@@ -38,7 +38,7 @@ class Sums:
         return Sums(**{f.name: getattr(self, f.name).sum(axis=0) for f in fields(self)})
 
     def masked(self, keep: NDArray[np.bool_]) -> Sums:
-        """Return a copy with zeros where `keep` is false."""
+        """Return a copy with zeros where `keep`, of the shape of the sums, is false."""
         return Sums(**{f.name: np.where(keep, getattr(self, f.name), 0.0) for f in fields(self)})
 
     @property
@@ -49,6 +49,7 @@ class Sums:
     def item_squares(self, mean: Array) -> Array:
         """Return the sum over films of (s_f - n_f mean)^2; `mean` has the shape of the sums."""
         squares: Array = self.item_sq - 2 * mean * self.item_cross + mean**2 * self.item_n_sq
+        # A sum of squares, but rounding may take its expanded form below 0.
         return np.maximum(squares, 0.0)
 
     def clustered_variance(self) -> Array:
@@ -64,6 +65,7 @@ class Sums:
 def divided(a: Array, b: Array) -> Array:
     """Return a / b; NaN where b is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
+        # numpy divides where b is 0, too.
         return np.where(b == 0, np.nan, a / np.where(b == 0, 1.0, b))
 
 

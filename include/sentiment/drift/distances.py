@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+# Added to every bin before shares are taken (Jeffreys' prior for a share).
 SMOOTHING = 0.5
-"""Added to every bin before shares are taken (Jeffreys' prior for a share)."""
 
 Counts = NDArray[np.float64]
 

@@ -72,6 +72,7 @@ def calibrate(labelled: Array, positive: Array, edges: tuple[float, ...]) -> Cal
     if labelled.sum() >= MIN_LABELS_ISOTONIC:
         calibrated = _isotonic(share, labelled)
     else:
+        # Over its logarithm: temperatures from 1/20 to 20.
         fit = optimize.minimize_scalar(_loss, bounds=(-3, 3), args=(logits, labelled, positive), method="bounded")
         temperature = float(np.exp(fit.x))
         calibrated = _sigmoid(logits / temperature)

@@ -64,6 +64,7 @@ def _moments(long: DataFrame) -> DataFrame:
         F.sum("rows").alias("n"),
         (F.sum("rows") - n).alias("n_null"),
         mean.alias("avg"),
+        # Rounding may take a variance in this form below 0, whose root would be NaN.
         F.sqrt(F.greatest(F.sum("sq_f") / n - mean * mean, F.lit(0.0))).alias("stddev"),
         F.min("low").alias("min"),
         F.max("high").alias("max"),

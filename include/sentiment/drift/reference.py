@@ -23,10 +23,10 @@ from sentiment.drift.watched import ALL, BY_NAME, EDGES_ID, FILM_SLICES, LOGIT_E
 from sentiment.errors import DataError, ParameterError
 from sentiment.sql import statement
 
+# Eight of each weekday; fewer say too little of weekdays and of dispersion.
 MIN_NIGHTS = 56
-"""Eight of each weekday; fewer say too little of weekdays and of dispersion."""
+# From so many on the budget of false alarms is kept as `python -m bench --only drift` shows.
 ADVISED_NIGHTS = 180
-"""From so many on the budget of false alarms is kept as `python -m bench --only drift` shows."""
 BUDGET = 1.0
 """False alarms a year, all series together."""
 
@@ -75,6 +75,7 @@ def pin(stream: Stream, first: date, last: date, budget: float = BUDGET) -> Refe
         raise ParameterError(f"budget {budget} is not between 0 and 52 false alarms a year.", "sentiment reference pin")
     with transaction() as c:
         lock(c, stream)
+        # Under the lock: tracking, which opens and closes alarms, waits until the reference is stored.
         alarmed = _nights_in_alarm(c, stream, first, last)
         nights = [n for n in history.nights_between(c, stream, first, last) if n not in alarmed]
         films = history.most_reviewed_films(c, stream, nights, FILM_SLICES)

@@ -14,18 +14,20 @@ from sentiment.drift.counts import Array, Sums
 from sentiment.drift.null_model import MIN_SERIES_NIGHTS, WEEKDAYS, Days, NullModel
 
 NIGHTS_A_YEAR = 365
+# A week, so that a block has every weekday once.
 BLOCK_NIGHTS = 7
 REPLICATES = 400
+# Smaller values are no candidates for a threshold, so that only few have to be held in memory.
 MATTERS_SHEWHART, MATTERS_CUSUM = 2.5, 3.0
-"""Smaller values are no candidates for a threshold, so that only few have to be held in memory."""
+# Fixed, so that the same nights have the same thresholds whenever they are pinned.
 SEED = 20_260_301
 MAIN, OTHER, NONE = 0, 1, 2
 """Families of series. Half the budget is for `MAIN`, the whole night's positive share, half for `OTHER`, every slice
 and other column. `NONE` never alarms, but has warnings by the thresholds of `OTHER`."""
 
+# Share of each half that thresholds aim at. What thresholds from one finite reference let through is more than its own
+# nights show, most where there are many series: `python -m bench --only drift` prints what is achieved.
 HEADROOM = {MAIN: 0.75, OTHER: 0.4}
-"""Share of each half that thresholds aim at. What thresholds from one finite reference let through is more than its own
-nights show, most where there are many series: `python -m bench --only drift` prints what is achieved."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def _nights(z: Array, smooth: bool, replicates: int, rng: np.random.Generator) -
     for night in range(NIGHTS_A_YEAR):
         in_block = night % BLOCK_NIGHTS
         if smooth:
+            # Series that are missing together in some reference night are missing together here.
             yield (
                 rng.standard_normal((replicates, len(root)), dtype=np.float32)
                 @ root

@@ -27,8 +27,8 @@ from sentiment.drift.watched import MAIN_SERIES, Key
 from sentiment.errors import ParameterError
 from sentiment.runs import opening
 
+# Nights in memory at a time, however long the history.
 NIGHTS_AT_ONCE = 30
-"""Nights in memory at a time, however long the history."""
 
 
 def track(run_id: str) -> Counter[str]:

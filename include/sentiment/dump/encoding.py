@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sentiment.errors import ParameterError
 
+# Records that a suggestion is based on at most: the detector takes milliseconds for one.
 SUGGESTED_FROM = 50
-"""Records that a suggestion is based on at most: the detector takes milliseconds for one."""
 
 
 @dataclass(frozen=True)

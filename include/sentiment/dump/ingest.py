@@ -63,6 +63,7 @@ class Parsing:
     @property
     def schema(self) -> str:
         """Return the struct's schema as Spark DDL; a last field holds the records that can't be parsed."""
+        # All are strings: how a number or a date is written is for the source profile to read.
         return ", ".join(f"`{name.replace('`', '``')}` string" for name in [*self.fields, CORRUPT])
 
 
@@ -88,6 +89,7 @@ def _mapped(rows: DataFrame, how: Parsing, profile: Profile) -> DataFrame:
         parsed = F.from_json(line, how.schema, options)
         problem, detail = "not_json", "Spark's parser refuses it"
     else:
+        # CSV doubles a quote inside a field; Spark would expect a backslash before it.
         parsed = F.from_csv(line, how.schema, {**options, "sep": how.delimiter, "escape": '"'})
         problem, detail = "not_csv", f"expected {len(how.fields):,} columns"
     bad = F.col("problem").isNull() & F.col(f"fields.{CORRUPT}").isNotNull()

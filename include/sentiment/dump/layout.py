@@ -22,8 +22,8 @@ SNIFFED_RECORDS = 100
 """Records of a JSON file whose keys are its columns."""
 DELIMITERS = ",;\t|"
 CONTROLS = bytes({*range(32)} - {*b"\t\n\r\f"})
+# Largest share of control characters in the first 8 KiB of a text file; a stray one is left to its record's rule.
 BINARY_SHARE = 0.05
-"""Largest share of control characters in the first 8 KiB of a text file; a stray one is left to its record's rule."""
 BINARY_SIGNATURES = (b"PK\x03\x04", b"%PDF", b"\xfd7zX", b"7z\xbc\xaf")
 QUOTED = re.compile(r'"(?:[^"]|"")*"')
 

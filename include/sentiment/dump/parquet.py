@@ -18,8 +18,8 @@ from sentiment.dump.stream import DumpStream
 from sentiment.errors import DumpRefusedError, DumpUnreadableError
 
 BATCH_ROWS = 1000
+# Largest row group read, unpacked: its columns are unpacked as a unit, and a larger one would not fit into memory.
 MAX_ROW_GROUP_BYTES = 4 << 30
-"""Largest row group read, unpacked: its columns are unpacked as a unit, and a larger one would not fit into memory."""
 
 
 def open_rows(stream: DumpStream) -> tuple[list[str], Iterator[Record]]:

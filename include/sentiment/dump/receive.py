@@ -28,8 +28,8 @@ from sentiment.workspace import Part, Workspace
 
 SCHEMA = RECEIVED.arrow()
 BEST_FITTING = Reading()
+# Raise it when the same bytes would be cut into other records: dumps received before are then received again.
 CUTTING_VERSION = 2
-"""Raise it when the same bytes would be cut into other records: dumps received before are then received again."""
 BATCH_BYTES = 8 << 20
 """Bytes of records after which a batch is written to Parquet."""
 
@@ -66,7 +66,7 @@ class Dump:
         return sum(file.n_records for file in self.files)
 
     def handoff(self) -> ReceivedDump:
-        """Return what the steps that read the records go by."""
+        """Return what the steps that read the records go by; what was requested of the night is not set yet."""
         return ReceivedDump(
             layouts=self.layouts,
             profile=self.profile.model_dump(mode="json"),
@@ -97,11 +97,13 @@ def receive(uri: str, config: Settings, workspace: Workspace, reading: Reading =
     key = received_key(dump_id, encoding)
     earlier = workspace.committed("received", key)
     if earlier:
+        # The earlier files stay, since a run may be reading them.
         workspace.filesystem.delete_dir(workspace.local(attempt))
         received = _numbered_as(earlier[0].checksum.split(), received)
     files, layouts = [f for f, _ in received], [layout for _, layout in received]
     profile = _one_profile(layouts, candidates, reading.source, uri)
     if not earlier:
+        # Token 0: a dump is received before its run is opened, so no attempt has drawn a token yet.
         order = " ".join(f.sha256 for f in files)
         workspace.commit(
             "received", key, 0, Part(workspace.list_files(attempt), sum(f.n_records for f in files), order)

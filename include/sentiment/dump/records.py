@@ -20,10 +20,10 @@ from sentiment.errors import DumpUnreadableError
 
 # The csv module refuses fields of more than 128 KiB; records are bounded by SENTIMENT_MAX_RECORD_BYTES instead.
 csv.field_size_limit(sys.maxsize)
+# Most delimiters of a CSV record: Spark's parser fails the whole job at 20,480.
 MAX_FIELDS = 20_000
-"""Most delimiters of a CSV record: Spark's parser fails the whole job at 20,480."""
+# Most lines of a quoted field: without a bound, every unclosed quote would have the rest of the file read again.
 MAX_QUOTED_LINES = 5000
-"""Most lines of a quoted field: without a bound, every unclosed quote would have the rest of the file read again."""
 MAX_COLUMNS = 1000
 """Most columns of a record: Spark compiles code for every column of a header."""
 

@@ -22,11 +22,11 @@ MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd"}
 ARROW_CODECS = {"bzip2": "bz2", "zstd": "zstd"}
 BOM = b"\xef\xbb\xbf"
 SNIFFED_BYTES = 8192
+# Decompressed bytes up to which any ratio is accepted: small files of repeated text compress that well.
 RATIO_FREE_BYTES = 64 << 20
-"""Decompressed bytes up to which any ratio is accepted: small files of repeated text compress that well."""
 CHUNK_BYTES = 1 << 20
+# What gzip, Arrow's bzip2 and zstd, and Python's text codecs raise for bytes that they can't read.
 DAMAGED = (EOFError, zlib.error, OSError, ValueError)
-"""What gzip, Arrow's bzip2 and zstd, and Python's text codecs raise for bytes that they can't read."""
 
 
 class Line(NamedTuple):
@@ -190,6 +190,7 @@ class DumpStream:
 
     def finish(self) -> tuple[int, str]:
         """Read to the end and close the file; return its size in bytes and SHA-256 in hex, as stored (compressed)."""
+        # Bytes behind the end of the compressed stream belong to the file, and so to its hash.
         while self._hashing.read(CHUNK_BYTES):
             pass
         self._raw.close()

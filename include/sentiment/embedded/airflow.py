@@ -29,11 +29,9 @@ ADMIN = "admin"
 MARKER, SERVICE = "SENTIMENT_INSTANCE", "SENTIMENT_SERVICE"
 SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
 HEALTHY_WITHIN_S = 120
+# Settings for Airflow's processes that a real environment variable overrides. A scheduled night whose dump is missing
+# would hold the DAG's only run for hours, and nobody could trigger one by hand.
 DEFAULTS = {"SENTIMENT_DUMP_WAIT_MINUTES": "0"}
-"""Settings for Airflow's processes that a real environment variable overrides.
-
-A scheduled night whose dump is missing would hold the DAG's only run for hours, and nobody could trigger one by hand.
-"""
 POOL = {"spark": {"slots": 1, "description": "Spark jobs, one at a time", "include_deferred": False}}
 
 
@@ -120,6 +118,7 @@ def night_in_progress(env: dict[str, str]) -> Iterator[None]:
         _end_abandoned(c)
         c.commit()
         c.execute(sa.text("SELECT pg_advisory_lock_shared(hashtext('sentiment nightly'))"))
+        # The lock is the session's and stays; a transaction open all night would keep vacuum from its work.
         c.commit()
         yield
 
@@ -149,6 +148,7 @@ def scheduler_would_interfere(config: Settings, env: dict[str, str], dag_id: str
 
 @contextmanager
 def _metadata(env: dict[str, str]) -> Iterator[sa.Connection]:
+    # No pool: the lock of `night_in_progress` is given back as its connection closes.
     engine = sa.create_engine(env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"], poolclass=sa.NullPool)
     with engine.connect() as connection:
         yield connection
@@ -184,6 +184,7 @@ def _start(service: str, config: Settings, env: dict[str, str], log: Path) -> su
             stdout=out,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
+            # By this session `down` finds what the service has forked.
             start_new_session=True,
             cwd=config.home,
         )

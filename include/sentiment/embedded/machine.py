@@ -70,7 +70,8 @@ def prepare(config: Settings, progress: Progress) -> Machine:
 def start_postgres(config: Settings) -> Server:
     """Start the server of this home, with its roles and databases, and write their addresses to embedded.env.
 
-    Roles get the passwords of the secrets file at every start, which completes a rotation that was killed.
+    Roles get the passwords of the secrets file at every start, which completes a rotation that was killed. Raises
+    InfrastructureError where the server does not come up, SetupError where its data can't be used.
     """
     return _apply_passwords(config, secrets.load)
 

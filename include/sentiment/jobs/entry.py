@@ -29,7 +29,10 @@ Work = Callable[["SparkSession", Run, attempts.Attempt, Workspace], None]
 
 
 def main(step: str, work: Work) -> int:
-    """Run `work` as one attempt of a step of `--run-id`; return the process's exit code."""
+    """Run `work` as one attempt of a step of `--run-id`; return 0, or the exit code of the SentimentError it raised.
+
+    Any other error is reported as an InfrastructureError and raised again.
+    """
     parser = argparse.ArgumentParser(description=f"{step}, for a run that find_dump has opened")
     parser.add_argument("--run-id", required=True, help="e.g. 20261122-1a2b3c4d, as `sentiment runs` lists them")
     add_outcome(parser)
@@ -38,6 +41,7 @@ def main(step: str, work: Work) -> int:
     def start() -> None:
         run = opening.get_run(arguments.run_id)
         with attempts.attempt(run.run_id, step) as attempt:
+            # Inside the attempt, so that a session that does not start is recorded as the attempt's failure.
             session = spark.session(f"sentiment {step} {run.run_id}")
             work(session, run, attempt, Workspace(settings.load().lake))
 

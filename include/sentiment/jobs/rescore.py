@@ -98,6 +98,7 @@ def _accepted(
     """Read the night's reviews from the tables into the part `accepted`, as `validate` would have left them."""
     options = database.jdbc_options(database.url("writer"))
     query = session.read.format("jdbc").options(**options).option("query", rescoring.stored_night_query(run))
+    # Without a fetch size PostgreSQL's JDBC driver holds all rows of a result in memory.
     rows = query.option("fetchsize", 10_000).load().withColumn("source", F.lit(run.source))
     rows = _without_suppressed(rows, forgetting.suppressed_keys())
     key = run_key(run.night, run.run_id)

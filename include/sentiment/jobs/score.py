@@ -74,6 +74,7 @@ def write(reviews: DataFrame, run: Run, attempt: attempts.Attempt, workspace: Wo
     key = run_key(run.night, run.run_id)
     # In key order, so that publishing appends to its indexes rather than jumping about in them.
     part = workspace.write(reviews.sortWithinPartitions("review_id"), "scored", key, attempt.token, 0, "")
+    # From the files: each of the counts below would run the frame's joins again.
     rows = workspace.read(reviews.sparkSession, [part])
     attempt.counts |= _counts(rows, run)
     checksum = rows.agg(contract.key_checksum().alias("c")).collect()[0]["c"]
@@ -94,6 +95,7 @@ def _known(spark: SparkSession, run: Run) -> DataFrame:
     options = database.jdbc_options(database.url("writer"))
     query = publishing.known_before(run.night, run.source)
     reader = spark.read.format("jdbc").options(**options).option("query", query)
+    # Without a fetch size PostgreSQL's JDBC driver holds all rows of a result in memory.
     return reader.option("fetchsize", 10_000).load()
 
 

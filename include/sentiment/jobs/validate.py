@@ -39,12 +39,14 @@ def work(spark: SparkSession, run: Run, attempt: attempts.Attempt, workspace: Wo
     table = rules.table(config, run.night)
     judged = rules.judged(with_facts(rows, config), table)
     parts = {"judged": workspace.write(split.verdicts(judged, table), "judged", key, attempt.token, 0, "")}
+    # From the files: each further use of the frame would run language detection and rules again.
     verdicts = workspace.read(spark, list(parts.values()))
     for name, split_off in (("quarantined", split.quarantined), ("duplicate", split.duplicates)):
         parts[name] = _write(workspace, name, key, attempt, split_off(verdicts))
     others = (workspace.read(spark, [parts[name]]) for name in ("quarantined", "duplicate"))
     parts["accepted"] = _write(workspace, "accepted", key, attempt, split.accepted(rows, *others))
     attempt.counts = {name: parts[name].rows for name in ("accepted", "quarantined", "duplicate")}
+    # Before the checks that may refuse the night: a failed attempt stores its handoff, too.
     attempt.handoff = night = split.summary(verdicts, table)
     verdict = expectations.judge(verdicts, table, run.run_id, _limits(dump, config), config.data_docs)
     night.data_docs, night.expectations_met, night.expectations_failed = (

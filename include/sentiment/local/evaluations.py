@@ -26,6 +26,7 @@ PROGRESS = "INFO sentiment.jobs: "
 def run(request: Request, mistakes: int, progress: Progress) -> list[Evaluation]:
     """Evaluate the request's models, the second against the first, and return an evaluation for each.
 
+    `mistakes` is how many wrong predictions an evaluation lists at most; `progress` receives a line for each stage.
     Raises what `evaluating.find_set` raises, and the error of the job that failed.
     """
     progress(f"taking in {request.uri}")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ZONE = "Europe/Paris"
 
+# Everything else, infrastructure errors above all, is tried again with back-off.
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
         RetryRule(
@@ -29,7 +30,6 @@ RETRY_POLICY = ExceptionRetryPolicy(
         RetryRule(exception=StaleAttemptError, action=RetryAction.FAIL, reason="a newer attempt is at work"),
     ]
 )
-"""Everything else, infrastructure errors above all, is tried again with back-off."""
 
 TASK_DEFAULTS: dict[str, Any] = {
     "retries": 2,
@@ -68,4 +68,5 @@ def on_demand(task_defaults: dict[str, Any] = TASK_DEFAULTS) -> dict[str, Any]:
 
 def scheduled(cron: str, task_defaults: dict[str, Any] = TASK_DEFAULTS) -> dict[str, Any]:
     """Return the arguments of a DAG that runs by a cron line in Paris time; a run stands for the interval before it."""
+    # In Airflow 3 a bare cron string gives runs an interval of no width, and the night is where the interval begins.
     return {**on_demand(task_defaults), "schedule": CronDataIntervalTimetable(cron, timezone=ZONE)}

@@ -28,10 +28,10 @@ from sentiment.store import forgetting
 from sentiment.store.forgetting import Target
 from sentiment.workspace import Workspace
 
+# The order in which parts are removed. `ingested` goes last: it alone leads from the review to its run and dump.
 ORDER = ("received", evaluation_model.DATASET, reuse.DATASET, *reversed(RUN_DATASETS))
-"""The order in which parts are removed. `ingested` goes last: it alone leads from the review to its run and dump."""
+# Rows of a Parquet file that are searched at a time: records may be long.
 BATCH_ROWS = 1000
-"""Rows of a Parquet file that are searched at a time: records may be long."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class NewFolder:
         self.path.rename(self.target)
         self.undo.callback(shutil.rmtree, self.target)
         published = replace(model, folder=self.target)
+        # The row last: a model that is listed can score.
         registry.register(published, source_uri, scores=False)
         return published
 

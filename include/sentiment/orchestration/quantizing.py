@@ -28,8 +28,8 @@ LEAST_AGREEMENT = 0.99
 """Share of texts with the same label below which a twin is not kept."""
 SAMPLE_TEXTS = 1_000
 """Made-up reviews to compare on where no file of texts is named."""
+# Texts that are timed, and how often: enough to see the spread, some seconds on two cores.
 TIMED_TEXTS, ROUNDS = 100, 3
-"""Texts that are timed, and how often: enough to see the spread, some seconds on two cores."""
 Progress = Callable[[str], None]
 
 

@@ -130,7 +130,10 @@ def _in_workspace(run: Run, reading: Reading, then: ReceivedDump) -> Dump | None
 
 
 def find_or_preview(context: Context) -> dict[str, Any] | None:
-    """Open the run for the task find_dump of the DAG; None after a dry run, which only logs the plan."""
+    """Open the run and return the fields of its `OpenedRun`; None after a dry run, which only logs the plan.
+
+    Raises what `plan` raises; unless it is a dry run, what `find` raises.
+    """
     params = context["params"]
     fields = {name: params[name] for name in ("run_id", "reason", "profile", "encoding")}
     request = Requeue(**fields, allow=tuple(params["allow"]), airflow_run_id=context["dag_run"].run_id)

@@ -37,6 +37,7 @@ class SparkStep(SparkSubmitOperator):
             application_args=["--run-id", "{{ ti.xcom_pull(task_ids='find_dump')['run_id'] }}"],
             conn_id=SPARK_CLUSTER,
             name=f"sentiment-{step}",
+            # One slot on one machine, where two jobs would fight for cores and memory.
             pool="spark",
             verbose=False,
             **kwargs,
@@ -50,7 +51,10 @@ class SparkStep(SparkSubmitOperator):
         return str(int(min(config.statement_timeout_s, task_s)))
 
     def execute(self, context: Context) -> None:
-        """Submit and wait; raise the error that the job reported, InfrastructureError where it reported nothing."""
+        """Submit and wait; raise the error that the job reported, InfrastructureError where it reported nothing.
+
+        Skipped where find_dump had nothing new, and where the Param `skip_if` is on.
+        """
         if context["ti"].xcom_pull(task_ids="find_dump")["nothing_new"]:
             raise AirflowSkipException("nothing new: this dump is published already")
         if self.skip_if and context["params"][self.skip_if]:
@@ -65,6 +69,7 @@ class SparkStep(SparkSubmitOperator):
         self._refuse_cluster_mode()
         config = settings.load()
         spark.make_scratch(config)
+        # Not in __init__, which runs wherever the DAG file is parsed, also where there are no jars.
         self.conf = spark.conf(config)
         own = {"SENTIMENT_SPARK_MASTER": config.spark_master, "SENTIMENT_STATEMENT_TIMEOUT_S": self._timeout_s(config)}
         self.env_vars = spark.environment(config) | own

@@ -72,6 +72,7 @@ def find_dump(request: Request) -> OpenedRun:
     from sentiment.scoring import registry
 
     config = settings.load()
+    # Before the dump is read, which may take an hour.
     check_schema()
     model = registry.find(request.model, config)
     reading = Reading(request.source, request.profile, request.encoding)

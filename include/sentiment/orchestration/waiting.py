@@ -26,6 +26,7 @@ def night_of(context: Context) -> date:
     run = context["dag_run"]
     if run.data_interval_start is not None:
         return run.data_interval_start.astimezone(steps.PARIS).date()
+    # A run that was triggered without a logical date has no interval, but always a time from which it may run.
     return run.run_after.astimezone(steps.PARIS).date() - timedelta(days=1)
 
 
@@ -52,6 +53,7 @@ def find_or_wait(context: Context, night: date) -> dict[str, Any] | None:
     try:
         return asdict(steps.find_dump(request))
     except DumpNotFoundError as error:
+        # By the run: each look is a process of its own, which remembers nothing.
         began = context["dag_run"].start_date or datetime.now(UTC)
         if params["dump"] or datetime.now(UTC) - began >= timedelta(minutes=config.dump_wait_minutes):
             raise

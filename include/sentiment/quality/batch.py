@@ -27,8 +27,8 @@ from sentiment.sql import statement
 RECENT_NIGHTS = 14
 """Published nights whose median is the usual number of rows."""
 MIN_RECENT_NIGHTS = 3
+# Smallest median that bounds are derived from: of a smaller one chance alone makes multiples.
 MIN_USUAL_ROWS = 50
-"""Smallest median that bounds are derived from: of a smaller one chance alone makes multiples."""
 
 
 Findings = Mapping[BatchCheck, str]
@@ -216,7 +216,10 @@ def bounds(recent: Sequence[int], config: Settings, is_full: bool = False) -> tu
 
 
 def row_count(what: str, n: int, low: int | None, high: int | None) -> str:
-    """Check that `n` rows are within bounds; `what` names them in the message."""
+    """Check that `n` rows are within bounds, both included; any number passes where a bound is None.
+
+    Returns what is wrong, empty where nothing is; `what` names the rows in it.
+    """
     if low is None or high is None or low <= n <= high:
         return ""
     return f"{n:,} {what}, where by the median of recent nights {low:,} to {high:,} are expected"

@@ -54,6 +54,7 @@ def judge(verdicts: DataFrame, rules: tuple[Rule, ...], run_id: str, limits: Lim
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
     context.enable_analytics(enable=False)
     checked = tuple(rule for rule in rules if rule.name != FORGOTTEN)
+    # Or update: the folder keeps these objects from night to night.
     suite = context.suites.add_or_update(_suite(gx, checked, limits))
     source = context.data_sources.add_or_update_spark("nights", persist=False)
     batch = source.add_dataframe_asset("judged").add_batch_definition_whole_dataframe("night")
@@ -65,6 +66,7 @@ def judge(verdicts: DataFrame, rules: tuple[Rule, ...], run_id: str, limits: Lim
             name="night",
             validation_definitions=[validation],
             actions=[UpdateDataDocsAction(name="pages")],
+            # COMPLETE would return a list of all failing rows to the driver.
             result_format="SUMMARY",
         )
     )
@@ -84,6 +86,7 @@ def _suite(gx: Any, rules: tuple[Rule, ...], limits: Limits) -> Any:
             gx.expectations.ExpectColumnValuesToBeInSet(
                 column=rule.flag,
                 value_set=[True],
+                # 1 - 0.9 is 0.09999999999999998.
                 mostly=round(1 - limits.max_share, 6),
                 description=f"**{rule.name}** ({rule.column}): else {rule.message}",
                 meta={"rule": rule.name, "condition": rule.passes},

@@ -18,8 +18,8 @@ from sentiment.contract import FORGOTTEN, quoted
 from sentiment.quality.language import FRENCH, UNDETERMINED
 from sentiment.settings import Settings
 
+# Longest id, name or title, in UTF-8 bytes. An entry of a Postgres index holds at most 2,704 bytes.
 MAX_FIELD_BYTES = 1000
-"""Longest id, name or title, in UTF-8 bytes. An entry of a Postgres index holds at most 2,704 bytes."""
 PROSE_SHARE = 0.5
 """Share of a text's visible characters that must be neither markup nor address."""
 SHOWN_CHARS = 80
@@ -49,9 +49,9 @@ _LINE = "CAST(raw AS STRING)"
 # Two backslashes are one character of text: neither begins an escape.
 _ESCAPES = rf"regexp_replace({_LINE}, r'\\\\', ' ')"
 _UNPAIRED = rf"regexp_replace({_ESCAPES}, r'\\u[dD][89abAB][0-9a-fA-F]{{2}}\\u[dD][c-fC-F][0-9a-fA-F]{{2}}', ' ')"
+# In JSON the escape of a lone surrogate, U+D800 to U+DFFF, once pairs are removed. Spark's from_json turns it into `?`,
+# so that the parsed text can't show it.
 HALF_PAIR = r"r'\\u[dD][89a-fA-F][0-9a-fA-F]{2}'"
-"""In JSON the escape of a lone surrogate, U+D800 to U+DFFF, once pairs are removed. Spark's from_json turns it into
-`?`, so that the parsed text can't show it."""
 
 _DETAIL = "coalesce(concat(' (', nullif(problem_detail, ''), ')'), '')"
 PROBLEMS = {

@@ -25,10 +25,10 @@ from sentiment.sql import statement
 
 log = logging.getLogger(__name__)
 
+# Sixty beats may be missed before an attempt is taken for dead, and retention may remove what it works on.
 HEARTBEAT_S = 10
 LIVE_MINUTES = 10
-LIVE = "state = 'running' AND heartbeat_at > now() - interval '10 minutes'"
-"""SQL: which rows of `sentiment.run_step` work now. An attempt without a heartbeat for longer is taken for dead."""
+"""An attempt without a heartbeat for longer is taken for dead."""
 
 
 @dataclass
@@ -97,9 +97,12 @@ def attempt(run_id: str, step: str) -> Iterator[Attempt]:
     """
     current = _begin(run_id, step)
     stop = threading.Event()
+    # A daemon, so that a beat that hangs in the database keeps no finished job's process alive.
     beat = threading.Thread(target=_beat, args=(current, stop), daemon=True)
     beat.start()
     try:
+        # After the token is drawn: from then on retention counts the attempt as alive, so a model that is retired later
+        # keeps its scores while the attempt works.
         _refuse_retired(current)
         yield current
     except BaseException as error:  # a killed task's SystemExit is recorded as well
@@ -108,6 +111,7 @@ def attempt(run_id: str, step: str) -> Iterator[Attempt]:
     else:
         _finish(current)
     finally:
+        # Not joined: a beat that is still under way changes nothing, since `write_attempt` leaves ended attempts alone.
         stop.set()
 
 

@@ -32,6 +32,7 @@ IDENTITY = ("night", "source", "dump_id", "model_id")
 @lru_cache(maxsize=1)
 def code_version() -> str:
     """Return the version of this package and, in a checkout, the commit, like 0.1.0+ed0ba86f1c2d."""
+    # An installed package lies in no repository: then its version has to do.
     done = subprocess.run(
         ["git", "-C", str(PROJECT_ROOT), "rev-parse", "--short=12", "HEAD"],
         capture_output=True,

@@ -19,8 +19,8 @@ from pydantic import BaseModel, JsonValue
 
 from sentiment.errors import InfrastructureError, SentimentError, from_record
 
+# An error that is not one of ours is cut to so many characters: Spark's hold whole plans.
 ERROR_CHARS = 4000
-"""An error that is not one of ours is cut to so many characters: Spark's hold whole plans."""
 
 
 class Failure(BaseModel):
@@ -57,6 +57,7 @@ def recognised(error: BaseException) -> SentimentError:
     """Return the error if it is one of ours; else an InfrastructureError with its text, which is tried again."""
     if isinstance(error, SentimentError):
         return error
+    # Some exceptions have no text, like SystemExit().
     return InfrastructureError(str(error)[:ERROR_CHARS] or repr(error))
 
 

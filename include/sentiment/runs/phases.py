@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+# Where being killed hurts most; the kill matrix kills at each of them.
 PHASES = (
     "dump found",
     "ingested",
@@ -17,9 +18,10 @@ PHASES = (
     "after commit",
     "cleaned",
 )
-"""Where being killed hurts most; the kill matrix kills at each of them."""
 
 
 def reached(name: str) -> None:
     """Announce a moment of `PHASES` to Python's audit hooks (`sys.addaudithook`); only the kill matrix listens."""
+    # An event of Python rather than a hook of our own: without a listener it costs next to nothing, and nothing of the
+    # tests is needed here.
     sys.audit("sentiment.phase", name)

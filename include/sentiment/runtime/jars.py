@@ -28,7 +28,10 @@ Progress = Callable[[str], None]
 
 
 def expected(configuration: str = "base", sums: Path = MANIFEST / "sha256.txt") -> dict[str, str]:
-    """Return file name -> SHA-256, in hex, of every jar in a configuration of the manifest."""
+    """Return file name -> SHA-256, in hex, of every jar in a configuration of the manifest; empty for an unknown one.
+
+    `sums` is a file of lines `hash name configuration`.
+    """
     rows = (line.split() for line in sums.read_text("utf-8").splitlines() if line and not line.startswith("#"))
     return {name: digest for digest, name, listed_in in rows if listed_in == configuration}
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from sentiment.errors import SetupError
 from sentiment.settings import Settings
 
+# Java's public default: the store holds public certificates, no secret.
 TRUST_PASSWORD = "changeit"  # noqa: S105
-"""Java's public default: the store holds public certificates, no secret."""
 
 
 def java_home(config: Settings | None = None) -> Path:

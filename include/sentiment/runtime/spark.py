@@ -16,8 +16,8 @@ from sentiment.runtime import jars, java
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+# Age in seconds of a temporary file that no session needs: the longest task, a rescoring, may take three days.
 STALE_S = 7 * 24 * 3600
-"""Age in seconds of a temporary file that no session needs: the longest task, a rescoring, may take three days."""
 
 
 def conf(config: settings.Settings) -> dict[str, str]:
@@ -30,12 +30,14 @@ def conf(config: settings.Settings) -> dict[str, str]:
     values = {
         "spark.jars": ",".join(paths),
         "spark.driver.extraClassPath": ":".join(paths),
+        # As sparknlp.start() sets them; start() itself would set local[*] and 16 GB of memory, too.
         "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
         "spark.kryoserializer.buffer.max": "2000M",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         # Spark NLP's default of six threads a task makes tasks fight for the cores.
         "spark.jsl.settings.onnx.intraOpNumThreads": "1",
+        # `dump.values` turns times into days in Paris itself, which is right only in a session that reads days in UTC.
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.adaptive.coalescePartitions.enabled": "false",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
@@ -43,12 +45,14 @@ def conf(config: settings.Settings) -> dict[str, str]:
         "spark.driver.memory": config.spark_driver_memory,
         "spark.executor.memory": config.spark_executor_memory,
         "spark.sql.warehouse.dir": str(config.home / "spark" / "warehouse"),
+        # Else Derby writes its log into whatever folder the job was started in.
         "spark.driver.extraJavaOptions": f"-Dderby.system.home={config.home}/spark -Djava.io.tmpdir={scratch} "
         f"-Duser.timezone=UTC {natives}",
         "spark.executor.extraJavaOptions": natives,
         "spark.local.dir": str(scratch),
     }
     if local:
+        # Where everything runs on one machine, nothing has to listen on an address that others reach.
         values |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
     return values | config.spark_conf
 
@@ -79,6 +83,7 @@ def session(app_name: str) -> SparkSession:
     from pyspark.sql import SparkSession
 
     config = settings.load()
+    # Before the builder: PySpark starts Java with the environment of this process.
     os.environ.update(environment(config))
     make_scratch(config)
     builder = SparkSession.builder.appName(app_name).master(config.spark_master)

@@ -34,6 +34,7 @@ def main() -> None:
     command = str(Path(pyspark.origin).parent / "bin" / "spark-class")
     options = " ".join(f"-D{name}={value}" for name, value in config.spark_conf.items())
     env = {**os.environ, **spark.environment(config), "SPARK_DAEMON_JAVA_OPTS": options}
+    # Replaced rather than started as a child, so that a container's SIGTERM reaches the service.
     os.execve(command, [command, CLASSES[kind], "--host", socket.gethostname(), *rest], env)  # noqa: S606
 
 

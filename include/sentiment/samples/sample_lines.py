@@ -38,7 +38,10 @@ def sound_line(record: Record, as_csv: bool) -> bytes:
 
 
 def defective_line(record: Record, defect: Defect, number: int, as_csv: bool) -> bytes:
-    """Return a sound record's line with a defect put in; `number` counts the dump's defective records from 0."""
+    """Return a sound record's line with a defect put in; `number` counts the dump's defective records from 0.
+
+    The line is in UTF-8, or in Latin-1 where that is the defect; its line end is included.
+    """
     if defect is Defect.UNPARSEABLE:
         return _unparseable(record, as_csv, number)
     line = _line(_spoilt(record, defect, key_absent=number // len(Defect) % 2 == 0), as_csv)

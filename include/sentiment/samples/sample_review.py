@@ -35,8 +35,8 @@ LENGTHS = (1, 2, 3, 3, 4, 4, 5, 5, 6, 6, 6, 7, 7, 7, 8, 8, 9, 9, 10, 11, 12)
 DAYS_BEFORE = (0, 0, 0, 0, 0, 0, 1, 1, 2, 3)
 """Days from a review's date to the night that first lists it; drawn uniformly."""
 SHORT_SHARE, LONG_SHARE = 0.05, 0.015
+# Sentences of a long review, 42 to 61: several hundred words, which the model must score in chunks.
 LONG_FROM, LONG_SPREAD = 42, 20
-"""Sentences of a long review, 42 to 61: several hundred words, which the model must score in chunks."""
 
 
 def review(

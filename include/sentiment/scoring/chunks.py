@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 MAX_WORDPIECES = 512
 """Wordpieces that the network takes at once, special pieces included."""
+# Wordpieces of text in one chunk: [CLS] and [SEP] take two.
 WINDOW = MAX_WORDPIECES - 2
-"""Wordpieces of text in one chunk: [CLS] and [SEP] take two."""
 CHUNK_RULE = "510 at sentence ends, else spaces; logits by length; 2"
 """Part of a model's fingerprint: change it with whatever changes a cut or how chunks are combined."""
 # A probability may come as 0, whose logarithm can't be averaged.

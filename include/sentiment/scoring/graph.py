@@ -39,6 +39,7 @@ def fuse(source: Path, target: Path) -> bool:
     """
     from onnxruntime.transformers import optimizer
 
+    # 0 heads and 0 values: read from the graph. Level 0: what ONNX Runtime fuses itself, it fuses as it loads one.
     with _quiet():
         optimized = optimizer.optimize_model(str(source), model_type="bert", num_heads=0, hidden_size=0, opt_level=0)
     if any(optimized.get_fused_operator_statistics().values()):
@@ -66,6 +67,7 @@ def quantize(source: Path, target: Path) -> None:
                 per_channel=True,
                 weight_type=QuantType.QInt8,
                 op_types_to_quantize=["MatMul", "Attention"],
+                # Inference of types knows no fused operators; all of their values are floats.
                 extra_options={"DefaultTensorType": TensorProto.FLOAT},
             )
 

@@ -63,6 +63,7 @@ def load(spark: SparkSession, model: Model, scratch: Path) -> PipelineModel:
     else:
         network = configured(DistilBertForSequenceClassification.loadSavedModel(str(folder), spark))
     empty = spark.createDataFrame([], "prepared string")
+    # A Tokenizer has to be fitted, although it learns nothing from rows.
     tokenizer = token.fit(chunk.transform(document.transform(empty)))
     return PipelineModel(stages=[document, chunk, tokenizer, network])
 
@@ -71,6 +72,7 @@ def configured(network: DistilBertForSequenceClassification) -> DistilBertForSeq
     """Return the annotator set as a night uses it: cased, all of the window, softmax over labels."""
     # Batches of one: batches pad to the longest text, which costs more than they save on a CPU.
     network.setInputCols(["chunk", "token"]).setOutputCol("class").setCaseSensitive(True)
+    # Its default length is 128. Coalesced, chunks would become one annotation; `chunks.combined` weighs them itself.
     network.setMaxSentenceLength(chunks.MAX_WORDPIECES).setBatchSize(1).setCoalesceSentences(False)
     return network.setActivation("softmax")
 

@@ -72,6 +72,7 @@ def _check_network(folder: Path, n_labels: int) -> None:
         network = graph.session(path)
     except (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf) as error:
         raise ParameterError(f"{path} is cut short, or no graph that this engine runs: {error}", MEND) from error
+    # Exporters name the embeddings as they please, so how many there are is found by trying ids.
     if not _runs(network, [len(pieces) - 1]) or _runs(network, [len(pieces)]):
         raise ParameterError(
             f"{folder / 'assets/vocab.txt'} holds {len(pieces):,} wordpieces; the network has "

@@ -25,12 +25,12 @@ PREPARATION_VERSION = 3
 
 tests/golden/prepared.jsonl holds prepared texts of this version."""
 
+# Private-use characters: BERT drops them, so no text that is fed holds one of its own.
 STAND_INS = (range(0xE000, 0xF8FE), range(0xF0000, 0xFFFFE), range(0x100000, 0x10FFFE))
-"""Private-use characters: BERT drops them, so no text that is fed holds one of its own."""
 UNKNOWN, CHUNK_END = "\uf8fe", "\uf8ff"
 """A letter of no vocabulary, and the separator of two chunks of one text."""
+# Longer words are one unknown wordpiece to the reference tokenizer.
 MAX_WORD_CHARS = 100
-"""Longer words are one unknown wordpiece to the reference tokenizer."""
 
 # BERT's tokenizer drops controls, formats, private use and U+FFFD. The exceptions are formats of later Unicode versions
 # than its tables, and the separator of chunks, which `fed_form` has taken out of the text before.
@@ -49,6 +49,7 @@ CHINESE = (
     r"\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2B81F}"
     r"\x{2B920}-\x{2CEAF}\x{2F800}-\x{2FA1F}"
 )
+# Punctuation in the Unicode tables of Java and Python, not yet in those of the reference tokenizer.
 YOUNG_PUNCTUATION = (
     r"\x{61D}\x{9FD}\x{A76}\x{C77}\x{C84}\x{1B7D}\x{1B7E}\x{2E43}-\x{2E4F}\x{2E52}-\x{2E5D}\x{10EAD}"
     r"\x{10F55}-\x{10F59}\x{10F86}-\x{10F89}\x{1144B}-\x{1144F}\x{1145A}\x{1145B}\x{1145D}\x{11660}-\x{1166C}"
@@ -56,11 +57,10 @@ YOUNG_PUNCTUATION = (
     r"\x{11C41}-\x{11C45}\x{11C70}\x{11C71}\x{11EF7}\x{11EF8}\x{11FFF}\x{12FF1}\x{12FF2}\x{16E97}-\x{16E9A}"
     r"\x{16FE2}\x{1E95E}\x{1E95F}"
 )
-"""Punctuation in the Unicode tables of Java and Python, not yet in those of the reference tokenizer."""
 SPLIT_OFF = rf"([\p{{P}}$+<=>^`|~\x{{166D}}\x{{111C9}}{CHINESE}&&[^{YOUNG_PUNCTUATION}]])"
 LONG_WORD = rf"[^ {CHUNK_END}]{{{MAX_WORD_CHARS + 1},}}"
+# Characters that Spark NLP's sentence detector and tokenizer use as marks of their own.
 RESERVED_SYMBOLS = "╔╚╞╟╤╥╦╩ↇ"
-"""Characters that Spark NLP's sentence detector and tokenizer use as marks of their own."""
 
 
 def fed_form(text: str) -> str:

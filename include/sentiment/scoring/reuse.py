@@ -30,12 +30,12 @@ Score = Callable[[DataFrame, int], DataFrame]
 DATASET = "score_cache"
 CHUNK_TEXTS = 20_000
 """Most texts of a chunk."""
+# Texts of the first chunk, by which the network's rate is measured.
 FIRST_CHUNK_TEXTS = 500
-"""Texts of the first chunk, by which the network's rate is measured."""
+# Fewest texts of a chunk, however slow the network: each chunk costs a Spark job and a file.
 LEAST_CHUNK_TEXTS = 100
-"""Fewest texts of a chunk, however slow the network: each chunk costs a Spark job and a file."""
+# Seconds that a chunk should take, which is what a killed job can lose.
 CHUNK_S = 60.0
-"""Seconds that a chunk should take, which is what a killed job can lose."""
 HASH_RANGE = 1 << 32
 """Texts have positions from 0 to below this: CRC-32 of their hash."""
 
@@ -65,6 +65,7 @@ def fill(accepted: DataFrame, workspace: Workspace, model: Model, attempt: Attem
     Progress goes to the attempt (rows done and total; in its detail rows_per_s and left_s) and to the log. Raises
     StaleAttemptError where a newer attempt of the step has begun.
     """
+    # Persisted, since it is counted and then read once for each chunk.
     missing = _missing(accepted, workspace, model).persist()
 
     def score_and_commit(chunk: DataFrame, rows: int, number: int) -> int:
@@ -115,6 +116,7 @@ def _commit_chunk(scored: DataFrame, workspace: Workspace, model: Model, attempt
     part = workspace.write(rows.repartition(1), DATASET, key, attempt.token, 0, "", number)
     # Counting what was written, not `rows`, which would score it again.
     n_rows = workspace.read(scored.sparkSession, [part]).count()
+    # Once a chunk: a stale attempt stops within about a minute.
     attempt.check_token()
     workspace.commit(DATASET, key, attempt.token, Part(part.files, n_rows, part.checksum), number)
     phases.reached("chunk scored")
@@ -145,7 +147,11 @@ class Pace:
         self._chunk_began = now
 
     def next_texts(self) -> int:
-        """Return how many texts the next chunk should hold: as many as take `CHUNK_S` by the last chunk's rate."""
+        """Return how many texts the next chunk should hold: as many as take `CHUNK_S` by the last chunk's rate.
+
+        Before there is a rate `FIRST_CHUNK_TEXTS`, at most `CHUNK_TEXTS`; all that remain where these are fewer than
+        one and a half times as many.
+        """
         wished = max(LEAST_CHUNK_TEXTS, self.per_s * CHUNK_S) if self.done else FIRST_CHUNK_TEXTS
         remaining, most = self.total - self.done, int(min(CHUNK_TEXTS, wished))
         # A small last chunk would cost a Spark job of its own.

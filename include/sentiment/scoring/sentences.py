@@ -17,18 +17,16 @@ BREAK = re.compile(r"[^\S\n]*\n\s*")
 BULLET = re.compile(r"[-—–•*·▪►]|\(?\d{1,2}[.)°]|[A-Za-z]\)")
 LAST_WORD = re.compile(r"[^\s«“\"'’(\[]*\Z")
 _BEFORE_NAMES = "M MM mme mmes mlle mlles mr mrs ms me mgr dr pr st ste cf vs"
+# Abbreviations behind which a sentence goes on, also before a name or a title: `M. Le Bihan`, `cf. Les Affranchis`. In
+# any case but M and MM, which are metres and millimetres in small letters.
 BEFORE_NAMES = frozenset(_BEFORE_NAMES.split())
-"""Abbreviations behind which a sentence goes on, also before a name or a title: `M. Le Bihan`, `cf. Les Affranchis`.
-
-In any case but M and MM, which are metres and millimetres in small letters."""
 _SHORT = """
 m mm jr sr prof réal ré ex prod dir vol chap art n no nos nb p pp pg éd ed coll env approx hab av apr bd boul janv
 févr sept oct nov déc tél min max ann ép ep s.v.p svp
 """
+# Abbreviations behind whose dot a sentence goes on unless one of `OPENERS` follows. Some are ordinary words as well:
+# `du grand art. Le film`.
 ABBREVIATIONS = frozenset(_SHORT.split())
-"""Abbreviations behind whose dot a sentence goes on unless one of `OPENERS` follows.
-
-Some are ordinary words as well: `du grand art. Le film`."""
 _FIRST = """
 le la les un une des du de ce cet cette ces il elle ils elles on je tu nous vous mais et ou donc or ni car c j l
 d qu que qui quel quelle quoi où quand comment pourquoi si en au aux à dans pour par sur avec sans mon ma mes son

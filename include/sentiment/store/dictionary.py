@@ -97,7 +97,7 @@ def uncommented(schemas: list[Schema]) -> list[str]:
 
 
 def render(schemas: list[Schema]) -> str:
-    """Return the page; the same catalogue gives the same page."""
+    """Return the schemas as one page of Markdown; the same catalogue gives the same page."""
     lines = [
         "# Data dictionary",
         "",

@@ -25,8 +25,8 @@ from sentiment.store import publishing, staging
 
 LONG_CHARS = 40
 """A text of so many characters is searched for anywhere; a shorter one, like a name, only as a complete value."""
+# So much of a text is searched for: the end of a long record may be cut off.
 NEEDLE_CHARS = 200
-"""So much of a text is searched for: the end of a long record may be cut off."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Target:
 
     @cached_property
     def long_texts(self) -> list[str]:
-        """Return the beginnings of the texts that are too long to be another review's by chance."""
+        """Return the first 200 characters of each text of 40 or more: too long to be another review's by chance."""
         return [text[:NEEDLE_CHARS] for text in self.texts if len(text) >= LONG_CHARS]
 
     @cached_property
@@ -98,6 +98,7 @@ def _unescaped(text: str) -> str:
     if "\\" not in text:
         return text
     plain = ESCAPE.sub(lambda e: chr(int(e[1], 16)) if e[1] else ESCAPED_CHARS.get(e[2], e[2]), text)
+    # Two escapes may be the halves of one character; UTF-16 joins them.
     return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -216,6 +217,7 @@ def _names(c: sa.Connection, table: sa.TableClause, target: Target, remove: bool
 def _free_text(c: sa.Connection, name: str, target: Target, remove: bool) -> int:
     """Empty, or count, the rows whose text names the review or its author."""
     query, params = statement(f"store/forgetting/texts_in_{name}"), {"source": target.source}
+    # By a cursor on the server: a payload may have 64 KiB.
     rows = c.execute(query, params, execution_options={"yield_per": 1000})
     row_ids = [
         row_id for row_id, *texts in rows if any(target.is_named_in(_bytes(text)) for text in texts if text is not None)

@@ -36,6 +36,7 @@ def merge(c: sa.Connection, run: Run, replaced: list[str]) -> int:
         "run_id": run.run_id,
         "replaced": replaced,
     }
+    # maintain_store makes the months from this one on; a night of an older one may be the first of its month.
     c.execute(sa.text("SELECT sentiment.ensure_month(:night)"), params)
     newest = not replaced and is_newest_night(c, run.night, run.source)
     n_reviews = _merge_newest(c, params) if newest else _merge_other(c, run, params)
@@ -54,8 +55,10 @@ def _merge_newest(c: sa.Connection, params: Params) -> int:
     _execute(c, "store/publish/keep_changed_versions", params)
     _execute(c, "store/publish/insert_new_reviews", params)
     _execute(c, "store/publish/insert_night", params)
+    # Before any score is written: settling keeps the scores of the versions that were shown until now.
     settling.settle(c, params)
     n_new = _execute(c, "store/publish/insert_new_scores", params).rowcount
+    # Deleted first: insert_sentences goes by how many sentences of a review are stored.
     _execute(c, "store/publish/delete_other_sentences", params)
     _execute(c, "store/publish/upsert_scores", params)
     _execute(c, "store/publish/insert_sentences", params)
@@ -69,6 +72,7 @@ def _merge_other(c: sa.Connection, run: Run, params: Params) -> int:
     _execute(c, "store/publish/keep_differing_versions", params)
     _execute(c, "store/publish/insert_missing_reviews", params)
     _execute(c, "store/publish/insert_missing_night", params)
+    # Before any score is written, as in the newest night; and only scores of texts that are shown then are written.
     settling.settle(c, params)
     if params["replaced"]:
         settling.restate(c, params)
@@ -88,6 +92,8 @@ def _write_titles(c: sa.Connection, run: Run, params: Params) -> None:
         _execute(c, "store/publish/insert_missing_titles", params)
         return
     c.execute(sa.text("DELETE FROM sentiment.item WHERE source = :source AND run_id = ANY(:replaced)"), params)
+    # The statement that runs first wins, as neither replaces a title: in the source's last night this run's own, in an
+    # earlier one those of the reviews that are shown.
     order = ["store/publish/insert_missing_titles", "store/publish/restore_titles"]
     is_last = is_newest_night(c, run.night + timedelta(days=1), run.source)
     for name in order if is_last else reversed(order):

@@ -13,8 +13,8 @@ from alembic.script import ScriptDirectory
 from sentiment import database
 from sentiment.store import views
 
+# Advisory lock under which one session at a time migrates.
 LOCK_KEY = 7_301_844_150_923_001
-"""Advisory lock under which one session at a time migrates."""
 LOCK_TIMEOUT = "10s"
 
 
@@ -32,9 +32,12 @@ def upgrade(to: str = "head") -> str:
     """
     config = _config()
     engine = sa.create_engine(database.url("owner"), poolclass=sa.NullPool)
+    # The lock is held by a connection of its own: each migration commits its transaction, which would let go of the
+    # lock.
     with database.transaction("owner") as guard, engine.connect() as connection:
         guard.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
         connection.execute(sa.text("SELECT set_config('lock_timeout', :timeout, false)"), {"timeout": LOCK_TIMEOUT})
+        # Committed, since Alembic commits nothing in a transaction that it has not begun.
         connection.commit()
         config.attributes["connection"] = connection
         command.upgrade(config, to)

@@ -26,8 +26,8 @@ from sentiment.workspace import Part
 
 log = logging.getLogger(__name__)
 
+# Advisory lock that a publisher holds until its transaction ends.
 LOCK_KEY = 7_301_844_150_923_002
-"""Advisory lock that a publisher holds until its transaction ends."""
 
 RESCORE = "rescore"
 """The step that publishes a night once more, by another model."""
@@ -76,11 +76,14 @@ def merge(run: Run, attempt: attempts.Attempt, expected: Expected) -> None:
     phases.reached("staged")
     try:
         with transaction() as c:
+            # The publishers' lock before any row's, as in `forgetting.remove` and `rescoring.use`: in one order they
+            # can't deadlock.
             lock(c)
             phases.reached("locked")
             status = c.execute(
                 sa.text("SELECT status FROM sentiment.run WHERE run_id = :run_id FOR UPDATE"), {"run_id": run.run_id}
             ).scalar_one()
+            # After the lock is had: a newer attempt may have begun while this one waited for it.
             attempt.check_token(c)
             if status == "superseded":
                 raise DataError(
@@ -90,9 +93,12 @@ def merge(run: Run, attempt: attempts.Attempt, expected: Expected) -> None:
             if status != "published":
                 _publish(c, run, attempt, staging, expected)
             phases.reached("before commit")
+    # `transaction` has turned what it knows into errors of its own; what is left, like a broken constraint, is rolled
+    # back.
     except DBAPIError as error:
         raise InfrastructureError(f"Publishing failed: {str(error.orig).strip()}", "sentiment runs") from error
     phases.reached("after commit")
+    # Where the process is killed before this, the run's next attempt drops the tables, or maintain_store does.
     staging.drop()
     phases.reached("cleaned")
 
@@ -112,6 +118,7 @@ def _publish(c: sa.Connection, run: Run, attempt: attempts.Attempt, staging: Sta
         )
     phases.reached("merged")
     c.execute(statement("store/publish/mark_published"), {"run_id": run.run_id})
+    # In the same transaction, so that the attempt is done exactly where the run is published.
     attempts.finish_in(c, attempt)
 
 
@@ -146,6 +153,7 @@ def _audit(c: sa.Connection, run: Run, staging: Staging, expected: Expected) -> 
             "Another night was published since this one's novelty was decided, so new and known may be wrong.",
             f"clear the task `score` in Airflow, or: {opening.rerun_command(run)}",
         )
+    # The sum of no rows is null.
     staging.open_reviews(c, has_duplicates=reviews.written not in {None, reviews.rows})
 
 

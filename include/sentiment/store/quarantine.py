@@ -21,8 +21,8 @@ from sentiment.errors import ParameterError
 from sentiment.sql import statement
 
 ROWS_AT_ONCE = 500
+# Spreadsheets hold 32,767 characters in a cell, and put the rest of a longer text into other cells.
 CELL_CHARS = 32_000
-"""Spreadsheets hold 32,767 characters in a cell, and put the rest of a longer text into other cells."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,10 @@ def newest(which: Which, limit: int) -> list[sa.Row[Any]]:
 
 
 def get(run_id: str, file_no: int, record_no: int) -> sa.Row[Any]:
-    """Return one refused record with COLUMNS and `encoding`, null where none is recorded; ParameterError without it."""
+    """Return one refused record with COLUMNS and `encoding`, null where none is recorded; ParameterError without it.
+
+    `file_no` counts from 0, `record_no` from 1 within its file.
+    """
     params = {"run_id": run_id, "file_no": file_no, "record_no": record_no}
     with transaction() as c:
         row = c.execute(statement("store/quarantine/get"), params).one_or_none()
@@ -97,8 +100,8 @@ def story(row: sa.Row[Any]) -> dict[str, str]:
 
 
 READERS = {"none": "cat", "gzip": "zcat", "bzip2": "bzcat", "zstd": "zstdcat"}
+# Formats whose records have a byte offset; in UTF-16 and UTF-32 it is counted as if the file were UTF-8.
 BY_OFFSET = {"jsonl", "json", "csv"}
-"""Formats whose records have a byte offset; in UTF-16 and UTF-32 it is counted as if the file were UTF-8."""
 
 
 def _is_cut(row: sa.Row[Any]) -> bool:
@@ -190,8 +193,8 @@ def _stream(which: Which) -> Iterator[sa.Row[Any]]:
         yield from c.execute(statement("store/quarantine/export"), asdict(which), execution_options=options)
 
 
+# Where a spreadsheet would begin to calculate; in many countries semicolons end a cell.
 FORMULA = re.compile(r"^(?=[=+\-@\t\r\n])|(?<=;)(?=[\s\"]*[=+\-@])")
-"""Where a spreadsheet would begin to calculate; in many countries semicolons end a cell."""
 
 
 def cell(text: str) -> str:
@@ -200,8 +203,8 @@ def cell(text: str) -> str:
     return safe if len(safe) <= CELL_CHARS else f"{safe[:CELL_CHARS]}…"
 
 
+# Control characters, those that turn the direction of writing, and those that can't be seen.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
-"""Control characters, those that turn the direction of writing, and those that can't be seen."""
 ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 

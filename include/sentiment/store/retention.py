@@ -20,8 +20,8 @@ from sentiment.settings import Settings
 from sentiment.sql import statement
 from sentiment.store import publishing, staging
 
+# Blocks of a table that one transaction goes through, some 10,000 rows, so that no lock is held for long.
 BATCH_BLOCKS = 128
-"""Blocks of a table that one transaction goes through, some 10,000 rows, so that no lock is held for long."""
 MONTHS_AHEAD = 2
 
 
@@ -54,6 +54,7 @@ def find(config: Settings) -> list[Leftover]:
 def _staging() -> list[Leftover]:
     with transaction() as c:
         tables = [(row.relname, row.n_bytes) for row in c.execute(statement("store/retention/list_staging_tables"))]
+    # After the tables are listed: asked before, an attempt that begins in between would have tables and no live token.
     live = attempts.live_tokens()
     return [
         Leftover("staging table of a dead attempt", f"staging.{name}", 1, "tables", size, partial(_drop, name))

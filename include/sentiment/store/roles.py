@@ -80,7 +80,10 @@ def ensure(superuser_dsn: str, passwords: dict[str, str]) -> None:
 @contextmanager
 def _administrator(dsn: str) -> Iterator[cursor]:
     try:
+        # psycopg2's own `with connection` would leave it open, and since 2.9 begin a transaction in spite of
+        # autocommit.
         with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cur:
+            # CREATE DATABASE refuses to run in a transaction.
             connection.autocommit = True
             yield cur
     except psycopg2.OperationalError as error:
@@ -124,6 +127,7 @@ def _ensure_database(cur: cursor, name: str, owner: str) -> None:
 
 def grant_on_database(cur: cursor, name: str) -> None:
     """Let the roles of a database connect to it, and nobody else."""
+    # By default everybody may connect to a database, and make temporary tables in it.
     cur.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
     roles = [r for r in ROLE_SETTINGS if (r == "airflow") == (name == "airflow")]
     for role in roles:

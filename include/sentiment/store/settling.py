@@ -18,6 +18,9 @@ from sentiment.sql import statement
 CHOOSE = ("choose_versions", "delete_unlisted_reviews", "leave_shown_versions")
 """Statements that leave in `chosen_version` the reviews whose version changes, and which it is to be."""
 
+# Statements that show the chosen versions. The order matters: versions are kept before they are overwritten; sentences
+# are deleted while the old text still shows which ones move, scores once the new one does; what is kept is restored
+# only then, and removed last.
 SHOW = (
     "keep_shown_versions",
     "delete_moved_sentences",
@@ -27,7 +30,6 @@ SHOW = (
     "restore_sentences",
     "delete_unneeded_versions",
 )
-"""Statements that show the chosen versions; the versions shown before are kept first."""
 
 RESTATE = ("restate_reviews", "restate_versions", "restate_scores", "restate_first_nights")
 """Statements after which no row names a replaced run, nor a first night that no longer lists its review."""
@@ -40,6 +42,7 @@ def settle(c: sa.Connection, params: Mapping[str, Any]) -> None:
     """
     if c.execute(sa.text("SELECT 1 FROM unsettled LIMIT 1")).first() is None:
         return
+    # Autovacuum can't see temporary tables, so that this one has no statistics until it is analyzed here.
     c.execute(sa.text("ANALYZE unsettled"))
     _execute_all(c, CHOOSE, params)
     lost = c.execute(statement("store/settle/count_lost_versions")).one()

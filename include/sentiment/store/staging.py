@@ -44,6 +44,7 @@ class Staging:
         self.drop(older_only=True)
         with transaction() as c:
             for kind, part in STAGED.items():
+                # A crash of the server empties unlogged tables; the audit then finds fewer rows than the manifest has.
                 template = SQL("CREATE UNLOGGED TABLE {} ({})")
                 execute(c, template.format(Identifier("staging", self.name(kind)), SQL(part.staging_ddl)))
 
@@ -51,6 +52,7 @@ class Staging:
         """Append a frame by JDBC; each row at least once, since a Spark task may be tried again."""
         partitions = min(frame.rdd.getNumPartitions(), CONNECTIONS)
         options = database.jdbc_options(database.url("writer"))
+        # Not repartition: its shuffle would lose the order of keys in which `score` has written the reviews.
         writer = frame.coalesce(max(partitions, 1)).write.format("jdbc").options(**options)
         writer.options(dbtable=self.table(kind), batchsize=BATCH_ROWS).mode("append").save()
 
@@ -86,6 +88,7 @@ class Staging:
         with transaction() as c:
             for name in list(c.execute(sa.text(query), {"prefix": prefix}).scalars()):
                 token = int(name.rsplit("_", 1)[1])
+                # A greater token is a newer attempt's, which works on its tables now.
                 if token < self.token or (token == self.token and not older_only):
                     drop_table(c, name)
 

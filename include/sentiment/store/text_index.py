@@ -17,6 +17,7 @@ def create() -> int:
 
     Raises SetupError where the server lacks pg_trgm.
     """
+    # CREATE INDEX CONCURRENTLY refuses to run in a transaction.
     with database.engine("owner").connect().execution_options(isolation_level="AUTOCOMMIT") as c:
         schema = c.scalar(
             sa.text(
@@ -28,6 +29,7 @@ def create() -> int:
             raise SetupError(
                 "The server lacks the extension pg_trgm.", "sentiment.search_reviews works without, slowly"
             )
+        # A build that was stopped leaves an invalid index, which IF NOT EXISTS would take for the finished one.
         if c.scalar(sa.text("SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:n)"), {"n": NAME}):
             c.execute(sa.text("DROP INDEX CONCURRENTLY sentiment.review_words"))
         template = SQL(

@@ -22,10 +22,10 @@ from sentiment.errors import SetupError
 log = logging.getLogger(__name__)
 
 FOLDER = sql.PACKAGE / "store" / "sql" / "views"
+# invalid_table_definition: CREATE OR REPLACE VIEW can only add columns at the end.
 CANNOT_REPLACE = "42P16"
-"""invalid_table_definition: CREATE OR REPLACE VIEW can only add columns at the end."""
+# dependent_objects_still_exist
 DEPENDED_ON = "2BP01"
-"""dependent_objects_still_exist"""
 PRIVILEGES = {
     name: SQL(name)
     for name in ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN")
@@ -97,6 +97,7 @@ def _record(c: sa.Connection, names: list[str], texts: dict[str, str]) -> None:
 
 def _apply(c: sa.Connection, name: str, texts: dict[str, str]) -> None:
     try:
+        # In a savepoint, so that the transaction goes on where the view can't be replaced.
         with c.begin_nested():
             sql.execute(c, SQL(texts[name]))
     except DBAPIError as error:
