@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,18 +68,34 @@ def _environment_ends_with_the_test() -> Iterator[None]:
     settings.load.cache_clear()
 
 
+@contextmanager
+def settings_for_a_while() -> Iterator[Callable[..., Settings]]:
+    """Yield a function that sets settings by name, None removes one; they end with the context."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def change(**values: object) -> Settings:
+            for name, value in values.items():
+                variable = f"SENTIMENT_{name.upper()}"
+                patch.delenv(variable, raising=False) if value is None else patch.setenv(variable, str(value))
+            settings.load.cache_clear()
+            return settings.load()
+
+        yield change
+    settings.load.cache_clear()
+
+
 @pytest.fixture
-def set_settings(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:
+def set_settings() -> Iterator[Callable[..., Settings]]:
     """Return a function that sets settings by name, None removes one; they end with the test."""
+    with settings_for_a_while() as change:
+        yield change
 
-    def change(**values: object) -> Settings:
-        for name, value in values.items():
-            variable = f"SENTIMENT_{name.upper()}"
-            monkeypatch.delenv(variable, raising=False) if value is None else monkeypatch.setenv(variable, str(value))
-        settings.load.cache_clear()
-        return settings.load()
 
-    return change
+@pytest.fixture(scope="module")
+def set_module_settings(_database_of_the_module: None) -> Iterator[Callable[..., Settings]]:
+    """Return a function like that of `set_settings`, for fixtures of a module; they end with the module."""
+    with settings_for_a_while() as change:
+        yield change
 
 
 @pytest.fixture(scope="session")

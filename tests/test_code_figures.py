@@ -190,6 +190,11 @@ def test_sql(source: str, mechanisms: list[str]) -> None:
         ('from psycopg2.sql import SQL as S\nS(" UNION ALL ").join(b)', []),
         ('from psycopg2.sql import SQL\nt = SQL("DELETE FROM {}") if a else SQL("ANALYZE {}")\nt.format(b)', []),
         ('from psycopg2.sql import SQL\nt = SQL("DELETE FROM {}")\nt = "DELETE FROM {}"\nt.format(b)', ["format"]),
+        ('from psycopg2.sql import SQL\nT = {"a": SQL("DELETE FROM {}")}\nT[a].format(b)', []),
+        (
+            'from psycopg2.sql import SQL\nT = {"a": SQL("DELETE FROM {}"), "b": "ANALYZE {}"}\nT[a].format(b)',
+            ["format"],
+        ),
         ('from psycopg2.sql import SQL\nSQL(f"DELETE FROM {a}").format(b)', ["f-string"]),
         ('from psycopg2.sql import SQL\nSQL("DELETE FROM {}").format(f"a WHERE {b}")', ["f-string"]),
         ('from psycopg2.sql import SQL\n"DELETE FROM {}".format(b)', ["format"]),

@@ -78,12 +78,16 @@ class SqlBuilders(ast.NodeVisitor):
         return False
 
     def is_template(self, node: ast.AST) -> bool:
-        """Return whether the node is psycopg2's `SQL(…)`, or a name to which nothing else is assigned."""
+        """Return whether the node is psycopg2's `SQL(…)`, one of a dictionary of them, or a name of nothing else."""
         match node:
             case ast.Call(func=function):
                 return ast.unparse(function) in self.composers
             case ast.IfExp(body=first, orelse=second):
                 return self.is_template(first) and self.is_template(second)
+            case ast.Subscript(value=table):
+                return self.is_template(table)
+            case ast.Dict(values=templates):
+                return bool(templates) and all(map(self.is_template, templates))
             case ast.Name(id=name):
                 values = next((scope[name] for scope in reversed(self.scopes) if name in scope), [])
                 return bool(values) and all(not isinstance(v, ast.Name) and self.is_template(v) for v in values)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sentiment import database, settings
 from sentiment.orchestration import connections
+from sentiment.settings import Settings
 
 EXTRA = {"sslmode": "verify-full", "sslrootcert": "/etc/a root/ca.pem"}
 FIELDS = {
@@ -34,16 +36,17 @@ AS_ADDRESS = (
     ids=["address", "fields", "a number"],
 )
 def test_reviews_db_keeps_its_extras(
-    home: Path, monkeypatch: pytest.MonkeyPatch, defined: str, extra: dict[str, str]
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    set_settings: Callable[..., Settings],
+    defined: str,
+    extra: dict[str, str],
 ) -> None:
-    for name in ("SENTIMENT_DATABASE_URL", "SENTIMENT_SPARK_MASTER"):
-        monkeypatch.setenv(name, "what the connection replaces")
+    set_settings(database_url="what the connection replaces", spark_master="what the connection replaces")
     monkeypatch.setenv("AIRFLOW_CONN_REVIEWS_DB", defined)
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_CLUSTER", json.dumps({"conn_type": "spark", "host": "local[2]"}))
     connections.use_connections()
     address, master = database.url("writer"), settings.load().spark_master
-    monkeypatch.undo()
-    settings.load.cache_clear()
     assert (address.host, address.port, address.database) == ("db.example", 5433, "reviews")
     assert (address.username, address.password) == ("sentiment_writer", "p@/%")
     assert dict(address.query) == extra

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
-from sentiment import settings
 from sentiment.errors import DumpRefusedError, InfrastructureError, SetupError
 from sentiment.orchestration.spark_tasks import SparkStep
 from sentiment.runs import outcome
 from sentiment.runs.outcome import Outcome
 from sentiment.runtime import spark
+from sentiment.settings import Settings
 
 RUN = {"run_id": "20260101-00000000", "nothing_new": False}
 
@@ -41,16 +41,13 @@ class Cluster:
 
 
 @pytest.fixture
-def connected(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    monkeypatch.setenv("SENTIMENT_DATABASE_URL", "postgresql://nobody@nowhere/none")
-    monkeypatch.setenv("SENTIMENT_SPARK_MASTER", "local[1]")
+def connected(home: Path, monkeypatch: pytest.MonkeyPatch, set_settings: Callable[..., Settings]) -> pytest.MonkeyPatch:
+    set_settings(database_url="postgresql://nobody@nowhere/none", spark_master="local[1]")
     monkeypatch.setenv("AIRFLOW_CONN_REVIEWS_DB", "postgresql://nobody@nowhere/none")
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_CLUSTER", json.dumps({"conn_type": "spark", "host": "local[1]"}))
     monkeypatch.setattr(spark, "conf", lambda _: {})
     monkeypatch.setattr(spark, "environment", lambda _: {})
-    yield monkeypatch
-    monkeypatch.undo()
-    settings.load.cache_clear()
+    return monkeypatch
 
 
 def submit(cluster: Cluster, patch: pytest.MonkeyPatch, **context: Any) -> None:
