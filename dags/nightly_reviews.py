@@ -75,13 +75,16 @@ PARAMS = {
 def nightly_reviews() -> None:
     @sentiment_task(
         task.sensor,
+        # No worker is held while the night waits.
         mode="reschedule",
         poke_interval=60,
+        # An hour more than the night waits: `find_or_wait` ends it before, by an error that names the dump.
         timeout=SETTINGS.dump_wait_minutes * 60 + 3600,
         execution_timeout=timedelta(hours=2),
     )
     def find_dump() -> PokeReturnValue:
         """Receive the night's dump, or wait for it."""
+        # Imported by the task, as in all DAG files: the dag-processor parses them over and over, and runs no task.
         from sentiment.orchestration import waiting
 
         context = get_current_context()

@@ -203,6 +203,7 @@ def _as_json(pinned: Reference) -> dict[str, Any]:
 
 
 def _finite(limits: Array) -> list[float | None]:
+    # JSON has no infinity.
     return [float(limit) if np.isfinite(limit) else None for limit in limits]
 
 

@@ -31,6 +31,7 @@ def write(c: sa.Connection, stream: Stream, nights: Sequence[date], rows: list[R
         *comparison, reference_id = (row[name] for name in KEYS)
         measures = tuple(row[name] for name in MEASURES)
         revision, *stored = newest.get(tuple(comparison), (-1,))
+        # Equal to the last digit: Postgres returns a double precision number as it was written.
         if stored != [reference_id, measures]:
             fresh.append({**row, **constant, "revision": revision + 1})
     if fresh:

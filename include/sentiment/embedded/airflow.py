@@ -158,7 +158,9 @@ def up(config: Settings, env: dict[str, str], progress: Callable[[str], None]) -
     """Start the UI's processes and wait until they are healthy; return False where they run already."""
     if _healthy(config):
         return False
+    # What is left of services that are not healthy would hold the port.
     down(config, services_only=True)
+    # Before the scheduler starts: it would count killed nights as running, and start no other.
     end_abandoned_nights(env)
     check_port(config.airflow_port)
     password = secrets.load(config.home)["airflow_admin"]

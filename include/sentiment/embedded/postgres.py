@@ -286,6 +286,7 @@ class EmbeddedPostgres:
     def _run(self, command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         as_user: dict[str, Any] = {}
         if self._user is not None:
+            # No extra groups: else the server would keep root's.
             as_user = {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
         log = self.root / "pg_ctl.log"
         with log.open("a+", encoding="utf-8") as out:

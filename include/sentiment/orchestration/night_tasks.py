@@ -32,6 +32,7 @@ def track_drift(run: dict[str, Any]) -> None:
     steps.track_drift(run["run_id"])
 
 
+# none_failed: a dry run and a night with nothing new skip tasks, and are reported all the same.
 @sentiment_task(trigger_rule="none_failed", execution_timeout=timedelta(minutes=10))
 def report(run: dict[str, Any]) -> str:
     """Write the night in one paragraph."""

@@ -120,6 +120,7 @@ def _begin(run_id: str, step: str) -> Attempt:
         token: int = c.execute(statement("runs/begin_attempt"), {"run_id": run_id, "step": step}).scalar_one()
         c.execute(
             sa.text(
+                # A failed run goes on; its verdict was the error.
                 "UPDATE sentiment.run SET status = 'running', verdict = NULL "
                 "WHERE run_id = :run_id AND status = 'failed'"
             ),

@@ -75,6 +75,7 @@ def open_run(
     """
     request = Run(_new_id(night), night, source, dump_id, model_id, "running", None, reason, None, {})
     with transaction() as c:
+        # Before looking: of two that open the same run the second would else fail at the index `run_identity`.
         c.exec_driver_sql(LOCK_OPENING)
         existing = _find_run(c, request)
         if existing and existing.status == "published":

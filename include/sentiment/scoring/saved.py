@@ -95,6 +95,7 @@ def with_fields(spark: SparkSession, source: Path, target: Path, fields: dict[st
 
     shutil.copytree(source, target, ignore=ignore, copy_function=_linked)
     jvm: Any = spark._jvm
+    # A loaded classifier ignores setVocabulary, so the fields are written as the files that `load` reads.
     fresh = jvm.com.johnsnowlabs.nlp.annotators.classifier.dl.DistilBertForSequenceClassification()
     for name, values in fields.items():
         arguments = (target.absolute().as_uri(), name, scala_ids(spark, values))

@@ -161,9 +161,11 @@ def export(target: Path, which: Which, overwrite: bool) -> int:
 
 
 def _write(target: Path, which: Which) -> int:
+    # mkstemp makes a file that its owner alone can read; it stays so when it is renamed.
     handle, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     n_rows = 0
     try:
+        # With a byte order mark, without which Excel takes UTF-8 for Windows-1252.
         with open(handle, "w", encoding="utf-8-sig", newline="") as out:
             rows = csv.writer(out, quoting=csv.QUOTE_ALL)
             rows.writerow(COLUMNS)
