@@ -56,7 +56,8 @@ class Ui:
 
 
 @pytest.fixture(scope="module")
-def ui(ready: object, home: Path) -> Iterator[Ui]:
+def first_start(ready: object, home: Path) -> Iterator[Ui]:
+    """Start the UI for the first time, which is when its password is printed."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -71,6 +72,14 @@ def ui(ready: object, home: Path) -> Iterator[Ui]:
     airflow.down(settings.load(), services_only=True)
     del os.environ["SENTIMENT_AIRFLOW_PORT"]
     settings.load.cache_clear()
+
+
+@pytest.fixture
+def ui(first_start: Ui) -> Ui:
+    """Return the running UI, started again where the test before stopped it."""
+    if not airflow.processes(settings.load(), services_only=True):
+        subprocess.run([CLI, "up"], capture_output=True, check=True, timeout=200)
+    return first_start
 
 
 def kill_a_night(home: Path) -> None:
