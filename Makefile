@@ -9,7 +9,7 @@ FAST := unit or postgres
 # A file's tests stay on one worker, so that each database and each Spark session is made once.
 WORKERS := -n 2 --dist loadfile
 COVERAGE := --cov --cov-report=term:skip-covered
-COVERAGE_FLOOR := 50
+COVERAGE_FLOOR := 80
 SECONDS_SINCE = $$(( $$(date +%s) - began ))
 
 export PYTHONWARNINGS := ignore
