@@ -32,6 +32,8 @@ PARAMS = {
 
 @dag(**on_demand(), params=PARAMS, doc_md=__doc__)
 def acknowledge_alarm() -> None:
+    """Acknowledge one alarm, from its first night on."""
+
     @sentiment_task(execution_timeout=timedelta(minutes=30))
     def acknowledge() -> str:
         """Return the night from which the alarm is acknowledged."""

@@ -78,6 +78,8 @@ TASKS = ("evaluate", "evaluate_against")
 
 @dag(**on_demand(), params=PARAMS, doc_md=__doc__)
 def evaluate_model() -> None:
+    """Evaluate one model on a labelled set, or two on the same records."""
+
     @sentiment_task(execution_timeout=timedelta(hours=1))
     def find_set() -> dict[str, Any]:
         """Receive the set and check it, before any Spark starts; return it with the models."""

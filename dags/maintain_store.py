@@ -35,6 +35,8 @@ PARAMS = {
 
 @dag(**scheduled("0 12 * * 0"), params=PARAMS, doc_md=__doc__)
 def maintain_store() -> None:
+    """List what is past its retention time, and remove it where that is requested."""
+
     @sentiment_task(execution_timeout=timedelta(hours=2))
     def maintain() -> dict[str, int]:
         """Counts by kind, of what was or would be removed."""

@@ -73,6 +73,8 @@ PARAMS = {
 
 @dag(**scheduled("0 4 * * *", NIGHT_TASK_DEFAULTS), params=PARAMS, doc_md=__doc__)
 def nightly_reviews() -> None:
+    """Run one night from its dump to its report."""
+
     @sentiment_task(
         task.sensor,
         # No worker is held while the night waits.

@@ -38,6 +38,8 @@ PARAMS = {
 
 @dag(**on_demand(), params=PARAMS, doc_md=__doc__)
 def pin_reference() -> None:
+    """Pin a reference that later nights are compared with."""
+
     @sentiment_task(execution_timeout=timedelta(minutes=30))
     def pin() -> str:
         """Return the new reference's id."""

@@ -58,6 +58,8 @@ PARAMS = {
 
 @dag(**on_demand(NIGHT_TASK_DEFAULTS), params=PARAMS, doc_md=__doc__)
 def requeue_quarantine() -> None:
+    """Run a published night again from its dump, after a rule was mended."""
+
     @sentiment_task(task.short_circuit, execution_timeout=timedelta(hours=2))
     def find_dump() -> dict[str, Any] | None:
         from sentiment.orchestration import requeueing

@@ -46,6 +46,8 @@ PARAMS = {
 
 @dag(**on_demand(), params=PARAMS, doc_md=__doc__)
 def rescore_reviews() -> None:
+    """Score the published nights of a range by another model."""
+
     @sentiment_task(execution_timeout=timedelta(minutes=10))
     def find_nights() -> dict[str, Any]:
         """Return the request, checked before any Spark starts, and how many nights it is about."""
