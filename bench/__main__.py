@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.markup import escape
-from sentiment.cli.render import OUT, show, show_error, table
-from sentiment.errors import SentimentError
+from sentiment.cli.render import OUT, run, show, table
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
@@ -78,11 +76,7 @@ def _bench_drift(replays: int) -> int:
 
 def main() -> None:
     """Run the command line; print a SentimentError as one paragraph and exit with its code."""
-    try:
-        app()
-    except SentimentError as error:
-        show_error(error)
-        sys.exit(error.exit_code)
+    run(app)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,10 @@ to import (Spark, Airflow's helpers, Great Expectations) is imported inside the 
 
 from __future__ import annotations
 
-import sys
-
 import typer
 
 from sentiment.cli import data, database, drift, machine, models, nights, quarantine
-from sentiment.cli.render import show_error
-from sentiment.errors import SentimentError
+from sentiment.cli.render import run
 
 app = typer.Typer(
     help="Nightly sentiment of French film reviews.\n\n"
@@ -53,8 +50,4 @@ app.command(rich_help_panel=MACHINE)(machine.doctor)
 
 def main() -> None:
     """Run the command line; print a SentimentError as one paragraph and exit with its code."""
-    try:
-        app()
-    except SentimentError as error:
-        show_error(error)
-        sys.exit(error.exit_code)
+    run(app)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -35,3 +36,12 @@ def show_error(error: SentimentError) -> None:
     ERR.print(f"[bold red]Error:[/] {escape(error.message)}")
     if error.try_next:
         ERR.print(f"[bold]Next:[/]  {escape(error.try_next)}")
+
+
+def run(command: Callable[[], object]) -> None:
+    """Run a command line; print a SentimentError as one paragraph and exit with its code."""
+    try:
+        command()
+    except SentimentError as error:
+        show_error(error)
+        sys.exit(error.exit_code)
