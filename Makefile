@@ -32,8 +32,8 @@ test: lint  ## every test, in random order; PYTEST='-p randomly -p no:cacheprovi
 	@$(BIN)/python -m pytest -m "$(FAST)" $(WORKERS) $(COVERAGE) --cov-fail-under=$(COVERAGE_FLOOR) $(PYTEST)
 	@$(BIN)/python -m pytest -m "not ($(FAST))" $(WORKERS) $(PYTEST)
 
-test-fast: lint  ## the unit and postgres lanes: no Spark, no Airflow process
-	@$(BIN)/python -m pytest -m "$(FAST)" $(WORKERS) $(COVERAGE) --cov-fail-under=$(COVERAGE_FLOOR) $(PYTEST)
+test-fast: lint  ## the unit and postgres lanes, but for what is heavy: no Spark, no Airflow process
+	@$(BIN)/python -m pytest -m "($(FAST)) and not heavy" $(WORKERS) $(PYTEST)
 
 lint: $(VENV)/.dev  ## ruff and mypy
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && echo "ruff: clean"

@@ -25,7 +25,7 @@ def modules() -> list[Module]:
 
 def test_no_name_has_a_word_that_the_glossary_replaces(modules: list[Module]) -> None:
     assert {module.path.split("/")[0] for module in modules} >= {"include", "dags", "bench", "tools", "tests"}
-    assert list(map(str, code_figures.lists(modules, GLOSSARY)["names"])) == []
+    assert list(map(str, code_figures.replaced_names(modules, GLOSSARY))) == []
 
 
 def test_no_docstring_comment_or_help_text_has_a_phrase_that_the_glossary_replaces(modules: list[Module]) -> None:

@@ -12,12 +12,9 @@ import time
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from sentiment import database
-from sentiment.database import transaction
 from sentiment.embedded import machine, secrets
 from sentiment.errors import ParameterError
 from sentiment.local import nights
@@ -28,6 +25,7 @@ from sentiment.samples import sample_dump
 from sentiment.settings import Settings
 
 from tests.conftest import NIGHT
+from tests.kit.rows import fingerprint, rows
 
 CLI = [str(Path(sys.executable).parent / "sentiment")]
 ROW = re.compile(r'"review": "(.{40})')
@@ -50,11 +48,6 @@ def run(*arguments: str, **env: str) -> tuple[int, str]:
     process = start(*arguments, **env)
     output, _ = process.communicate(timeout=420)
     return process.returncode, output
-
-
-def rows(query: str, **values: object) -> list[sa.Row[Any]]:
-    with transaction() as c:
-        return list(c.execute(sa.text(query), values))
 
 
 def counts(night: date, source: str = "allocine") -> dict[str, int]:
@@ -131,10 +124,10 @@ def test_the_same_again_changes_nothing(night: date, dump: Path) -> None:
     assert snapshot() == before
 
 
-def snapshot() -> list[object]:
+def snapshot() -> list[tuple[int, str | None]]:
     tables = ("review", "night_review", "review_sentiment", "film_night", "quarantine", "run", "run_step", "dump")
-    names = [f"sentiment.{t}" for t in tables] + ["drift.profile_metrics", "drift.drift_metrics", "drift.canary"]
-    return [rows(f"SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {n} t") for n in names]
+    drift = ("profile_metrics", "drift_metrics", "canary")
+    return [fingerprint("sentiment", table) for table in tables] + [fingerprint("drift", table) for table in drift]
 
 
 def test_another_dump_of_the_night_is_refused_without_a_reason(night: date, home: Path) -> None:
@@ -167,9 +160,8 @@ def test_killed_while_scoring_ends_as_if_undisturbed(night: date, dump: Path, co
     allowed = ("--allow", "dump_date", "--reason", "the night before, again")
     arguments = ("nightly", "--dump", str(dump), "--date", other.isoformat(), "--source", "killed", *allowed)
     process = start(*arguments)
-    wait_for(lambda: bool(rows("SELECT 1 FROM sentiment.run_step JOIN sentiment.run USING (run_id) "
-                               "WHERE source = 'killed' AND step = 'score' AND state = 'running'")))  # fmt: skip
-    time.sleep(8)
+    scored = Path(config.lake) / "scored" / f"night={other}"
+    wait_for(lambda: any(scored.glob("run=*/token=*")))
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not rows("SELECT 1 FROM sentiment.run WHERE source = 'killed' AND status = 'published'")
@@ -208,8 +200,13 @@ def test_a_dry_run_publishes_nothing(night: date, dump: Path) -> None:
     assert code == 0, output
     assert "Dry run: nothing was published" in output
     assert rows("SELECT status FROM sentiment.run WHERE source = :s", s=source)[0][0] == "audited"
-    for table in ("sentiment.review", "sentiment.night_review", "sentiment.film_night", "drift.profile_metrics"):
-        assert not rows(f"SELECT 1 FROM {table} WHERE source = :s", s=source)
+    assert not rows(
+        "SELECT source FROM sentiment.review WHERE source = :s UNION ALL "
+        "SELECT source FROM sentiment.night_review WHERE source = :s UNION ALL "
+        "SELECT source FROM sentiment.film_night WHERE source = :s UNION ALL "
+        "SELECT source FROM drift.profile_metrics WHERE source = :s",
+        s=source,
+    )
 
 
 BAD_INPUT = {

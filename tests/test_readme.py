@@ -38,9 +38,9 @@ def test_there_are_four_statements() -> None:
 @pytest.fixture
 def evaluation(ready: machine.Machine) -> Iterator[None]:
     """Some model on some labelled set."""
-    stored.insert(models.EVALUATION)
-    yield
-    models.forget_evaluations()
+    with models.evaluations_removed():
+        stored.insert(models.EVALUATION)
+        yield
 
 
 @pytest.mark.parametrize("statement", STATEMENTS, ids=["daily", "close", "quarantine", "evaluation"])

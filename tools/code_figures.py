@@ -207,6 +207,11 @@ def percentile(values: Sequence[int], share: float) -> int:
     return sorted(values)[max(math.ceil(share * len(values)), 1) - 1] if values else 0
 
 
+def replaced_names(modules: Sequence[Module], glossary: Glossary) -> list[Site]:
+    """Return names that have a word which the glossary replaces."""
+    return [n for m in modules for n in Names(m).sites.values() if glossary.against(n)]
+
+
 def lists(modules: Sequence[Module], glossary: Glossary) -> dict[str, list[Site]]:
     """Return what --list prints for a group, the worst first where there is an order."""
     functions = [f for m in modules for f in measured(m)]
@@ -224,7 +229,7 @@ def lists(modules: Sequence[Module], glossary: Glossary) -> dict[str, list[Site]
         "undocumented": [site for m in modules for site, has in documented(m) if not has],
         "comments": [c for m in modules for c in m.comments],
         "sql": sql_sites(modules),
-        "names": [n for m in modules for n in Names(m).sites.values() if glossary.against(n)],
+        "names": replaced_names(modules, glossary),
         "prose": glossary.phrases([t for m in modules for t in docstrings(m) + m.comments]),
         "helps": glossary.phrases([t for m in modules for t in helps(m)]),
     }

@@ -13,6 +13,7 @@ from sentiment.runs import attempts, listing
 from sentiment.runs.model import Run
 from typer.testing import CliRunner
 
+from tests.kit.rows import remove_source
 from tests.store import small_night
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -32,7 +33,7 @@ def run(server: object) -> Iterator[Run]:
     with transaction("owner") as c:
         c.execute(sa.text(RUNNING), {"run_id": published.run_id})
     yield published
-    small_night.remove(SOURCE)
+    remove_source(SOURCE)
 
 
 def output(*arguments: str) -> list[list[str]]:

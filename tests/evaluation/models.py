@@ -6,13 +6,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import sqlalchemy as sa
 from sentiment import settings
-from sentiment.database import transaction
 from sentiment.evaluation.labelled_set import LabelSource
 from sentiment.evaluation.model import Evaluation, Mistake
 from sentiment.evaluation.report import Cell
 from sentiment.scoring import registry
+
+from tests.kit.rows import rows, run_sql
 
 OPPOSITE = "opposite"
 """The bundled network with its labels' names swapped, so that it predicts the opposite."""
@@ -26,17 +26,19 @@ EVALUATION = Evaluation(
 
 @contextmanager
 def opposite() -> Iterator[str]:
-    """Add the model `OPPOSITE` and yield its name; remove it and all evaluations afterwards."""
+    """Add the model `OPPOSITE` and yield its name; remove it and what was evaluated meanwhile afterwards."""
     folder = settings.load().models / OPPOSITE
     shutil.copytree(registry.BUNDLED / "cinema-fr", folder, dirs_exist_ok=True)
     (folder / "assets" / "labels.txt").write_text("pos\nneg\n", "utf-8")
     assert registry.read("cinema-fr", registry.BUNDLED / "cinema-fr").labels == ("neg", "pos")
-    yield OPPOSITE
+    with evaluations_removed():
+        yield OPPOSITE
     shutil.rmtree(folder)
-    forget_evaluations()
 
 
-def forget_evaluations() -> None:
-    """Remove every evaluation from the tables."""
-    with transaction("owner") as c:
-        c.execute(sa.text("DELETE FROM sentiment.evaluation"))
+@contextmanager
+def evaluations_removed() -> Iterator[None]:
+    """Remove afterwards the evaluations that weren't there before."""
+    before = [run_id for (run_id,) in rows("SELECT evaluation_id FROM sentiment.evaluation")]
+    yield
+    run_sql("DELETE FROM sentiment.evaluation WHERE evaluation_id <> ALL (:before)", before=before)

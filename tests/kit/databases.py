@@ -52,6 +52,21 @@ def copy_of(original: Database, name: str) -> Iterator[Database]:
     _create(copy, original.name)
     if original.workspace.exists():
         shutil.copytree(original.workspace, copy.workspace)
+    with _named_by_settings(copy):
+        yield copy
+
+
+@contextmanager
+def empty(beside: Database, name: str) -> Iterator[Database]:
+    """Create a database without our schemas, and let the settings name it; it stays until it is dropped."""
+    created = Database(beside.server, *_names(beside, name))
+    _create(created, "template1")
+    with _named_by_settings(created):
+        yield created
+
+
+@contextmanager
+def _named_by_settings(copy: Database) -> Iterator[None]:
     before = {variable: os.environ.get(variable) for variable in (*URL_SETTINGS.values(), WORKSPACE_SETTING)}
     addresses = {URL_SETTINGS[role]: database.url(role).set(drivername="postgresql") for role in database.ROLES}
     for variable, address in addresses.items():
@@ -59,7 +74,7 @@ def copy_of(original: Database, name: str) -> Iterator[Database]:
     os.environ[WORKSPACE_SETTING] = str(copy.workspace)
     settings.load.cache_clear()
     try:
-        yield copy
+        yield
     finally:
         _disconnect()
         for variable, value in before.items():

@@ -1,43 +1,23 @@
-"""What tests of maintenance do by hand: SQL as the owner, old rows and files, leftovers counted by kind."""
+"""What tests of maintenance do by hand: old rows and files, leftovers counted by kind."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 
-import sqlalchemy as sa
-from sentiment.database import transaction
 from sentiment.orchestration import maintenance
 from sentiment.store.retention import Leftover
 from sentiment.workspace import Workspace
 
-LONG_AGO = "now() - interval '5 years'"
+from tests.kit.rows import LONG_AGO, run_sql
 
 
-def run_sql(query: str, **values: object) -> None:
-    """Run a statement as the owner."""
-    with transaction("owner") as c:
-        c.execute(sa.text(query), values)
-
-
-def scalar(query: str, **values: object) -> object:
-    """Return the only value of a query run as the owner."""
-    with transaction("owner") as c:
-        return c.execute(sa.text(query), values).scalar_one()
-
-
-def copied(table: str, **other: object) -> str:
-    """Return SQL that copies rows of `sentiment.<table>` with other values in some columns."""
-    values = json.dumps(other)
-    return f"INSERT INTO sentiment.{table} SELECT (jsonb_populate_record(t, '{values}')).* FROM sentiment.{table} t"
-
-
-def age(run_id: str) -> None:
-    """Let nothing have happened to the run for years."""
-    run_sql(f"UPDATE sentiment.run SET started_at = {LONG_AGO}, finished_at = {LONG_AGO} WHERE run_id = :r", r=run_id)
-    run_sql(f"UPDATE sentiment.run_step SET heartbeat_at = {LONG_AGO} WHERE run_id = :r", r=run_id)
+def age(run_id: str, at: datetime = LONG_AGO) -> None:
+    """Let nothing have happened to the run since, by default for years."""
+    run_sql("UPDATE sentiment.run SET started_at = :at, finished_at = :at WHERE run_id = :r", at=at, r=run_id)
+    run_sql("UPDATE sentiment.run_step SET heartbeat_at = :at WHERE run_id = :r", at=at, r=run_id)
 
 
 def put(workspace: Workspace, folder: str, old: bool = False) -> Path:

@@ -15,9 +15,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import sqlalchemy as sa
 from sentiment import cli, contract, settings
-from sentiment.database import transaction
 from sentiment.dump.ingest import to_rows
 from sentiment.dump.receive import receive
 from sentiment.errors import DumpRefusedError, InfrastructureError
@@ -34,11 +32,13 @@ from sentiment.store import forgetting as store
 from sentiment.workspace import Part, Workspace, run_key
 
 from tests.kit.nights import NightSpec, publish_without_spark, run_all_steps
+from tests.kit.rows import remove_source, rows, rows_of_source, run_sql
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 NIGHT = date(2026, 6, 8)
+HOLDS_REVIEWS = ("review", "review_version", "review_sentiment", "night_review", "film_night", "quarantine")
 AUTHOR = "Zoé Ångström"
 TEXT = "Un « grand » film, \"immense\" même :\nl'été à Sète / la mer, des visages 😀 qu'on n'oublie pas."
 QUOTED = f"Comme le dit {AUTHOR}, un chef-d'œuvre."
@@ -56,16 +56,6 @@ RECORDS = [
     record("bad", AUTHOR, "Ceci est refusé.", rating=11.0),
     record("worse", "Paul", QUOTED, rating=11.0),
 ]
-
-
-def run_sql(query: str, **values: object) -> None:
-    with transaction("owner") as c:
-        c.execute(sa.text(query), values)
-
-
-def rows(query: str, **values: object) -> list[tuple[Any, ...]]:
-    with transaction("owner") as c:
-        return [tuple(row) for row in c.execute(sa.text(query), values)]
 
 
 def hash_of(text: str) -> str:
@@ -107,18 +97,7 @@ class Scene:
         return file
 
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
-        of_runs = "WHERE run_id IN (SELECT run_id FROM sentiment.run WHERE source = :s)"
-        names = ("review", "review_version", "review_sentiment", "night_review", "film_night", "quarantine")
-        return {
-            name: rows(f"SELECT * FROM sentiment.{name} {of_runs} ORDER BY 1, 2, 3", s=self.source) for name in names
-        }
-
-    def remove(self) -> None:
-        runs = "(SELECT run_id FROM sentiment.run WHERE source = :s)"
-        tables = ("review_sentiment", "night_review", "film_night", "review", "review_version", "quarantine")
-        for table in (*tables, "run_step", "run"):
-            run_sql(f"DELETE FROM sentiment.{table} WHERE run_id IN {runs}", s=self.source)
-        run_sql("DELETE FROM sentiment.forgotten")
+        return {table: rows_of_source(table, self.source) for table in HOLDS_REVIEWS}
 
 
 @pytest.fixture
@@ -129,7 +108,7 @@ def scene(server: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     scene = Scene(tmp_path)
     run_sql("UPDATE sentiment.run_step SET heartbeat_at = now() - interval '1 hour'")  # other tests' too
     yield scene
-    scene.remove()
+    remove_source(scene.source)
     monkeypatch.undo()
     settings.load.cache_clear()
 
@@ -239,9 +218,9 @@ def test_the_search_finds_a_row_that_remains(scene: Scene, template: str) -> Non
 
 
 def test_errors_and_verdicts_that_name_it_are_emptied(scene: Scene) -> None:
-    error = f"Batch entry 0 INSERT INTO staging.review VALUES ('{AUTHOR}', ...) was aborted"
-    of_source = "WHERE run_id IN (SELECT run_id FROM sentiment.run WHERE source = :s)"
-    run_sql(f"UPDATE sentiment.run_step SET error = :e {of_source}", e=error, s=scene.source)
+    error = f"Batch entry 0 for staging.review ('{AUTHOR}', ...) was aborted"
+    steps = "UPDATE sentiment.run_step s SET error = :e FROM sentiment.run r WHERE r.run_id = s.run_id AND source = :s"
+    run_sql(steps, e=error, s=scene.source)
     run_sql("UPDATE sentiment.run SET verdict = :e WHERE source = :s", e=error, s=scene.source)
     removed = forgetting.forget(scene.id_of("mine"), dry_run=False).removed
     assert (removed["errors in sentiment.run_step"], removed["verdicts in sentiment.run"]) == (2, 2)
@@ -256,7 +235,7 @@ def test_a_text_that_another_review_has_too_keeps_its_score(scene: Scene) -> Non
 
 
 def test_not_while_a_night_works(scene: Scene) -> None:
-    mine, before = scene.id_of("mine"), scene.tables()
+    mine, before, suppressed = scene.id_of("mine"), scene.tables(), store.suppressed_keys()
     dump_id = rows("SELECT dump_id FROM sentiment.run WHERE source = :s LIMIT 1", s=scene.source)[0][0]
     run = opening.open_run(NIGHT + timedelta(days=9), scene.source, dump_id, "cinema-fr")
     with attempts.attempt(run.run_id, "ingest"):
@@ -270,7 +249,7 @@ def test_not_while_a_night_works(scene: Scene) -> None:
     coming.write_bytes(b"PAR1")
     with pytest.raises(InfrastructureError, match=r"received/attempt=1"):
         forgetting.forget(mine, dry_run=False)
-    assert (scene.tables(), store.suppressed_keys()) == (before, set())
+    assert (scene.tables(), store.suppressed_keys()) == (before, suppressed)
 
 
 def test_an_unreadable_file_of_a_killed_attempt_goes_too(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -369,7 +348,6 @@ def test_no_night_brings_it_back(server: object, spark: SparkSession, tmp_path: 
         n=NIGHT,
     )
     assert refused == [("forgotten", False), ("rating_in_range", False), ("rating_in_range", True)]
-    run_sql("DELETE FROM sentiment.forgotten")
 
 
 def test_forgotten_records_are_no_fault_of_the_batch(config: Settings) -> None:

@@ -26,7 +26,8 @@ from sentiment.workspace import Part, Workspace, run_key
 
 from tests.kit import nights
 from tests.kit.nights import NightSpec, publish_without_spark
-from tests.orchestration.aging import LONG_AGO, age, copied, kinds, maintained_twice, put, run_sql, scalar
+from tests.kit.rows import LONG_AGO, copy_rows, remove_source, run_sql, scalar
+from tests.orchestration.aging import age, kinds, maintained_twice, put
 
 SOURCE = "maintained"
 
@@ -44,20 +45,19 @@ def published() -> Iterator[Run]:
         publish_without_spark(NightSpec(SOURCE, night, nights.dump(night, seed), supersede))
     run_id = scalar("SELECT run_id FROM sentiment.run WHERE source = :s AND status = 'superseded'", s=SOURCE)
     yield opening.get_run(str(run_id))
-    runs = "(SELECT run_id FROM sentiment.run WHERE source = :s)"
-    for table in ("review_sentiment", "night_review", "film_night", "review", "quarantine", "run_step", "run"):
-        run_sql(f"DELETE FROM sentiment.{table} WHERE run_id IN {runs}", s=SOURCE)
+    remove_source(SOURCE)
 
 
 @pytest.fixture
 def old_model() -> Iterator[str]:
     """Another model, with one score."""
-    run_sql(copied("model", model_id="old", fingerprint="f", is_current=False) + " WHERE model_id = 'cinema-fr'")
+    copy_rows("model", "model_id", "cinema-fr", model_id="old", fingerprint="f", is_current=False)
     run_sql("INSERT INTO sentiment.review_sentiment (review_id, model_id, label, score, probabilities, n_wordpieces, "
             "n_chunks, text_hash, run_id) VALUES ('r', 'old', 'pos', 1, '{}', 1, 1, 't', 'r')")  # fmt: skip
     yield "old"
-    for table in ("review_sentiment", "run", "model"):
-        run_sql(f"DELETE FROM sentiment.{table} WHERE model_id = 'old'")
+    run_sql("DELETE FROM sentiment.review_sentiment WHERE model_id = 'old'")
+    run_sql("DELETE FROM sentiment.run WHERE model_id = 'old'")
+    run_sql("DELETE FROM sentiment.model WHERE model_id = 'old'")
 
 
 def test_staging_of_a_dead_attempt_goes_and_of_a_live_one_stays(published: Run) -> None:
@@ -65,17 +65,17 @@ def test_staging_of_a_dead_attempt_goes_and_of_a_live_one_stays(published: Run) 
     with attempts.attempt(run.run_id, "publish") as live:
         Staging(run.run_id, live.token).create()
         assert "staging table of a dead attempt" not in kinds()
-        run_sql(f"UPDATE sentiment.run_step SET heartbeat_at = {LONG_AGO} WHERE token = :t", t=live.token)
+        run_sql("UPDATE sentiment.run_step SET heartbeat_at = :at WHERE token = :t", at=LONG_AGO, t=live.token)
         assert maintained_twice("staging table of a dead attempt") == 3
 
 
 def test_refused_records_of_every_superseded_run_of_the_night(published: Run, old_model: str) -> None:
     kind, other = "refused records of a superseded run", "20260504-0000beef"
-    run_sql(copied("run", run_id=other, model_id=old_model) + " WHERE run_id = :r", r=published.run_id)
-    run_sql(copied("quarantine", run_id=other) + " WHERE run_id = :r", r=published.run_id)
+    copy_rows("run", "run_id", published.run_id, run_id=other, model_id=old_model)
+    copy_rows("quarantine", "run_id", published.run_id, run_id=other)
     refused = scalar("SELECT count(*) FROM sentiment.quarantine WHERE run_id = :r", r=published.run_id)
     assert kind not in kinds()
-    run_sql(f"UPDATE sentiment.run SET published_at = {LONG_AGO} WHERE supersedes = :r", r=published.run_id)
+    run_sql("UPDATE sentiment.run SET published_at = :at WHERE supersedes = :r", at=LONG_AGO, r=published.run_id)
     count = "SELECT count(*) FROM sentiment.quarantine WHERE run_id IN (:r, :other)"
     assert maintained_twice(kind) == 2 * int(str(refused))
     assert scalar(count, r=published.run_id, other=other) == 0
@@ -84,7 +84,7 @@ def test_refused_records_of_every_superseded_run_of_the_night(published: Run, ol
 
 def test_payloads_of_refused_records_keep_reason_size_and_hash(published: Run) -> None:
     rows = scalar("SELECT count(*) FROM sentiment.quarantine")
-    run_sql(f"UPDATE sentiment.run SET finished_at = {LONG_AGO} WHERE run_id = :r", r=published.run_id)
+    run_sql("UPDATE sentiment.run SET finished_at = :at WHERE run_id = :r", at=LONG_AGO, r=published.run_id)
     assert maintained_twice("payloads of refused records") > 0
     assert scalar("SELECT count(*) FROM sentiment.quarantine") == rows
     query = (
@@ -234,15 +234,15 @@ def test_scores_of_a_retired_model(old_model: str) -> None:
     kind = "scores of a retired model"
     registry.retire(old_model)
     assert kind not in kinds()
-    run_sql(f"UPDATE sentiment.model SET retired_at = {LONG_AGO} WHERE model_id = 'old'")
+    run_sql("UPDATE sentiment.model SET retired_at = :at WHERE model_id = 'old'", at=LONG_AGO)
     assert maintained_twice(kind) == 1
     registry.retire(old_model, undo=True)
     assert scalar("SELECT retired_at FROM sentiment.model WHERE model_id = 'old'") is None
 
 
 def test_a_retired_model_whose_scores_are_gone_is_not_taken_back(published: Run, old_model: str) -> None:
-    run_sql(copied("run", run_id="old-run", model_id="old", status="published", rows_published=1)
-            + f" WHERE run_id = '{published.run_id}'")  # fmt: skip
+    shown = {"status": "published", "rows_published": 1}
+    copy_rows("run", "run_id", published.run_id, run_id="old-run", model_id="old", **shown)
     registry.retire(old_model)
     with pytest.raises(ParameterError, match=old_model):
         registry.retire(old_model, undo=True)
@@ -252,19 +252,19 @@ def test_a_model_taken_back_meanwhile_keeps_its_scores(old_model: str) -> None:
     workspace, cache = Workspace(settings.load().lake), "score_cache/fingerprint=f/token=1/chunk=0"
     put(workspace, cache)
     workspace.commit("score_cache", "fingerprint=f", 1, Part([f"{cache}/part.parquet"], 1, ""))
-    run_sql(f"UPDATE sentiment.model SET retired_at = {LONG_AGO} WHERE model_id = 'old'")
+    run_sql("UPDATE sentiment.model SET retired_at = :at WHERE model_id = 'old'", at=LONG_AGO)
     leftovers = [leftover for leftover in maintenance.find() if "retired" in leftover.kind]
     assert set(kinds(leftovers)) == {"scores of a retired model", "score cache of a retired model"}
     registry.retire(old_model, undo=True)
     assert [leftover.remove() for leftover in leftovers] == [False, False]
     assert scalar("SELECT count(*) FROM sentiment.review_sentiment WHERE model_id = 'old'") == 1
-    run_sql(f"UPDATE sentiment.model SET retired_at = {LONG_AGO} WHERE model_id = 'old'")
+    run_sql("UPDATE sentiment.model SET retired_at = :at WHERE model_id = 'old'", at=LONG_AGO)
     assert [leftover.remove() for leftover in leftovers] == [True, True]
     assert not workspace.exists(cache)
 
 
 def test_no_model_is_taken_back_while_its_scores_are_removed(old_model: str) -> None:
-    run_sql(f"UPDATE sentiment.model SET retired_at = {LONG_AGO} WHERE model_id = 'old'")
+    run_sql("UPDATE sentiment.model SET retired_at = :at WHERE model_id = 'old'", at=LONG_AGO)
     refused = []
 
     def after(_c: object, _cursor: object, statement: str, *_: object) -> None:
@@ -313,7 +313,7 @@ def test_a_table_is_gone_through_once(published: Run, monkeypatch: pytest.Monkey
 INSERT INTO sentiment.quarantine (run_id, file_no, record_no, reasons, details, raw, raw_bytes, raw_sha256, byte_offset)
 SELECT :r, 9, n, '{x}', 'x', 'x', 1, 'x', 0 FROM generate_series(1, 5000) n"""
     run_sql(many, r=published.run_id)
-    run_sql(f"UPDATE sentiment.run SET finished_at = {LONG_AGO} WHERE run_id = :r", r=published.run_id)
+    run_sql("UPDATE sentiment.run SET finished_at = :at WHERE run_id = :r", at=LONG_AGO, r=published.run_id)
     monkeypatch.setattr(retention, "BATCH_BLOCKS", 2)
     (leftover,) = (entry for entry in maintenance.find() if entry.kind == "payloads of refused records")
     plans: list[str] = []
@@ -344,16 +344,15 @@ def test_months_are_created_ahead_and_old_ones_dropped() -> None:
     assert "month of night_review" in kinds()
     maintenance.maintain(dry_run=False)
     assert "month of night_review" not in kinds()
-    months = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'sentiment.night_review'::regclass AND "
     ahead = (
-        months
-        + "inhrelid::regclass::text = 'sentiment.night_review_' || to_char(now() + interval '2 months', 'YYYYMM')"
+        "SELECT count(*) FROM pg_inherits WHERE inhparent = 'sentiment.night_review'::regclass AND "
+        "inhrelid::regclass::text = 'sentiment.night_review_' || to_char(now() + interval '2 months', 'YYYYMM')"
     )
     assert scalar(ahead) == 1
 
 
 def test_the_dag_lists_and_removes_nothing(airflow_env: dict[str, str], published: Run) -> None:
-    run_sql(f"UPDATE sentiment.run SET finished_at = {LONG_AGO} WHERE run_id = :r", r=published.run_id)
+    run_sql("UPDATE sentiment.run SET finished_at = :at WHERE run_id = :r", at=LONG_AGO, r=published.run_id)
     command = [str(Path(sys.executable).parent / "airflow"), "dags", "test", "maintain_store"]
     done = subprocess.run(command, env=airflow_env, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

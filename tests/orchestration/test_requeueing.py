@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
-import sqlalchemy as sa
 from sentiment import settings
-from sentiment.database import transaction
 from sentiment.dump import profiles
 from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError, SetupError
 from sentiment.orchestration import maintenance, requeueing, steps, summary
@@ -28,19 +26,14 @@ from sentiment.workspace import Workspace
 
 from tests.kit import nights, oracle
 from tests.kit.nights import NightSpec, run_all_steps
-from tests.store import small_night
+from tests.kit.rows import remove_source, rows
+from tests.orchestration.aging import age
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 NIGHT = date(2026, 4, 13)
-LONG_AGO = "now() - interval '5 years'"
 _NUMBERS = count(1)
-
-
-def rows(query: str, **values: object) -> list[tuple[Any, ...]]:
-    with transaction("owner") as c:
-        return [tuple(row) for row in c.execute(sa.text(query), values)]
 
 
 class Scene:
@@ -75,7 +68,7 @@ def scene(server: object, tmp_path: Path) -> Iterator[Scene]:
     yield scene
     for (dump_id,) in rows("SELECT DISTINCT dump_id FROM sentiment.run WHERE source = :s", s=scene.source):
         scene.workspace.remove("received", f"dump={dump_id}")
-    small_night.remove(scene.source)
+    remove_source(scene.source)
 
 
 def with_setting(monkeypatch: pytest.MonkeyPatch, name: str, value: int) -> None:
@@ -242,15 +235,11 @@ def test_retention_keeps_the_records_that_either_run_needs(scene: Scene) -> None
     new_id = requeueing.find(Requeue(old.run_id, "mended")).run_id
     mine = {f"received/dump={old.dump_id}"}
     for aged, other in ((old.run_id, new_id), (new_id, old.run_id)):
-        for run_id, when in ((aged, LONG_AGO), (other, "now()")):
-            rows(f"UPDATE sentiment.run SET started_at = {when}, finished_at = {when} WHERE run_id = :r RETURNING 1",
-                 r=run_id)  # fmt: skip
-            rows(f"UPDATE sentiment.run_step SET heartbeat_at = {when} WHERE run_id = :r RETURNING 1", r=run_id)
+        age(aged)
+        age(other, datetime.now(UTC))
         assert not mine & {leftover.where for leftover in maintenance.find() if leftover.kind == kind}
-    rows(f"UPDATE sentiment.run SET started_at = {LONG_AGO}, finished_at = {LONG_AGO} WHERE source = :s RETURNING 1",
-         s=scene.source)  # fmt: skip
-    rows(f"UPDATE sentiment.run_step s SET heartbeat_at = {LONG_AGO} FROM sentiment.run r WHERE r.source = :s "
-         "AND r.run_id = s.run_id RETURNING 1", s=scene.source)  # fmt: skip
+    for run_id in (old.run_id, new_id):
+        age(run_id)
     leftovers = [leftover for leftover in maintenance.find() if leftover.where in mine]
     assert len(leftovers) == 1
     requeueing.find(Requeue(old.run_id, "mended"))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-import sqlalchemy as sa
 from sentiment import settings
-from sentiment.database import transaction
 from sentiment.errors import InfrastructureError, ParameterError
 from sentiment.jobs import rescore
 from sentiment.orchestration import rescoring
@@ -24,6 +23,7 @@ from sentiment.store.forgetting import Target
 from sentiment.workspace import Workspace
 
 from tests.kit import nights
+from tests.kit import rows as kit
 from tests.kit.nights import NightSpec, publish_without_spark
 
 if TYPE_CHECKING:
@@ -34,15 +34,8 @@ NIGHTS = (date(2026, 3, 2), date(2026, 3, 3))
 REQUEST = Request(MODEL, SOURCE, NIGHTS[0], NIGHTS[1])
 
 
-def rows(query: str, **values: object) -> list[tuple[object, ...]]:
-    names = {"s": SOURCE, "m": MODEL, **values}
-    with transaction("owner") as c:
-        return [tuple(row) for row in c.execute(sa.text(query), names)]
-
-
-def run_sql(query: str, **values: object) -> None:
-    with transaction("owner") as c:
-        c.execute(sa.text(query), {"s": SOURCE, "m": MODEL, **values})
+rows = partial(kit.rows, s=SOURCE, m=MODEL)
+run_sql = partial(kit.run_sql, s=SOURCE, m=MODEL)
 
 
 @pytest.fixture
@@ -58,19 +51,14 @@ def published(server: object) -> Iterator[None]:
     yield
     run_sql("UPDATE sentiment.model SET is_current = false WHERE model_id = :m")
     run_sql("UPDATE sentiment.model SET is_current = true WHERE model_id = 'cinema-fr'")
-    of_source = "run_id IN (SELECT run_id FROM sentiment.run WHERE source = :s)"
-    run_sql("DELETE FROM sentiment.sentence_sentiment")
-    for table in ("review_sentiment", "night_review", "film_night", "review", "review_version", "quarantine"):
-        run_sql(f"DELETE FROM sentiment.{table} WHERE {of_source}")
-    for table in ("drift.profile_metrics", "drift.canary", "sentiment.run_step", "sentiment.item", "sentiment.run"):
-        run_sql(f"DELETE FROM {table} WHERE {of_source}")
+    kit.remove_source(SOURCE)
     run_sql("DELETE FROM sentiment.model WHERE model_id = :m")
     shutil.rmtree(config.models / MODEL)
 
 
 def by_model(query: str) -> dict[object, tuple[object, ...]]:
     """Rows of a query whose first column is the model."""
-    return {model: values for model, *values in rows(query)}  # type: ignore[misc]
+    return {model: values for model, *values in rows(query)}
 
 
 def test_nights_by_another_model_side_by_side(
@@ -122,16 +110,14 @@ def test_sentences_are_scored_too_and_forgotten_reviews_are_not(published: None,
     run_sql("INSERT INTO sentiment.sentence_sentiment VALUES (:id, 'cinema-fr', 1, 0, 3, 'pos', 0.9)", id=shown)
     author = str(rows("SELECT author FROM sentiment.review WHERE review_id = :id", id=signed)[0][0])
     lacked = rescoring.missing(MODEL)
+    suppressed = forgetting.suppressed_keys()
     forgetting.suppress(Target(gone, SOURCE, (author,)))
     try:
         rescore.work(spark, Request(MODEL, SOURCE, NIGHTS[1], NIGHTS[1]), Workspace(settings.load().lake))
     finally:
-        run_sql("DELETE FROM sentiment.forgotten")
-    by_both = "SELECT count(DISTINCT e.review_id) FROM sentiment.{} e JOIN sentiment.night_review n USING (review_id) "
-    by_both += "WHERE e.model_id = :m AND n.source = :s AND n.night = :n"
-    scored = [rows(by_both.format(table), n=NIGHTS[1])[0][0] for table in ("sentence_sentiment", "review_sentiment")]
+        run_sql("DELETE FROM sentiment.forgotten WHERE key_hash <> ALL (:keys)", keys=sorted(suppressed))
     there = rows("SELECT count(*) FROM sentiment.night_review WHERE source = :s AND night = :n", n=NIGHTS[1])[0][0]
-    assert scored == [there - 1, there - 1]  # type: ignore[operator]
+    assert rows(SCORED, n=NIGHTS[1]) == [(there - 1, there - 1)]
     scores = rows("SELECT count(*) FROM sentiment.review_sentiment WHERE model_id = :m AND review_id = :id", id=gone)
     assert scores == [(0,)]
     still_lacked = rescoring.missing(MODEL)
@@ -142,6 +128,11 @@ def test_sentences_are_scored_too_and_forgotten_reviews_are_not(published: None,
     assert lacked.nights - rescoring.missing(MODEL).nights == 1, "the review is gone, so the night is complete"
 
 
+SCORED = """
+SELECT count(DISTINCT s.review_id), count(DISTINCT r.review_id) FROM sentiment.night_review n
+LEFT JOIN sentiment.sentence_sentiment s ON s.review_id = n.review_id AND s.model_id = :m
+LEFT JOIN sentiment.review_sentiment r ON r.review_id = n.review_id AND r.model_id = :m
+WHERE n.source = :s AND n.night = :n"""
 RUN = "SELECT run_id FROM sentiment.run WHERE source = :s AND model_id = 'cinema-fr' AND night = :n"
 SHOWN = """
 SELECT review_id FROM sentiment.review JOIN sentiment.night_review n USING (review_id, content_hash)
@@ -160,24 +151,29 @@ def run_of(night: date) -> str:
 
 def assert_same_population() -> None:
     """Both models have scored the same reviews, versions and nights, and predict otherwise for some."""
-    films = "SELECT model_id, jsonb_agg(jsonb_build_array(night, item_id, n, n_fresh) ORDER BY night, item_id) "
-    films += "FROM sentiment.film_night WHERE source = :s GROUP BY 1"
-    scored = "SELECT model_id, jsonb_agg(jsonb_build_array(review_id, text_hash) ORDER BY review_id) "
-    scored += "FROM sentiment.review_sentiment JOIN sentiment.review USING (review_id, text_hash) "
-    scored += "WHERE source = :s GROUP BY 1"
-    versions = (
-        "SELECT x.model_id, jsonb_agg(DISTINCT v.content_hash ORDER BY v.content_hash) FROM sentiment.review_version v "
-    )
-    versions += "CROSS JOIN jsonb_to_recordset(v.sentiments) AS x(model_id text) WHERE v.source = :s GROUP BY 1"
-    profile = "SELECT model_id, count(*) FROM drift.profile_metrics WHERE source = :s AND model_id = :m GROUP BY 1"
-    for query in (films, scored, versions):
+    for query in POPULATIONS:
         values = by_model(query)
         assert values["cinema-fr"] == values[MODEL], query
-    assert by_model(profile)[MODEL][0]
-    differ = "SELECT count(*) FROM sentiment.review_sentiment a JOIN sentiment.review_sentiment b USING (review_id) "
-    differ += "JOIN sentiment.review r USING (review_id) WHERE r.source = :s AND a.model_id = 'cinema-fr' "
-    differ += "AND b.model_id = :m AND a.p_positive <> b.p_positive"
-    assert rows(differ)[0][0] > 0  # type: ignore[operator]
+    profile = "SELECT count(*) FROM drift.profile_metrics WHERE source = :s AND model_id = :m"
+    assert rows(profile)[0][0] > 0
+    assert rows(DIFFERENT)[0][0] > 0
+
+
+POPULATIONS = (
+    """
+SELECT model_id, jsonb_agg(jsonb_build_array(night, item_id, n, n_fresh) ORDER BY night, item_id)
+FROM sentiment.film_night WHERE source = :s GROUP BY 1""",
+    """
+SELECT model_id, jsonb_agg(jsonb_build_array(review_id, text_hash) ORDER BY review_id)
+FROM sentiment.review_sentiment JOIN sentiment.review USING (review_id, text_hash) WHERE source = :s GROUP BY 1""",
+    """
+SELECT x.model_id, jsonb_agg(DISTINCT v.content_hash ORDER BY v.content_hash) FROM sentiment.review_version v
+CROSS JOIN jsonb_to_recordset(v.sentiments) AS x(model_id text) WHERE v.source = :s GROUP BY 1""",
+)
+DIFFERENT = """
+SELECT count(*) FROM sentiment.review_sentiment a JOIN sentiment.review_sentiment b USING (review_id)
+JOIN sentiment.review r USING (review_id)
+WHERE r.source = :s AND a.model_id = 'cinema-fr' AND b.model_id = :m AND a.p_positive <> b.p_positive"""
 
 
 @pytest.mark.parametrize(

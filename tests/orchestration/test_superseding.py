@@ -11,7 +11,7 @@ from sentiment.scoring import registry
 
 from tests.kit import nights
 from tests.kit.nights import NightSpec, publish_without_spark
-from tests.orchestration.aging import run_sql, scalar
+from tests.kit.rows import run_sql, scalar
 
 
 def test_a_night_whose_replaced_versions_are_gone_is_not_superseded(server: object) -> None:

@@ -17,16 +17,18 @@ from sentiment.store.publishing import Expected
 from sentiment.store.staging import Staging
 from sentiment.workspace import Part
 
+from tests.kit.rows import staged_views
+
 _NUMBERS = count(1)
 
 REVIEW = """
-INSERT INTO {table} (file_no, record_no, review_id, item_id, item_type, item_title, author, text, text_hash,
+INSERT INTO staged_review (file_no, record_no, review_id, item_id, item_type, item_title, author, text, text_hash,
   content_hash, novelty, label, score, p_positive, probabilities, n_wordpieces, n_chunks, scored_at)
 VALUES (0, :no, :review_id, 'f1', 'film', 'Été à 100 %', :author, :text, :text, :text, 'new', 'pos', 0.9,
-  0.9, '{{"pos": 0.9, "neg": 0.1}}', 5, 1, now())
+  0.9, '{"pos": 0.9, "neg": 0.1}', 5, 1, now())
 """
 REFUSED = """
-INSERT INTO {table} (file_no, record_no, reasons, details, raw, raw_bytes, raw_sha256, byte_offset)
+INSERT INTO staged_quarantine (file_no, record_no, reasons, details, raw, raw_bytes, raw_sha256, byte_offset)
 VALUES (0, 1000, ARRAY['blank_text'], 'no text', 'x', 1, '00', 0)
 """
 
@@ -41,23 +43,12 @@ def publish(source: str, night: date, authors: list[str | None]) -> Run:
         staging = Staging(run.run_id, attempt.token)
         staging.create()
         ids = [hashlib.sha256(f"{source} {no}".encode()).hexdigest()[:32] for no in range(len(authors))]
-        with transaction() as c:
-            c.execute(sa.text(REFUSED.format(table=staging.table("quarantine"))))
+        with transaction() as c, staged_views(c, staging):
+            c.execute(sa.text(REFUSED))
             for no, author in enumerate(authors):
                 values = {"no": no, "review_id": ids[no], "author": author, "text": f"texte {no}"}
-                c.execute(sa.text(REVIEW.format(table=staging.table("review"))), values)
+                c.execute(sa.text(REVIEW), values)
         checksum = str(sum(int(i[:15], 16) for i in ids))
         baseline = publishing.newest_publication(source)
         publishing.merge(run, attempt, Expected(Part([], len(authors), checksum), 1, baseline))
     return opening.get_run(run.run_id)
-
-
-def remove(source: str) -> None:
-    """Take everything of `source` away again."""
-    runs_of_source = "(SELECT run_id FROM sentiment.run WHERE source = :source)"
-    with transaction("owner") as c:
-        for table in ("review_sentiment", "night_review", "film_night", "review", "quarantine", "item", "run_step"):
-            c.execute(sa.text(f"DELETE FROM sentiment.{table} WHERE run_id IN {runs_of_source}"), {"source": source})
-        for table in ("run", "dump_file", "dump"):
-            where = "dump_id IN (SELECT dump_id FROM sentiment.dump WHERE source = :source)"
-            c.execute(sa.text(f"DELETE FROM sentiment.{table} WHERE {where}"), {"source": source})

@@ -14,14 +14,17 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from dotenv import dotenv_values
+from psycopg2.sql import SQL, Identifier
 from sentiment import database, settings
 from sentiment.embedded import machine
 from sentiment.settings import EMBEDDED_ENV, PROJECT_ROOT, Settings
+from sentiment.sql import execute
 from sentiment.store import dictionary
 from sentiment.store.staging import Staging
 from sqlalchemy.exc import ProgrammingError
 
 from tests.kit import databases
+from tests.kit.rows import remove_source
 from tests.store import small_night
 
 pytestmark = pytest.mark.postgres
@@ -37,7 +40,7 @@ SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.re
 WHERE n.nspname IN ('sentiment', 'drift', 'public') AND c.relkind IN ('r', 'p') AND NOT c.relispartition
   AND c.relname <> 'view_version' ORDER BY 1
 """
-CONTENT = "SELECT count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text)) FROM {table} t"
+CONTENT = SQL("SELECT count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text)) FROM {} t")
 RIGHTS = """
 SELECT what, (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(rights) a) FROM (
   SELECT oid::regclass::text AS what, relnamespace AS schema,
@@ -73,7 +76,7 @@ def unfinished(server: object) -> Iterator[None]:
     UNFINISHED.create()
     yield
     UNFINISHED.drop()
-    small_night.remove(SOURCE)
+    remove_source(SOURCE)
 
 
 def type_in(commands: str, folder: Path, home: Path) -> None:
@@ -96,7 +99,9 @@ def state_of(engine: sa.Engine) -> dict[str, object]:
     """What has to survive, by name: rows, rights, the place of the sequence, comments, the revision."""
     with engine.connect() as c:
         tables = c.exec_driver_sql(TABLES).scalars().all()
-        state: dict[str, object] = {t: tuple(c.exec_driver_sql(CONTENT.format(table=t)).one()) for t in tables}
+        state: dict[str, object] = {
+            table: tuple(execute(c, CONTENT.format(Identifier(*table.split(".")))).one()) for table in tables
+        }
         state |= {f"rights on {name}": rights for name, rights in c.exec_driver_sql(RIGHTS)}
         state["token"] = c.exec_driver_sql("SELECT last_value FROM sentiment.fence_token").scalar_one()
         return {**state, "comments": dictionary.render(dictionary.read(c))}

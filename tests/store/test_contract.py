@@ -10,9 +10,12 @@ from datetime import date
 
 import pytest
 import sqlalchemy as sa
+from psycopg2.sql import SQL, Identifier
 from scipy.stats import binomtest
 from sentiment import database
+from sentiment.sql import execute
 
+from tests.kit.rows import remove_source
 from tests.store import small_night
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -265,13 +268,14 @@ def authors() -> Iterator[list[str | None]]:
     names: list[str | None] = ["Zoé Vexillaire", "Zoé Vexillaire", "Guy Perce-Neige", None]
     small_night.publish(SOURCE, NIGHT, names)
     yield names
-    small_night.remove(SOURCE)
+    remove_source(SOURCE)
 
 
 def test_authors_appear_only_as_pseudonyms(authors: list[str | None]) -> None:
     with database.transaction("reader") as c:
         for view in contract():
-            values = str(c.exec_driver_sql(f"SELECT v::text FROM {view} v").all())
+            whole = SQL("SELECT v::text FROM {} v").format(Identifier(*view.split(".")))
+            values = str(execute(c, whole).all())
             assert not [name for name in authors if name and name in values], view
         query = "SELECT author_pseudonym FROM sentiment.v_review_sentiment WHERE source = :source ORDER BY text"
         first, again, other, unnamed = c.execute(sa.text(query), {"source": SOURCE}).scalars()
@@ -289,12 +293,25 @@ def test_pseudonyms_depend_on_this_databases_salt(authors: list[str | None]) -> 
         assert c.execute(query, {"source": SOURCE}).scalar_one() == 0
 
 
+MODEL = sa.table("model", sa.column("uncertain_low"), sa.column("uncertain_high"), schema="sentiment")
+SHARES = (
+    sa.text(
+        "SELECT share_positive, share_positive_low, share_fresh_positive FROM sentiment.v_daily_sentiment "
+        "WHERE source = :source"
+    ),
+    sa.text(
+        "SELECT share_positive, share_positive_low, share_positive_high FROM sentiment.v_film_sentiment "
+        "WHERE source = :source"
+    ),
+)
+
+
 def test_what_is_uncertain_follows_the_models_band(authors: list[str | None]) -> None:
     with database.engine("owner").connect() as c, c.begin() as rolled_back:
 
         def uncertain_reviews(**values: object) -> list[tuple[object, ...]]:
             for column, value in values.items():
-                c.execute(sa.text(f"UPDATE sentiment.model SET {column} = :value"), {"value": value})
+                c.execute(sa.update(MODEL).values({column: value}))
             query = (
                 "SELECT DISTINCT uncertain, probabilities ->> 'pos' FROM sentiment.v_review_sentiment WHERE source = :s"
             )
@@ -310,18 +327,11 @@ def test_what_is_uncertain_follows_the_models_band(authors: list[str | None]) ->
 
 def test_a_model_without_a_positive_label_has_no_positive_share(authors: list[str | None]) -> None:
     with database.engine("owner").connect() as c, c.begin() as rolled_back:
-        query = "SELECT share_positive, share_positive_low, share_fresh_positive FROM sentiment.v_daily_sentiment"
-        films = "SELECT share_positive, share_positive_low, share_positive_high FROM sentiment.v_film_sentiment"
-        for view_query in (query, films):
-            where = sa.text(f"{view_query} WHERE source = :source")
-            assert None not in c.execute(where, {"source": SOURCE}).one()
+        for query in SHARES:
+            assert None not in c.execute(query, {"source": SOURCE}).one()
         c.execute(sa.text("UPDATE sentiment.model SET positive_label = NULL"))
-        for view_query in (query, films):
-            assert c.execute(sa.text(f"{view_query} WHERE source = :source"), {"source": SOURCE}).one() == (
-                None,
-                None,
-                None,
-            )
+        for query in SHARES:
+            assert c.execute(query, {"source": SOURCE}).one() == (None, None, None)
         rolled_back.rollback()
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from psycopg2.sql import SQL, Identifier
 from sentiment import cli, database
 from sentiment.errors import ParameterError
 from sentiment.settings import PROJECT_ROOT
+from sentiment.sql import execute
 from sentiment.store import dictionary
 from sentiment.store.staging import Staging
 from typer.testing import CliRunner
@@ -50,7 +52,7 @@ def test_partitions_and_work_tables_are_no_part_of_it() -> None:
     with database.engine("owner").connect() as c:
         before = dictionary.render(dictionary.read(c))
         c.execute(sa.text("SELECT sentiment.ensure_month('2031-01-05')"))
-        c.execute(sa.text(f"CREATE TABLE {staging.table('review')} (n int)"))
+        execute(c, SQL("CREATE TABLE {} (n int)").format(Identifier("staging", staging.name("review"))))
         assert dictionary.render(dictionary.read(c)) == before
 
 

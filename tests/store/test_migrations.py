@@ -2,60 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
-from sentiment import database, settings
+from psycopg2.sql import SQL
+from sentiment import database
+from sentiment.sql import execute
 from sentiment.store import dictionary, migrate
 
+from tests.kit import databases
 from tests.kit.databases import Database
 
-_NUMBERS = count(1)
-NAMES = ("OWNER_URL", "DATABASE_URL", "READER_URL")
-
-FIRST_ROWS = """
-INSERT INTO sentiment.dump (dump_id, source, uri) VALUES ('d', 'old', 'u');
-INSERT INTO sentiment.model (model_id, name, language, engine, fingerprint, labels, source_uri, spark_nlp_version,
-  is_current) VALUES ('m', 'm', 'fr', 'onnx', 'f', '{neg,pos}', 'u', '6', true);
-INSERT INTO sentiment.run (run_id, night, source, dump_id, model_id, status, code_version, rows_published)
-  VALUES ('20260302-00000000', '2026-03-02', 'old', 'd', 'm', 'published', '0', 2);
-SELECT sentiment.ensure_month('2026-03-02'), sentiment.ensure_month('2026-04-02');
-INSERT INTO sentiment.review (review_id, source, item_id, text, text_hash, content_hash, first_night, last_night,
-  run_id) SELECT n::text, 'old', 'f1', 'texte', 't', 'c', '2026-03-02', '2026-03-02', '20260302-00000000'
-  FROM generate_series(1, 1000) n;
-INSERT INTO sentiment.night_review (night, source, file_no, record_no, review_id, content_hash, novelty, run_id)
-  SELECT '2026-03-02', 'old', 0, n, n::text, 'c', 'new', '20260302-00000000' FROM generate_series(1, 1000) n;
-INSERT INTO sentiment.review_sentiment (review_id, model_id, label, score, p_positive, probabilities, n_wordpieces,
-  n_chunks, text_hash, run_id) SELECT n::text, 'm', 'pos', 0.9, 0.9, '{}', 3, 1, 't', '20260302-00000000'
-  FROM generate_series(1, 1000) n;
-INSERT INTO sentiment.film_night (night, source, item_id, model_id, n, n_positive, n_fresh, n_fresh_positive, run_id)
-  VALUES ('2026-03-02', 'old', 'f1', 'm', 1000, 1000, 1000, 1000, '20260302-00000000');
-"""
-LATER_ROWS = (
-    FIRST_ROWS.replace("first_night, last_night,", "first_night,").replace(
-        "'2026-03-02', '2026-03-02', ", "'2026-03-02', "
-    )
-    + """
-INSERT INTO sentiment.dump (dump_id, source, uri) VALUES ('e', 'old', 'u');
-INSERT INTO sentiment.run (run_id, night, source, dump_id, model_id, status, code_version, supersedes) VALUES
-  ('20260302-00000001', '2026-03-02', 'old', 'd', 'm', 'superseded', '0', NULL),
-  ('20260302-00000002', '2026-03-02', 'old', 'e', 'm', 'failed', '0', '20260302-00000000');
-INSERT INTO sentiment.quarantine (run_id, file_no, record_no, reasons, details, raw, raw_bytes, raw_sha256, byte_offset)
-  SELECT '20260302-00000000', 0, 1000 + n, '{text_present}', 'x', 'x', 1, 'x', n FROM generate_series(1, 1000) n;
-INSERT INTO sentiment.review_version (review_id, content_hash, source, text, text_hash, run_id, sentiments)
-  SELECT n::text, 'other', 'old', 'x', 'x', '20260302-00000000', '[]' FROM generate_series(1, 1000) n;
-INSERT INTO sentiment.item VALUES ('old', 'f1', 'film', 'Le Lac', '20260302-00000000');
-INSERT INTO sentiment.forgotten (kind, key_hash) VALUES ('review', 'x');
-INSERT INTO drift.drift_metrics (night, granularity, source, model_id, slice_key, slice_value, column_name, drift_type,
-  reference_id, revision, n, n_reference, status, run_id) SELECT '2026-03-02', 'day', 'old', 'm', 'item_type', s::text,
-  'positive', 'BASELINE', '', 0, 10, 0, 'ok', 'r' FROM generate_series(1, 1000) s;
-"""
+FIRST_ROWS, LATER_ROWS = (
+    (Path(__file__).parent / "earlier" / f"{name}.sql").read_text("utf-8") for name in ("0001", "0002")
 )
 EARLIER = {"0001": FIRST_ROWS} | dict.fromkeys(("0002", "0003", "0004", "0005", "0006", "0007"), LATER_ROWS)
 """Each revision before the newest -> rows as it wrote them."""
@@ -63,25 +27,12 @@ EARLIER = {"0001": FIRST_ROWS} | dict.fromkeys(("0002", "0003", "0004", "0005", 
 
 @contextmanager
 def new_database(server: Database) -> Iterator[None]:
-    """Another reviews database on the session's server, and the settings pointing at it."""
-    name = f"migrated_{next(_NUMBERS)}"
-    superuser = sa.create_engine(server.server.url("postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-    addresses = {n: database.url(role) for n, role in zip(NAMES, database.ROLES, strict=True)}
-    with superuser.connect() as c:
-        c.exec_driver_sql(f"CREATE DATABASE {name} OWNER sentiment_owner")
-    for setting, address in addresses.items():
-        os.environ[f"SENTIMENT_{setting}"] = address.set(database=name).render_as_string(hide_password=False)
-    settings.load.cache_clear()
-    try:
-        yield
-    finally:
-        for role in database.ROLES:
-            database.engine(role).dispose()
-        for setting in NAMES:
-            del os.environ[f"SENTIMENT_{setting}"]
-        settings.load.cache_clear()
-        with superuser.connect() as c:
-            c.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    """Another reviews database on the session's server, empty, and the settings pointing at it."""
+    with databases.empty(server, "migrated") as created:
+        try:
+            yield
+        finally:
+            databases.drop(created)
 
 
 def one(query: str, role: str = "owner") -> Any:
@@ -235,6 +186,7 @@ WAITED_FOR = {
 }
 
 
+@pytest.mark.heavy
 def test_nobody_waits_for_a_sequential_scan(server: Database) -> None:
     with new_database(server):
         migrate.upgrade()
@@ -249,7 +201,7 @@ def test_nobody_waits_for_a_sequential_scan(server: Database) -> None:
 
 def _scans(query: str) -> list[str]:
     with database.transaction("reader") as c:
-        (plan,) = c.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {query.replace('%', '%%')}").scalar_one()
+        (plan,) = execute(c, SQL("EXPLAIN (FORMAT JSON) {}").format(SQL(query))).scalar_one()
     scanned: list[str] = []
     _walk(plan["Plan"], lambda node: scanned.append(node["Relation Name"]) if node["Node Type"] == "Seq Scan" else None)
     return [name for name in scanned if name not in {"model", "run", "pseudonym_salt"}]

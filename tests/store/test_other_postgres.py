@@ -27,6 +27,7 @@ from sentiment.settings import PROJECT_ROOT
 from sentiment.store import dictionary, migrate, roles
 from sqlalchemy.exc import ProgrammingError
 
+from tests.kit.rows import remove_source
 from tests.store import small_night
 
 pytestmark = pytest.mark.postgres
@@ -90,8 +91,11 @@ def test_roles_ensured_again_are_the_same_and_no_more(elsewhere: Server, admin: 
     with psycopg2.connect(elsewhere.url("postgres")) as connection, connection.cursor() as cursor:
         cursor.execute("ALTER ROLE sentiment_reader CREATEDB CREATEROLE")
     roles.ensure(admin, PASSWORDS)
-    mighty = "rolname ~ '^sentiment|airflow' AND (rolsuper OR rolcreatedb OR rolcreaterole)"
-    assert ask("reader", f"SELECT count(*) FROM pg_roles WHERE {mighty}") == 0
+    mighty = (
+        "SELECT count(*) FROM pg_roles WHERE rolname ~ '^sentiment|airflow' "
+        "AND (rolsuper OR rolcreatedb OR rolcreaterole)"
+    )
+    assert ask("reader", mighty) == 0
     assert ask("reader", "SHOW transaction_read_only") == "on"
     assert (
         ask("reader", "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'reviews'") == "sentiment_owner"
@@ -124,7 +128,7 @@ def test_all_migrations_run_to_the_same_dictionary(elsewhere: Server, request: p
 def night(elsewhere: Server) -> Iterator[None]:
     small_night.publish(SOURCE, NIGHT, ["Zoé Vexillaire", None])
     yield
-    small_night.remove(SOURCE)
+    remove_source(SOURCE)
 
 
 @pytest.mark.usefixtures("night")

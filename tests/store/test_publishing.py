@@ -22,31 +22,25 @@ from sentiment.store.publishing import Expected
 from sentiment.store.staging import Staging
 from sentiment.workspace import Part
 
+from tests.kit.rows import remove_source, staged_views
+
 SOURCE = "published_here"
 NIGHT = date(2026, 8, 10)
 _NUMBERS = count(1)
 TABLES = ("review", "night_review", "review_sentiment", "film_night")
 
-STAGED = (
-    "INSERT INTO {table} (file_no, record_no, review_id, item_id, text, text_hash, content_hash, novelty, "
-    "label, score, p_positive, probabilities, n_wordpieces, n_chunks, scored_at) "
-    "VALUES (0, :record_no, :review_id, "
-    "'f1', :text, :text, :text, 'new', 'pos', 0.9, 0.9, '{{}}', 5, 1, now())"
-)
+STAGED = """
+INSERT INTO staged_review (file_no, record_no, review_id, item_id, text, text_hash, content_hash, novelty, label, score,
+  p_positive, probabilities, n_wordpieces, n_chunks, scored_at)
+VALUES (0, :record_no, :review_id, 'f1', :text, :text, :text, 'new', 'pos', 0.9, 0.9, '{}', 5, 1, now())"""
+NAME = "UPDATE staged_review SET item_id = :item, item_type = 'film', item_title = :title WHERE review_id = :id"
 
 
 @pytest.fixture(autouse=True)
 def clean(server: object) -> Iterator[None]:
     registry.register(registry.find("cinema-fr", settings.load()))
     yield
-    with transaction("owner") as c:
-        for table in ("review_sentiment", "night_review", "film_night", "item", "review"):
-            where = "review_id IN (SELECT review_id FROM sentiment.review WHERE source = :s)"
-            where = "source = :s" if table != "review_sentiment" else where
-            c.execute(sa.text(f"DELETE FROM sentiment.{table} WHERE {where}"), {"s": SOURCE})
-        c.execute(sa.text("DELETE FROM sentiment.run_step USING sentiment.run r WHERE run_step.run_id = r.run_id "
-                          "AND r.source = :s"), {"s": SOURCE})  # fmt: skip
-        c.execute(sa.text("DELETE FROM sentiment.run WHERE source = :s"), {"s": SOURCE})
+    remove_source(SOURCE)
 
 
 def open_run(night: date = NIGHT, **kwargs: Any) -> Run:
@@ -65,15 +59,14 @@ def stage(
     """Fill staging as Spark would, at least once, and return what the manifest of `score` would have."""
     staging = Staging(run.run_id, attempt.token)
     staging.create()
-    with transaction() as c:
+    with transaction() as c, staged_views(c, staging):
         for _ in range(1 + twice):
             for number, text in texts.items():
                 values = {"source": SOURCE, "record_no": number, "review_id": review_id(number), "text": text}
-                c.execute(sa.text(STAGED.format(table=staging.table("review"))), values)
+                c.execute(sa.text(STAGED), values)
         for number, (item_id, title) in zip(texts, (titles or {}).items(), strict=False):
             named = {"id": review_id(number), "item": item_id, "title": title}
-            query = "SET item_id = :item, item_type = 'film', item_title = :title WHERE review_id = :id"
-            c.execute(sa.text(f"UPDATE {staging.table('review')} {query}"), named)
+            c.execute(sa.text(NAME), named)
     checksum = str(sum(int(review_id(n)[:15], 16) for n in texts))
     return Expected(Part([], len(texts), checksum), 0, publishing.newest_publication(SOURCE))
 
@@ -83,10 +76,13 @@ def publish(run: Run, texts: dict[int, str], twice: bool = False, titles: dict[s
         publishing.merge(run, attempt, stage(run, attempt, texts, twice, titles))
 
 
+REVIEWS = """
+SELECT review_id, text, first_night, last_night FROM sentiment.v_review_sentiment WHERE source = :s ORDER BY 1"""
+
+
 def state() -> dict[str, list[Any]]:
     with transaction() as c:
-        view = "SELECT review_id, text, first_night, last_night FROM sentiment.v_review_sentiment"
-        reviews = c.execute(sa.text(f"{view} WHERE source = :s ORDER BY 1"), {"s": SOURCE}).all()
+        reviews = c.execute(sa.text(REVIEWS), {"s": SOURCE}).all()
         nights = c.execute(
             sa.text("SELECT night, sum(n) FROM sentiment.film_night WHERE source = :s GROUP BY night ORDER BY 1"),
             {"s": SOURCE},
@@ -251,7 +247,7 @@ def test_a_publisher_that_waits_too_long_names_who_holds_the_lock(monkeypatch: p
     database.engine("writer").dispose()
     run = open_run()
     with transaction() as holder:
-        holder.exec_driver_sql(f"SELECT pg_advisory_xact_lock({publishing.LOCK_KEY})")
+        holder.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": publishing.LOCK_KEY})
         pid = holder.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
         with pytest.raises(InfrastructureError, match=f"holder: process {pid} \\(sentiment_writer"):
             publish(run, {1: "a"})

@@ -23,6 +23,7 @@ from sentiment.store import quarantine
 from sentiment.store.quarantine import Which, cell, shown
 from typer.testing import CliRunner
 
+from tests.kit.rows import remove_source
 from tests.store import small_night
 
 SOURCE, NIGHT = "worked", date(2031, 3, 4)
@@ -60,10 +61,13 @@ def nights(server: object, dump: Path) -> Iterator[list[Run]]:
     with transaction("owner") as c:
         c.execute(sa.text(INSERT), values)
         file = {"uri": str(dump), "sha": hashlib.sha256(dump.read_bytes()).hexdigest(), "source": SOURCE}
-        where = "WHERE dump_id IN (SELECT dump_id FROM sentiment.dump WHERE source = :source)"
-        c.execute(sa.text(f"UPDATE sentiment.dump_file SET uri = :uri, sha256 = :sha {where}"), file)
+        moved = (
+            "UPDATE sentiment.dump_file f SET uri = :uri, sha256 = :sha FROM sentiment.dump d "
+            "WHERE d.dump_id = f.dump_id AND d.source = :source"
+        )
+        c.execute(sa.text(moved), file)
     yield runs
-    small_night.remove(SOURCE)
+    remove_source(SOURCE)
 
 
 def typed(*arguments: str, code: int = 0) -> str:

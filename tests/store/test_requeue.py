@@ -23,17 +23,12 @@ from tests.kit import nights, oracle
 from tests.kit.kill_matrix.merge_points import COMMITTED, MERGE_PHASES
 from tests.kit.kill_matrix.processes import kill_at
 from tests.kit.nights import NightSpec, publish_without_spark
-from tests.store import small_night
+from tests.kit.rows import copy_rows, remove_source, rows, run_sql
 
 NIGHT = nights.FIRST + timedelta(days=1)
 N_STRICT = 3
 _NUMBERS = count(1)
 _READ = oracle.read
-
-
-def rows(query: str, **values: object) -> list[tuple[Any, ...]]:
-    with transaction("owner") as c:
-        return [tuple(row) for row in c.execute(sa.text(query), values)]
 
 
 def strictly(dump: Path, source: str, night: Any) -> oracle.Night:
@@ -89,8 +84,7 @@ def story(server: object) -> Iterator[Story]:
     registry.register(registry.find("cinema-fr", settings.load()))
     story = Story(f"requeued_{next(_NUMBERS)}")
     yield story
-    rows("DELETE FROM sentiment.review_version WHERE source = :s RETURNING 1", s=story.source)
-    small_night.remove(story.source)
+    remove_source(story.source)
 
 
 def test_the_night_is_complete_and_what_passes_names_the_run_that_took_it(story: Story) -> None:
@@ -170,10 +164,7 @@ def test_a_night_that_another_dump_took_meanwhile_stays_with_it(story: Story) ->
 def test_by_whatever_model_the_night_was_published_it_is_replaced(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = 'jsonb_populate_record(m, \'{"model_id": "second", "fingerprint": "s", "is_current": false}\')'
-    rows(
-        f"INSERT INTO sentiment.model SELECT ({copy}).* FROM sentiment.model m WHERE model_id = 'cinema-fr' RETURNING 1"
-    )
+    copy_rows("model", "model_id", "cinema-fr", model_id="second", fingerprint="s", is_current=False)
     with monkeypatch.context() as patch:
         patch.setattr(nights, "MODEL", "second")
         patch.setattr(oracle, "read", strictly)
@@ -185,8 +176,8 @@ def test_by_whatever_model_the_night_was_published_it_is_replaced(
     assert rows(query, r=story.shown().run_id) == [(2 * N_STRICT,)]
     query = "SELECT DISTINCT model_id FROM sentiment.film_night WHERE source = :s AND night = :n"
     assert rows(query, s=story.source, n=NIGHT) == [(nights.MODEL,)]
-    small_night.remove(story.source)
-    rows("DELETE FROM sentiment.model WHERE model_id = 'second' RETURNING 1")
+    remove_source(story.source)
+    run_sql("DELETE FROM sentiment.model WHERE model_id = 'second'")
 
 
 def test_a_run_that_is_not_shown_is_refused(story: Story) -> None:

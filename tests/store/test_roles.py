@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import pytest
 import sqlalchemy as sa
+from psycopg2.sql import SQL, Composable, Identifier, Literal
 from sentiment import database
 from sentiment.embedded import machine
+from sentiment.sql import execute
 from sentiment.store import migrate, roles
 from sentiment.store.staging import Staging
 from sqlalchemy.exc import DBAPIError, InternalError, ProgrammingError
@@ -21,13 +23,13 @@ HIDDEN = {"review", "review_version", "quarantine", "pseudonym_salt", "forgotten
 STAGED = Staging("20310105-00000000", 1)
 
 VERBS = {
-    "SELECT": "SELECT 1 FROM {what} LIMIT 0",
-    "INSERT": "INSERT INTO {what} DEFAULT VALUES",
-    "UPDATE": "UPDATE {what} SET {column} = DEFAULT WHERE false",
-    "DELETE": "DELETE FROM {what} WHERE false",
-    "TRUNCATE": "TRUNCATE {what}",
-    "USAGE": "SELECT nextval('{what}')",
-    "EXECUTE": "SELECT {what}({nothing})",
+    "SELECT": SQL("SELECT 1 FROM {what} LIMIT 0"),
+    "INSERT": SQL("INSERT INTO {what} DEFAULT VALUES"),
+    "UPDATE": SQL("UPDATE {what} SET {column} = DEFAULT WHERE false"),
+    "DELETE": SQL("DELETE FROM {what} WHERE false"),
+    "TRUNCATE": SQL("TRUNCATE {what}"),
+    "USAGE": SQL("SELECT nextval({quoted})"),
+    "EXECUTE": SQL("SELECT {what}({nothing})"),
 }
 TABLE = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
 VERBS_OF = {"table": TABLE, "partition": TABLE, "view": TABLE, "sequence": ("USAGE",), "function": ("EXECUTE",)}
@@ -37,7 +39,7 @@ DENIED = {"42501", "55000", "42809"}
 EVERYTHING = """
 SELECT n.nspname AS schema, c.relname AS name, CASE WHEN c.relkind = 'v' THEN 'view' WHEN c.relkind = 'S'
     THEN 'sequence' WHEN c.relispartition THEN 'partition' ELSE 'table' END AS kind,
-  (SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = c.oid AND attnum = 1) AS column, '' AS nothing,
+  (SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum = 1) AS column, '' AS nothing,
   false AS definer
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname IN ('sentiment', 'drift', 'staging') AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
@@ -89,17 +91,20 @@ def everything() -> Iterator[list[Thing]]:
         c.exec_driver_sql("DROP TABLE sentiment.night_review_203101")
 
 
-def attempt(role: str, statement: str) -> None:
+def attempt(role: str, statement: Composable, read_only: bool = False) -> None:
     with database.engine(role).connect() as connection, connection.begin() as transaction:
-        connection.execute(sa.text(statement))
+        if not read_only:
+            connection.execute(sa.text("SET TRANSACTION READ WRITE"))
+        execute(connection, statement)
         transaction.rollback()
 
 
 def may(role: str, verb: str, what: Thing) -> bool:
     """Try it; a fault of another kind than denied rights comes after they were looked at."""
-    statement = VERBS[verb].format(what=f"{what.schema}.{what.name}", column=what.column, nothing=what.nothing)
+    names = {"what": Identifier(what.schema, what.name), "quoted": Literal(f"{what.schema}.{what.name}")}
+    statement = VERBS[verb].format(**names, column=Identifier(what.column or "none"), nothing=SQL(what.nothing))
     try:
-        attempt(role, f"SET TRANSACTION READ WRITE; {statement}")
+        attempt(role, statement)
     except DBAPIError as error:
         return getattr(error.orig, "pgcode", None) not in DENIED
     return True
@@ -135,7 +140,7 @@ def test_readers_statement_that_takes_too_long_is_ended() -> None:
 @pytest.mark.parametrize("statement", ["DELETE FROM sentiment.film_night", "CREATE TABLE staging.mine (n int)"])
 def test_reader_writes_nothing_by_mistake(statement: str) -> None:
     with pytest.raises(InternalError, match="read-only"):
-        attempt("reader", statement)
+        attempt("reader", SQL(statement), read_only=True)
 
 
 @pytest.mark.parametrize(
@@ -156,12 +161,12 @@ def test_reader_writes_nothing_by_mistake(statement: str) -> None:
 )
 def test_only_the_owner_changes_what_there_is(role: str, statement: str) -> None:
     with pytest.raises(DBAPIError, match=r"permission denied|must be owner"):
-        attempt(role, f"SET TRANSACTION READ WRITE; {statement}")
+        attempt(role, SQL(statement))
 
 
 def test_reader_makes_no_work_tables() -> None:
     with pytest.raises(ProgrammingError, match="permission denied"):
-        attempt("reader", "SET TRANSACTION READ WRITE; CREATE TABLE staging.mine (n int)")
+        attempt("reader", SQL("CREATE TABLE staging.mine (n int)"))
 
 
 def test_airflow_database_is_closed_to_the_writer(ready: machine.Machine) -> None:

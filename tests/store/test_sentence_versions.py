@@ -21,16 +21,16 @@ from sentiment.store.publishing import Expected
 from sentiment.store.staging import Staging
 from sentiment.workspace import Part
 
-from tests.store import small_night
+from tests.kit.rows import copy_rows, remove_source, rows, scalar, staged_views
 
 SOURCE, NIGHT = "sentences_test", date(2026, 9, 7)
 MINE, OTHER = "a" * 32, "b" * 32
 _NUMBERS = count(1)
 
 STAGED = """
-INSERT INTO {table} (file_no, record_no, review_id, item_id, text, rating, text_hash, content_hash, novelty, label,
-  score, p_positive, probabilities, n_wordpieces, n_chunks, scored_at, sentences)
-VALUES (0, :no, :id, 'f1', :text, :rating, :text, :content, :novelty, :label, 0.9, 0.9, '{{}}', 5, 1,
+INSERT INTO staged_review (file_no, record_no, review_id, item_id, text, rating, text_hash, content_hash, novelty,
+  label, score, p_positive, probabilities, n_wordpieces, n_chunks, scored_at, sentences)
+VALUES (0, :no, :id, 'f1', :text, :rating, :text, :content, :novelty, :label, 0.9, 0.9, '{}', 5, 1,
   now() - cast(:age AS interval), :sentences)
 """
 
@@ -39,10 +39,7 @@ VALUES (0, :no, :id, 'f1', :text, :rating, :text, :content, :novelty, :label, 0.
 def clean(server: object) -> Iterator[None]:
     registry.register(registry.find("cinema-fr", settings.load()))
     yield
-    with transaction("owner") as c:
-        c.exec_driver_sql("DELETE FROM sentiment.sentence_sentiment")
-        c.execute(sa.text("DELETE FROM sentiment.review_version WHERE source = :s"), {"s": SOURCE})
-    small_night.remove(SOURCE)
+    remove_source(SOURCE)
 
 
 def publish(
@@ -64,7 +61,7 @@ def publish(
     with attempts.attempt(run.run_id, "publish") as attempt:
         staging = Staging(run.run_id, attempt.token)
         staging.create()
-        with transaction() as c:
+        with transaction() as c, staged_views(c, staging):
             for no, (review_id, text) in enumerate(texts.items()):
                 content = f"{text} {rating}"
                 novelty = "known" if known.get(review_id) == content else "changed" if review_id in known else "new"
@@ -72,7 +69,7 @@ def publish(
                 values = {"no": no, "id": review_id, "text": text, "rating": rating, "content": content}
                 values |= {"novelty": novelty, "sentences": sentences}
                 values |= {"label": label, "age": age}
-                c.execute(sa.text(STAGED.format(table=staging.table("review"))), values)
+                c.execute(sa.text(STAGED), values)
         checksum = str(sum(int(i[:15], 16) for i in texts))
         baseline = publishing.newest_publication(SOURCE)
         publishing.merge(run, attempt, Expected(Part([], len(texts), checksum), 0, baseline))
@@ -152,10 +149,8 @@ def test_forgetting_takes_them() -> None:
 
 
 def test_a_retired_model_takes_its_sentences_along() -> None:
+    copy_rows("model", "model_id", "cinema-fr", model_id="old", fingerprint="f", is_current=False)
     with transaction("owner") as c:
-        c.exec_driver_sql("INSERT INTO sentiment.model SELECT (jsonb_populate_record(m, "
-                          "'{\"model_id\": \"old\", \"fingerprint\": \"f\", \"is_current\": false}')).* "
-                          "FROM sentiment.model m WHERE model_id = 'cinema-fr'")  # fmt: skip
         c.exec_driver_sql("UPDATE sentiment.model SET retired_at = now() - interval '1 year' WHERE model_id = 'old'")
         c.exec_driver_sql("INSERT INTO sentiment.sentence_sentiment VALUES ('r', 'old', 1, 0, 5, 'pos', 1)")
     try:
@@ -189,11 +184,6 @@ def test_an_older_night_with_another_rating_leaves_the_sentences_that_are_shown(
 
 def labels() -> tuple[str, set[str]]:
     """The review's label and its sentences'."""
-    with transaction() as c:
-        of = [
-            list(
-                c.execute(sa.text(f"SELECT label FROM sentiment.{table} WHERE review_id = :id"), {"id": MINE}).scalars()
-            )
-            for table in ("review_sentiment", "sentence_sentiment")
-        ]
-    return of[0][0], set(of[1])
+    of_sentences = rows("SELECT label FROM sentiment.sentence_sentiment WHERE review_id = :id", id=MINE)
+    of_review = scalar("SELECT label FROM sentiment.review_sentiment WHERE review_id = :id", id=MINE)
+    return of_review, {label for (label,) in of_sentences}
