@@ -35,16 +35,25 @@ def bench(
     without_spark: Annotated[
         bool, typer.Option("--without-spark", help="leave out the points of the kill matrix that need Spark")
     ] = False,
+    point: Annotated[
+        list[str] | None, typer.Option(help="a point of the kill matrix, without the others; may be repeated")
+    ] = None,
     replays: Annotated[int, typer.Option(help="simulated years that drift alarms are tried on", min=2)] = 200,
 ) -> None:
     """Measure on this machine and print beside the budgets: nights, intake, scoring, publishing, the matrix, drift.
 
-    Examples: `python -m bench --only night --no-cold`, `python -m bench --only matrix --seeds 5 --without-spark`
+    Examples: `python -m bench --only night --no-cold`, `python -m bench --only matrix --seeds 5 --without-spark`,
+    `python -m bench --only matrix --point ingested --point validated`
     """
     from bench import intake, night, publishing, scoring
     from tests.kit.kill_matrix import runner
 
     parts = set(only or Bench)
+    points = point or (runner.NAMES_WITHOUT_SPARK if without_spark else runner.NAMES)
+    if unknown := set(points) - set(runner.NAMES):
+        raise typer.BadParameter(
+            f"{', '.join(sorted(unknown))}; expected of: {', '.join(runner.NAMES)}", param_hint="--point"
+        )
     OUT.print(f"On {night.machine()}")
     figures = night.measure(rounds, cold, OUT.print) if Bench.night in parts else []
     if Bench.intake in parts:
@@ -56,7 +65,7 @@ def bench(
     if figures:
         show(table(["measured", "least", "median", "most", "budget"], [m.row() for m in figures]))
     missed = _bench_drift(replays) if Bench.drift in parts else 0
-    if Bench.matrix in parts and runner.measure(seeds, OUT.print, not without_spark):
+    if Bench.matrix in parts and runner.measure(seeds, OUT.print, points):
         missed += 1
     if missed:
         raise typer.Exit(1)

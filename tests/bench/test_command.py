@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 
 import pytest
 from sentiment.errors import InfrastructureError
@@ -13,20 +14,33 @@ from tests.kit.kill_matrix import runner
 
 
 @pytest.mark.parametrize(("violations", "exit_code"), [(0, 0), (2, 1)])
-@pytest.mark.parametrize("with_spark", [True, False])
+@pytest.mark.parametrize(
+    ("options", "points"),
+    [
+        ([], set(runner.NAMES)),
+        (["--without-spark"], set(runner.NAMES_WITHOUT_SPARK)),
+        (["--point", "ingested", "--point", "killed: merged"], {"ingested", "killed: merged"}),
+    ],
+    ids=["all", "without Spark", "named"],
+)
 def test_the_kill_matrix_alone(
-    with_spark: bool, violations: int, exit_code: int, monkeypatch: pytest.MonkeyPatch
+    options: list[str], points: set[str], violations: int, exit_code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[tuple[int, bool]] = []
+    calls: list[tuple[int, set[str]]] = []
 
-    def measure(n_seeds: int, report: runner.Report, with_spark: bool = True) -> int:
-        calls.append((n_seeds, with_spark))
+    def measure(n_seeds: int, _: runner.Report, names: Collection[str]) -> int:
+        calls.append((n_seeds, set(names)))
         return violations
 
     monkeypatch.setattr(runner, "measure", measure)
-    options = [] if with_spark else ["--without-spark"]
     result = CliRunner().invoke(app, ["--only", "matrix", "--seeds", "3", *options])
-    assert (result.exit_code, calls) == (exit_code, [(3, with_spark)])
+    assert (result.exit_code, calls) == (exit_code, [(3, points)])
+
+
+def test_a_point_that_there_is_not_is_refused_by_name() -> None:
+    result = CliRunner().invoke(app, ["--only", "matrix", "--point", "nowhere"])
+    assert result.exit_code == 2
+    assert "nowhere" in result.output
 
 
 def test_an_error_ends_with_its_exit_code_and_the_next_command(

@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -53,6 +53,10 @@ POINTS_WITHOUT_SPARK = (
 )
 
 
+NAMES_WITHOUT_SPARK = tuple(point.name for point in POINTS_WITHOUT_SPARK)
+NAMES = (*NAMES_WITHOUT_SPARK, *SPARK_POINTS)
+
+
 @dataclass
 class Outcome:
     """What a part of the matrix came to: its number of points, the violations, and its time in seconds."""
@@ -67,10 +71,10 @@ class Outcome:
         return f"{size}, {self.seconds:,.0f} s ({self.seconds / n_seeds:.1f} s a seed)"
 
 
-def run_without_spark(n_seeds: int, report: Report) -> Outcome:
-    """Run every point that needs no Spark over the seeds, and report after each."""
-    outcome, began = Outcome(len(POINTS_WITHOUT_SPARK)), time.monotonic()
-    for number, point in enumerate(POINTS_WITHOUT_SPARK, 1):
+def run_without_spark(points: Sequence[Point], n_seeds: int, report: Report) -> Outcome:
+    """Run points that need no Spark over the seeds, and report after each."""
+    outcome, began = Outcome(len(points)), time.monotonic()
+    for number, point in enumerate(points, 1):
         for seed in range(n_seeds):
             outcome.violations += point.run(seed)
         outcome.seconds = time.monotonic() - began
@@ -78,14 +82,14 @@ def run_without_spark(n_seeds: int, report: Report) -> Outcome:
     return outcome
 
 
-def run_with_spark(n_seeds: int, report: Report) -> Outcome:
-    """Run every point that needs Spark over the seeds, and report after each block of seeds."""
+def run_with_spark(points: Sequence[str], n_seeds: int, report: Report) -> Outcome:
+    """Run points that need Spark over the seeds, and report after each block of seeds."""
     blocks = [
         (point, range(first, min(first + SEEDS_PER_SESSION, n_seeds)))
-        for point in SPARK_POINTS
+        for point in points
         for first in range(0, n_seeds, SEEDS_PER_SESSION)
     ]
-    outcome, began = Outcome(len(SPARK_POINTS)), time.monotonic()
+    outcome, began = Outcome(len(points)), time.monotonic()
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as process:
         results = process.map(_run_in_own_session, *zip(*blocks, strict=True))
@@ -121,22 +125,25 @@ def _spark_settings() -> Iterator[None]:
         settings.load.cache_clear()
 
 
-def measure(n_seeds: int, report: Report, with_spark: bool = True) -> int:
-    """Run the matrix in a home of its own and report its outcome; return the number of violations.
+def measure(n_seeds: int, report: Report, names: Collection[str] = NAMES) -> int:
+    """Run points of the matrix, of `NAMES`, in a home of its own and report; return the number of violations.
 
-    `with_spark` false leaves out the points that need Spark. A partly published night that the concurrent reader saw
-    counts as a violation too.
+    A partly published night that the concurrent reader saw counts as a violation too.
     """
+    without = [point for point in POINTS_WITHOUT_SPARK if point.name in names]
+    with_spark = [name for name in SPARK_POINTS if name in names]
     with own_home(), _spark_settings(), ConcurrentReader() as reader:
-        outcomes = [run_without_spark(n_seeds, report)]
-        report(f"{outcomes[0].describe(n_seeds)} (merge, overtaking, faults; no Spark)")
+        outcomes = []
+        if without:
+            outcomes.append(run_without_spark(without, n_seeds, report))
+            report(f"{outcomes[-1].describe(n_seeds)} (merge, overtaking, faults; no Spark)")
         if with_spark:
-            outcomes.append(run_with_spark(n_seeds, report))
-            report(f"{outcomes[1].describe(n_seeds)} (with Spark)")
+            outcomes.append(run_with_spark(with_spark, n_seeds, report))
+            report(f"{outcomes[-1].describe(n_seeds)} (with Spark)")
     violations = [violation for outcome in outcomes for violation in outcome.violations]
     for violation in violations[:MAX_VIOLATIONS_REPORTED]:
         report(f"  violation: {violation}")
-    if with_spark:
+    if len(outcomes) > 1:
         total = Outcome(sum(o.n_points for o in outcomes), violations, sum(o.seconds for o in outcomes))
         report(f"{total.describe(n_seeds)} (all)")
     n_partial = len(reader.partly_published)
