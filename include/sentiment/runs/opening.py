@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
+import shutil
 import subprocess
 import uuid
 from collections.abc import Collection
@@ -11,6 +12,7 @@ from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 from importlib.metadata import version
+from importlib.resources import files
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,20 +28,30 @@ log = logging.getLogger(__name__)
 LOCK_OPENING = "SELECT pg_advisory_xact_lock(hashtext('sentiment.open_run'))"
 """SQL: let nobody else open a run, or remove what one is about to need, until the transaction ends."""
 
+COMMIT = "COMMIT"
+"""File of the package that `docker/Dockerfile` writes: an image has neither git nor the repository."""
+
 IDENTITY = ("night", "source", "dump_id", "model_id")
 
 
 @lru_cache(maxsize=1)
 def code_version() -> str:
-    """Return the version of this package and, in a checkout, the commit, like 0.1.0+ed0ba86f1c2d."""
-    # An installed package lies in no repository: then its version has to do.
-    done = subprocess.run(
-        ["git", "-C", str(PROJECT_ROOT), "rev-parse", "--short=12", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return version("sentiment") + (f"+{done.stdout.strip()}" if done.returncode == 0 else "")
+    """Return the version of this package and, where it is known, the commit, like 0.1.0+ed0ba86f1c2d."""
+    commit = _commit()
+    return version("sentiment") + (f"+{commit}" if commit else "")
+
+
+def _commit() -> str:
+    """Return the commit that the image was built from, else the checkout's; "" where there is neither."""
+    built = files("sentiment") / COMMIT
+    if built.is_file():
+        return built.read_text("utf-8").strip()
+    # Of the checkout's own root: an installed package may lie inside somebody else's repository.
+    if not (PROJECT_ROOT / ".git").exists() or not shutil.which("git"):
+        return ""
+    command = ["git", "-C", str(PROJECT_ROOT), "rev-parse", "--short=12", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return "" if done.returncode else done.stdout.strip()
 
 
 def record_dump(dump_id: str, source: str, uri: str, files: list[DumpFile]) -> None:
