@@ -15,18 +15,24 @@ SECONDS_SINCE = $$(( $$(date +%s) - began ))
 export PYTHONWARNINGS := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help nightly test test-fast lint up down doctor bench audit clean lock docs
+.PHONY: help nightly typed test test-fast lint up down doctor bench audit clean lock docs
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  make nightly DUMP=reviews.jsonl.gz DATE=2026-11-22 MODEL=cinema-fr runs a dump of your own"
 
-nightly: $(VENV)/.run  ## run one night on this machine, from nothing to a summary
-	@$(BIN)/sentiment nightly $(if $(DUMP),--dump '$(DUMP)') $(if $(DATE),--date '$(DATE)') \
-	  $(if $(MODEL),--model '$(MODEL)') $(if $(SOURCE),--source '$(SOURCE)') \
-	  $(if $(PROFILE),--profile '$(PROFILE)') $(if $(ENCODING),--encoding '$(ENCODING)') \
-	  $(if $(SUPERSEDE),--supersede '$(SUPERSEDE)') $(if $(SENTENCES),--sentences) $(if $(DRY_RUN),--dry-run) \
-	  $(patsubst %,--allow %,$(subst $(COMMA), ,$(ALLOW))) $(if $(REASON),--reason '$(REASON)')
+# A night's values go by the environment as they were typed: make would expand a `$`, a shell run a quoted command.
+NIGHT := DUMP DATE MODEL SOURCE PROFILE ENCODING SUPERSEDE ALLOW REASON SENTENCES DRY_RUN
+UNTYPED := $(strip $(foreach name,$(NIGHT),$(if $(filter environment%,$(origin $(name))),$(name))))
+unexport $(NIGHT) SURE
+$(foreach name,$(NIGHT),$(eval nightly typed: export NIGHTLY_$(name) = $$(value $(name))))
+
+nightly: typed $(VENV)/.run  ## run one night on this machine, from nothing to a summary
+	@NIGHTLY_ALLOW=$${NIGHTLY_ALLOW//,/ } $(BIN)/sentiment nightly
+
+typed:
+	@test -z "$(UNTYPED)" || { echo "Error: $(UNTYPED) of the environment: a night takes values of make's line only."; \
+	  echo "Next: make nightly$(foreach name,$(NIGHT),$${NIGHTLY_$(name):+ $(name)=$${NIGHTLY_$(name)@Q}})"; exit 2; } >&2
 
 test: lint  ## every test, in random order; PYTEST='-p randomly -p no:cacheprovider' and the like are passed on
 	@$(BIN)/python -m pytest -m "$(FAST)" $(WORKERS) $(COVERAGE) --cov-fail-under=$(COVERAGE_FLOOR) $(PYTEST)
@@ -54,8 +60,9 @@ bench: $(VENV)/.dev  ## measure; prints budgets beside what was measured
 audit: $(VENV)/.dev  ## known vulnerabilities in the run-time lock
 	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.txt
 
+clean: export CLEAN_SURE = $(value SURE)
 clean:  ## stop everything and remove what was made here; asks with SURE=1
-	@test "$(SURE)" = 1 || { echo "would stop all and remove $(CURDIR)/.local and $(VENV); do it with: make clean SURE=1"; exit 2; }
+	@test "$(origin SURE) $$CLEAN_SURE" = "command line 1" || { echo "would stop all and remove $(CURDIR)/.local and $(VENV); do it with: make clean SURE=1"; exit 2; }
 	@test ! -x $(BIN)/sentiment || $(BIN)/sentiment down --remove
 	@rm -rf .venv
 

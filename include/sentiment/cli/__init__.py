@@ -25,7 +25,8 @@ app = typer.Typer(
 NIGHTS, MODELS, DATA, MACHINE = "Nights", "Models", "Dumps and stored data", "This machine"
 """Panels of `sentiment --help`."""
 
-app.command(rich_help_panel=NIGHTS)(nights.nightly)
+# `make nightly` hands its values on in the environment, where no shell reads them.
+app.command(rich_help_panel=NIGHTS, context_settings={"auto_envvar_prefix": "NIGHTLY"})(nights.nightly)
 app.command(rich_help_panel=NIGHTS)(nights.runs)
 app.add_typer(nights.run_app, name="run", rich_help_panel=NIGHTS)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel=NIGHTS)

@@ -26,7 +26,7 @@ run_app = typer.Typer(
 
 def nightly(
     dump: Annotated[str | None, typer.Option(help="file, folder or glob; without it a made-up sample")] = None,
-    night: Annotated[str | None, typer.Option("--date", help="Paris date of the night, like 2026-11-22")] = None,
+    date: Annotated[str | None, typer.Option(help="Paris date of the night, like 2026-11-22")] = None,
     model: Annotated[str | None, typer.Option(help="a name of `sentiment model list`")] = None,
     source: Annotated[str | None, typer.Option(help="where the reviews come from")] = None,
     profile: Annotated[str | None, typer.Option(help="a name of `sentiment source list`")] = None,
@@ -44,7 +44,7 @@ def nightly(
     from sentiment.local import nights
 
     began = time.monotonic()
-    day = parse_date("--date", night, "make nightly DATE=2026-11-22").isoformat() if night else None
+    day = parse_date("--date", date, "make nightly DATE=2026-11-22").isoformat() if date else None
     options = {"dump": dump, "night": day, "model": model, "source": source, "profile": profile, "encoding": encoding}
     # What was not typed stays out, so that the defaults of the DAG's Params hold.
     params: dict[str, Any] = {name: value for name, value in options.items() if value}
