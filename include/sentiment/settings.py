@@ -1,7 +1,8 @@
 """Read the settings: the only module that reads the environment.
 
 Every setting is the environment variable `SENTIMENT_<NAME>`. The embedded default writes the addresses of its
-database to `<home>/embedded.env`, which is read here too; a real variable wins over it.
+database to `<home>/embedded.env`, which is read here too; a real variable wins over it. A relative path is one of
+the folder in which the command is typed; processes that work in another one get it absolute, by `resolved_paths`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sentiment.labels import UNCERTAIN_HIGH, UNCERTAIN_LOW
@@ -18,13 +19,15 @@ from sentiment.labels import UNCERTAIN_HIGH, UNCERTAIN_LOW
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_HOME = PROJECT_ROOT / ".local"
 EMBEDDED_ENV = "embedded.env"
+PATHS = ("home", "cache", "lake", "models", "data_docs", "dumps", "sources", "jars", "failure_note")
+"""Settings that name a file or folder of this machine, or where they may, an address like `s3a://bucket/prefix`."""
 SOURCE_PATTERN, MODEL_PATTERN = r"^[a-z][a-z0-9_]{0,30}$", r"^[A-Za-z0-9][\w.-]{0,99}$"
 
 
 class Settings(BaseSettings):
     """What differs between one machine and a cluster; each field's description is its row in the README."""
 
-    model_config = SettingsConfigDict(env_prefix="SENTIMENT_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="SENTIMENT_", env_ignore_empty=True, extra="ignore")
 
     home: Path = Field(DEFAULT_HOME, description="folder with all state of the embedded default")
     cache: Path = Field(Path("~/.cache/sentiment"), description="folder for downloaded jars, shared by checkouts")
@@ -94,6 +97,15 @@ class Settings(BaseSettings):
 
     failure_note: Path | None = Field(None, description="file for the error of a failed task; set by `make nightly`")
 
+    @field_validator(*PATHS, mode="before")
+    @classmethod
+    def _resolve(cls, value: object) -> object:
+        # Of defaults, which come here too, none is text but the empty one.
+        if not isinstance(value, str) or not value or "://" in value:
+            return value
+        # Not `resolve`: a folder that is a link keeps the name by which others know it.
+        return os.path.abspath(Path(value).expanduser())
+
     @model_validator(mode="after")
     def _derive_folders(self) -> Settings:
         self.home = self.home.expanduser().resolve()
@@ -108,6 +120,11 @@ class Settings(BaseSettings):
             raise ValueError("SENTIMENT_UNCERTAIN_LOW must not exceed SENTIMENT_UNCERTAIN_HIGH")
         return self
 
+    def resolved_paths(self) -> dict[str, str]:
+        """Return variable -> absolute path or address of every setting in `PATHS` that has a value."""
+        values = {name: getattr(self, name) for name in PATHS}
+        return {f"SENTIMENT_{name.upper()}": str(value) for name, value in values.items() if value}
+
     @property
     def models_served(self) -> Path:
         """Return the folder of copies that networks are loaded from, with fused graph and shielded vocabulary."""
@@ -121,5 +138,5 @@ def load() -> Settings:
     Raises pydantic's ValidationError for a value that its setting doesn't take.
     """
     # Read by hand, since the file with the other settings lies there.
-    home = Path(os.environ.get("SENTIMENT_HOME") or DEFAULT_HOME)
+    home = Path(os.environ.get("SENTIMENT_HOME") or DEFAULT_HOME).expanduser()
     return Settings(_env_file=home / EMBEDDED_ENV)

@@ -74,7 +74,8 @@ def environment(config: Settings, airflow_url: str) -> dict[str, str]:
         "AIRFLOW_CONN_SPARK_CLUSTER": json.dumps(_spark_connection(config.spark_master)),
         "PYTHONWARNINGS": "ignore",
     }
-    return {**DEFAULTS, **os.environ, **spark.environment(config), **own}
+    # The processes start in another folder than that of whoever set a relative path.
+    return {**DEFAULTS, **os.environ, **config.resolved_paths(), **spark.environment(config), **own}
 
 
 def _spark_connection(master: str) -> dict[str, object]:

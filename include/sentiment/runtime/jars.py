@@ -42,7 +42,7 @@ def spark_jars(config: Settings) -> list[Path]:
     Those of an optional configuration are among them once they have been fetched.
     """
     if config.jars:
-        jars = sorted(Path(config.jars).expanduser().glob("*.jar"))
+        jars = sorted(Path(config.jars).glob("*.jar"))
         if not jars:
             raise SetupError(f"SENTIMENT_JARS={config.jars} holds no jar.", "unset SENTIMENT_JARS and: make nightly")
         return jars
