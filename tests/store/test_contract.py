@@ -274,8 +274,8 @@ def authors() -> Iterator[list[str | None]]:
 def test_authors_appear_only_as_pseudonyms(authors: list[str | None]) -> None:
     with database.transaction("reader") as c:
         for view in contract():
-            whole = SQL("SELECT v::text FROM {} v").format(Identifier(*view.split(".")))
-            values = str(execute(c, whole).all())
+            as_text = SQL("SELECT v::text FROM {} v").format(Identifier(*view.split(".")))
+            values = str(execute(c, as_text).all())
             assert not [name for name in authors if name and name in values], view
         query = "SELECT author_pseudonym FROM sentiment.v_review_sentiment WHERE source = :source ORDER BY text"
         first, again, other, unnamed = c.execute(sa.text(query), {"source": SOURCE}).scalars()
