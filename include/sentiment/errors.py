@@ -16,6 +16,8 @@ SentimentError                 1
 
 from __future__ import annotations
 
+import shlex
+
 
 class SentimentError(Exception):
     """Base of the package's errors: a message that names what is wrong, and in `try_next` the command to type next.
@@ -32,6 +34,11 @@ class SentimentError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n  Next: {self.try_next}" if self.try_next else self.message
+
+
+def quoted(value: object) -> str:
+    """Return a path, or other text from outside, as one word of the shell: for commands in `try_next`."""
+    return shlex.quote(str(value))
 
 
 class ParameterError(SentimentError):

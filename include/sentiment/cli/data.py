@@ -12,6 +12,7 @@ from rich.markup import escape
 from sentiment import settings
 from sentiment.cli.render import OUT, show, table
 from sentiment.cli.values import parse_date
+from sentiment.errors import quoted
 
 source_app = typer.Typer(
     help="Source profiles: how the dumps of a source are read.\n\nExample: `sentiment source look /data/reviews.csv`",
@@ -72,7 +73,7 @@ def source_look(
         if file.problems:
             show(table(["record", "problem", "detail"], file.problems[:MAX_PROBLEMS]))
         if file.suggested_encoding:
-            OUT.print(f"Next: sentiment source look {escape(dump)} --encoding {file.suggested_encoding}")
+            OUT.print(f"Next: sentiment source look {escape(quoted(dump))} --encoding {file.suggested_encoding}")
 
 
 def sample_dump(

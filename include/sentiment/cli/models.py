@@ -12,6 +12,7 @@ from rich.markup import escape
 from sentiment import settings
 from sentiment.cli.render import ERR, OUT, show, table
 from sentiment.cli.values import parse_date, wrong_value
+from sentiment.errors import quoted
 from sentiment.evaluation.labelled_set import LabelSource
 
 app = typer.Typer(
@@ -106,7 +107,8 @@ def rescore(
     from sentiment.runtime import spark
     from sentiment.workspace import Workspace
 
-    config, command = settings.load(), f"sentiment rescore --model {model} --from 2026-01-01 --to 2026-01-31"
+    config = settings.load()
+    command = f"sentiment rescore --model {quoted(model)} --from 2026-01-01 --to 2026-01-31"
     days = [parse_date(name, text, command) for name, text in (("--from", first), ("--to", last))]
     request = rescoring.Request(model, source or config.source, *days)
     if rescoring.pending(request):

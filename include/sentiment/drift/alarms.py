@@ -16,7 +16,7 @@ from sentiment.drift import attribution, history, sentences
 from sentiment.drift.reference import Reference
 from sentiment.drift.sentences import Cause, Change
 from sentiment.drift.watched import MAIN_SERIES, REST, Key
-from sentiment.errors import ParameterError
+from sentiment.errors import ParameterError, quoted
 from sentiment.sql import statement
 
 
@@ -190,7 +190,7 @@ def acknowledge(alarm_id: str, reason: str, person: str) -> Acknowledged:
     Raises ParameterError for a blank reason, an unknown alarm, and one that is closed.
     """
     if not reason.strip():
-        raise ParameterError("--reason is blank; expected why.", f"sentiment drift ack {alarm_id} --reason …")
+        raise ParameterError("--reason is blank; expected why.", f"sentiment drift ack {quoted(alarm_id)} --reason …")
     with transaction() as c:
         row = c.execute(statement("drift/alarms/find"), {"alarm_id": alarm_id}).one_or_none()
         if row is None:

@@ -13,7 +13,7 @@ from sentiment.dump import parquet, records
 from sentiment.dump.encoding import ENCODINGS, Encoding, wide_encoding_of
 from sentiment.dump.records import MAX_COLUMNS, Record
 from sentiment.dump.stream import DumpStream
-from sentiment.errors import DumpRefusedError, DumpUnreadableError
+from sentiment.errors import DumpRefusedError, DumpUnreadableError, quoted
 from sentiment.runs.model import Layout
 
 JSON_FORMATS = ("jsonl", "json", "parquet")
@@ -33,20 +33,20 @@ def sniff_format(stream: DumpStream) -> str:
     path, head = stream.path, stream.head()
     text = head.lstrip()
     if not text:
-        raise DumpUnreadableError(f"{path} is empty.", f"ls -la {path}")
+        raise DumpUnreadableError(f"{path} is empty.", f"ls -la {quoted(path)}")
     if text[:4] == b"PAR1":
         return "parquet"
     wide = wide_encoding_of(head)
     if wide:
         raise DumpUnreadableError(
             f"{path} is {wide.upper()}, and was read as {stream.encoding.name}.",
-            f"make nightly DUMP={path} ENCODING={wide}",
+            f"make nightly DUMP={quoted(path)} ENCODING={wide}",
         )
     n_controls = len(head) - len(head.translate(None, CONTROLS))
     if n_controls > BINARY_SHARE * len(head) or text[:4] in BINARY_SIGNATURES:
         raise DumpUnreadableError(
             f"{path} is binary; JSON lines, a JSON array, CSV or Parquet is needed, plain or as gzip, bzip2 or zstd.",
-            f"file {path}",
+            f"head -c 100 {quoted(path)} | od -c",
         )
     return {b"[": "json", b"{": "jsonl"}.get(text[:1], "csv")
 
@@ -73,7 +73,8 @@ def open_records(stream: DumpStream, file_format: str) -> tuple[Layout, Iterator
     keys = list(dict.fromkeys(key for record in first for key in _keys(record, stream.encoding)))
     if not keys:
         raise DumpRefusedError(
-            f"{stream.path} has no JSON object in its first {len(first)} records.", f"head -c 300 {stream.path}"
+            f"{stream.path} has no JSON object in its first {len(first)} records.",
+            f"head -c 300 {quoted(stream.path)}",
         )
     return _bounded(Layout(file_format, keys, encoding=encoding), stream.path), chain(first, numbered)
 
@@ -88,7 +89,8 @@ def _bounded(layout: Layout, path: Path) -> Layout:
     """Return the layout; raise DumpRefusedError where it has too many columns."""
     if len(layout.columns) > MAX_COLUMNS:
         raise DumpRefusedError(
-            f"{path} has {len(layout.columns):,} columns; at most {MAX_COLUMNS:,} are read.", f"head -c 300 {path}"
+            f"{path} has {len(layout.columns):,} columns; at most {MAX_COLUMNS:,} are read.",
+            f"head -c 300 {quoted(path)}",
         )
     return layout
 
@@ -101,7 +103,7 @@ def _csv_layout(stream: DumpStream) -> Layout:
     except UnicodeDecodeError as error:
         raise DumpRefusedError(
             f"{path}: the header is not {stream.encoding.name} ({error}).",
-            f"make nightly DUMP={path} ENCODING=… (one of {', '.join(ENCODINGS)})",
+            f"make nightly DUMP={quoted(path)} ENCODING=… (one of {', '.join(ENCODINGS)})",
         ) from error
     # A comma inside a quoted name must not make a semicolon file one of commas.
     bare = QUOTED.sub("", text)
@@ -112,9 +114,9 @@ def _csv_layout(stream: DumpStream) -> Layout:
         raise DumpRefusedError(
             f"{path}: the first line is no header of a CSV ({error}); expected column names, and lines that end in a "
             "line feed.",
-            f"head -c 300 {path}",
+            f"head -c 300 {quoted(path)}",
         ) from error
-    _check_once([name for name in names if name], path, f"head -n 1 {path}")
+    _check_once([name for name in names if name], path, f"head -n 1 {quoted(path)}")
     return _bounded(Layout("csv", names, delimiter, stream.encoding.name), path)
 
 

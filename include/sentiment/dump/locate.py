@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import cast
 
-from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError
+from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError, quoted
 
 FORMATS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 COMPRESSIONS = ("", ".gz", ".bz2", ".zst")
@@ -40,7 +40,7 @@ def _local(uri: str) -> list[Path]:
         return _in_folder(path, uri)
     if any(c in uri for c in "*?["):
         return _matching(Path(path.anchor or "."), str(path.relative_to(path.anchor)), uri)
-    raise DumpNotFoundError(f"No dump at {uri}: there is no such file or folder.", f"ls -la {path.parent}")
+    raise DumpNotFoundError(f"No dump at {uri}: there is no such file or folder.", f"ls -la {quoted(path.parent)}")
 
 
 def _remote(uri: str) -> list[Path]:
@@ -87,7 +87,7 @@ def _in_folder(folder: Path, uri: str) -> list[Path]:
         raise DumpNotFoundError(
             f"No dump in the folder {uri}: it holds {names}; a dump ends in {', '.join(FORMATS)}, "
             f"or that and {', '.join(c for c in COMPRESSIONS if c)}.",
-            f"ls -la {uri}",
+            f"ls -la {quoted(uri)}",
         )
     return [_checked_link(folder, p) for p in files]
 
@@ -100,7 +100,9 @@ def _visible(paths: Iterable[Path]) -> list[Path]:
 def _checked_link(folder: Path, path: Path) -> Path:
     # Whoever may put files into a folder must not be able to have the pipeline read others of the machine.
     if "://" not in str(path) and path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
-        raise DumpRefusedError(f"{path} is a link that leads out of {folder}, to {path.resolve()}.", f"rm {path}")
+        raise DumpRefusedError(
+            f"{path} is a link that leads out of {folder}, to {path.resolve()}.", f"rm {quoted(path)}"
+        )
     return path
 
 
@@ -130,5 +132,5 @@ def manifest_night(files: list[Path]) -> date | None:
         return date.fromisoformat(json.loads(path.read_text("utf-8"))["night"])
     except (ValueError, TypeError, KeyError) as error:
         raise DumpRefusedError(
-            f'{path} names no night like {{"night": "2026-11-22"}}: {error!r}.', f"cat {path}"
+            f'{path} names no night like {{"night": "2026-11-22"}}: {error!r}.', f"cat {quoted(path)}"
         ) from error

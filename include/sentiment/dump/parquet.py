@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from sentiment.contract import RAW_HEAD_BYTES
 from sentiment.dump.records import Record
 from sentiment.dump.stream import DumpStream
-from sentiment.errors import DumpRefusedError, DumpUnreadableError
+from sentiment.errors import DumpRefusedError, DumpUnreadableError, quoted
 
 BATCH_ROWS = 1000
 # Largest row group read, unpacked: its columns are unpacked as a unit, and a larger one would not fit into memory.
@@ -46,7 +46,7 @@ def open_rows(stream: DumpStream) -> tuple[list[str], Iterator[Record]]:
 
 
 def _damaged(stream: DumpStream, error: Exception) -> DumpUnreadableError:
-    return DumpUnreadableError(f"{stream.path} is damaged or cut short: {error}", f"ls -la {stream.path}")
+    return DumpUnreadableError(f"{stream.path} is damaged or cut short: {error}", f"ls -la {quoted(stream.path)}")
 
 
 def _rows(file: pq.ParquetFile, stream: DumpStream, spooled: IO[bytes]) -> Iterator[Record]:

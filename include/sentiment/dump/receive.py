@@ -19,7 +19,7 @@ from sentiment.dump.locate import locate, manifest_night
 from sentiment.dump.profiles import Profile
 from sentiment.dump.records import ENCODING_PROBLEMS, Record
 from sentiment.dump.stream import DumpStream
-from sentiment.errors import DumpUnreadableError
+from sentiment.errors import DumpUnreadableError, quoted
 from sentiment.runs.handoff import ReceivedDump
 from sentiment.runs.model import DumpFile, Layout, Reading
 from sentiment.schemas import RECEIVED
@@ -174,7 +174,7 @@ class _Receiver:
         profiles.best_fitting(layout.columns, self._candidates, "", str(path))
         n_records = self._write(_with_suggestion(records, suggestion), file_no)
         if n_records == 0:
-            raise DumpUnreadableError(f"{path} has a header and no record.", f"head -c 300 {path}")
+            raise DumpUnreadableError(f"{path} has a header and no record.", f"head -c 300 {quoted(path)}")
         n_bytes, sha256 = stream.finish()
         layout = replace(layout, suggested_encoding=suggestion.best)
         uri = str(path) if "://" in str(path) else str(path.resolve())

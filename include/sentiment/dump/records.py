@@ -16,7 +16,7 @@ from typing import NamedTuple
 from sentiment.contract import RAW_HEAD_BYTES
 from sentiment.dump.encoding import UTF8, Encoding
 from sentiment.dump.stream import DumpStream, Line
-from sentiment.errors import DumpUnreadableError
+from sentiment.errors import DumpUnreadableError, quoted
 
 # The csv module refuses fields of more than 128 KiB; records are bounded by SENTIMENT_MAX_RECORD_BYTES instead.
 csv.field_size_limit(sys.maxsize)
@@ -250,7 +250,10 @@ class _Array:
 
     def _broken(self, why: str) -> DumpUnreadableError:
         path = self._stream.path
-        return DumpUnreadableError(f"{path}: {why}, at byte {self._start + self._at:,}.", f"jq empty {path}")
+        return DumpUnreadableError(
+            f"{path}: {why}, at byte {self._start + self._at:,}.",
+            f"python3 -m json.tool {quoted(path)} /dev/null",
+        )
 
     def _more(self) -> bool:
         """Drop the bytes already cut and read a chunk; return False at the end of the file."""

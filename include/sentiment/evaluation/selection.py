@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sentiment.contract import FORGOTTEN
-from sentiment.errors import DataError
+from sentiment.errors import DataError, quoted
 from sentiment.evaluation.labelled_set import LabelledSet, LabelSource, Target
 from sentiment.labels import WEAK_NEGATIVE_TO, WEAK_POSITIVE_FROM
 
@@ -95,7 +95,7 @@ def count_usable(rows: DataFrame, labelled_set: LabelledSet, target: Target) -> 
         raise DataError(
             f"{labelled_set.uri} has no record to evaluate: {summary(excluded)}; expected a text, and as its label "
             f"{target.expected}.",
-            f"sentiment source look {labelled_set.uri}",
+            f"sentiment source look {quoted(labelled_set.uri)}",
         )
     return Usable(groups[None]["n"], excluded)
 

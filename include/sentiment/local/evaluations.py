@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from sentiment import settings
 from sentiment.embedded import airflow
+from sentiment.errors import quoted
 from sentiment.evaluation.labelled_set import LabelledSet
 from sentiment.evaluation.model import Evaluation
 from sentiment.orchestration import evaluating
@@ -52,7 +53,7 @@ def _job(arguments: list[str], labelled: LabelledSet, progress: Progress) -> Eva
         code = _wait(command, log, progress)
         cause = RuntimeError(f"exit code {code}; see {log}") if code else None
         job = f"evaluate of {labelled.name}"
-        return evaluating.from_result(outcome.result(path, job, f"tail -n 30 {log}", cause))
+        return evaluating.from_result(outcome.result(path, job, f"tail -n 30 {quoted(log)}", cause))
 
 
 def _wait(command: list[str], log: Path, progress: Progress) -> int:

@@ -17,7 +17,7 @@ from sentiment import settings
 from sentiment.database import transaction
 from sentiment.embedded import airflow, machine
 from sentiment.embedded.machine import Machine, Progress, stage
-from sentiment.errors import InfrastructureError, ParameterError, SentimentError
+from sentiment.errors import InfrastructureError, ParameterError, SentimentError, quoted
 from sentiment.orchestration import steps
 from sentiment.runs import outcome
 from sentiment.runs.model import Run
@@ -104,7 +104,8 @@ def _absolute(dump: str) -> str:
 
 def psql_line(config: Settings, ready: Machine) -> str:
     """Return the command that opens the published tables as the reader."""
-    return f'{ready.server.psql} "$({airflow.bin_folder()}/sentiment db url --role reader)"'
+    command = quoted(airflow.bin_folder() / "sentiment")
+    return f'{quoted(ready.server.psql)} "$({command} db url --role reader)"'
 
 
 def yesterday() -> date:
@@ -197,13 +198,14 @@ def _failure(note: Path, log: Path) -> SentimentError:
     noted = outcome.read(note)
     if noted is not None and noted.error is not None:
         error = noted.error.error()
-        return type(error)(f"{noted.task}: {error.message}", error.try_next or f"less {log}")
+        return type(error)(f"{noted.task}: {error.message}", error.try_next or f"tail -n 30 {quoted(log)}")
     lines = [line.strip() for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
     refused = [line.partition(PARAM_REFUSED)[2] for line in lines if PARAM_REFUSED in line]
     if refused:
         return ParameterError(f"Airflow refused the parameter {refused[-1]}.", "make help")
     return InfrastructureError(
-        f"Airflow ended before any task failed: {(lines or ['no line was logged'])[-1]}", f"less {log}"
+        f"Airflow ended before any task failed: {(lines or ['no line was logged'])[-1]}",
+        f"tail -n 30 {quoted(log)}",
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentiment.errors import DataError, InfrastructureError, ParameterError
+from sentiment.errors import DataError, InfrastructureError, ParameterError, quoted
 from sentiment.orchestration import model_folders
 from sentiment.runtime import jars
 from sentiment.scoring import onnx_folder, registry, saved
@@ -55,7 +55,7 @@ class Request:
         if not re.fullmatch(MODEL_PATTERN, model_id):
             raise ParameterError(
                 f"{model_id!r} is no name for a model; expected letters, digits, '_', '.' and '-'.",
-                f"sentiment model add {self.origin} --name my-model",
+                f"sentiment model add {quoted(self.origin)} --name my-model",
             )
         return model_id
 
@@ -68,7 +68,9 @@ def add(request: Request, config: Settings, session: Callable[[], SparkSession],
     probabilities don't add up; nothing is left behind then.
     """
     model_id = request.model_id
-    with model_folders.new_folder(model_id, config, f"sentiment model add {request.origin} --name NEW") as folder:
+    with model_folders.new_folder(
+        model_id, config, f"sentiment model add {quoted(request.origin)} --name NEW"
+    ) as folder:
         scratch = folder.path.parent
         with _source_folder(request, config, session, progress, scratch) as source:
             spark = _copy(source, folder.path, request, config, session, progress)
@@ -153,7 +155,7 @@ def _download(
             f"There is no folder or zip {name!r} here, and the publisher's store has no model of that name, or can't "
             f"be reached from this machine. On one that reaches it, get {archive} from the model's page and bring it "
             "here. Nothing was registered.",
-            f"sentiment model add {archive}",
+            f"sentiment model add {quoted(archive)}",
         ) from error
     return target
 
@@ -200,7 +202,7 @@ def _name_labels(path: Path, request: Request) -> None:
     """Write the requested names over the labels; ParameterError where names are missing or too many."""
     labels = onnx_folder.lines(path)
     names = ("neg", "pos") if len(labels) == 2 else (f"name{i}" for i in range(len(labels)))
-    again = f"sentiment model add {request.origin} --labels {','.join(names)}"
+    again = f"sentiment model add {quoted(request.origin)} --labels {','.join(names)}"
     if request.labels and len(set(request.labels)) != len(labels):
         raise ParameterError(f"--labels has {len(request.labels)} names; the model has {len(labels)} labels.", again)
     if not request.labels and all(DEFAULT_LABEL.fullmatch(label) for label in labels):

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sentiment import settings
 from sentiment.database import transaction
 from sentiment.dump.receive import Dump, receive, received_before
-from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError
+from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError, quoted
 from sentiment.orchestration import steps
 from sentiment.orchestration.steps import OpenedRun
 from sentiment.quality import batch
@@ -53,8 +53,8 @@ class Requeue:
     def try_next(self) -> str:
         """Return the command that makes the same request; it is a dry run."""
         changes = {"profile": self.profile, "encoding": self.encoding}
-        options = "".join(f" --{name} {value}" for name, value in changes.items() if value)
-        return f"sentiment quarantine requeue {self.run_id}{options}"
+        options = "".join(f" --{name} {quoted(value)}" for name, value in changes.items() if value)
+        return f"sentiment quarantine requeue {quoted(self.run_id)}{options}"
 
 
 @dataclass(frozen=True)
@@ -244,5 +244,5 @@ def _check_files(request: Requeue, run: Run) -> None:
         if sha256 != file.sha256:
             raise DumpRefusedError(
                 f"{where} has changed: its SHA-256 is {sha256}, then it was {file.sha256}.",
-                f"make nightly DUMP={file.uri} DATE={run.night} SUPERSEDE='why', to publish what it holds now",
+                f"make nightly DUMP={quoted(file.uri)} DATE={run.night} SUPERSEDE='why', to publish what it holds now",
             )

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from sentiment import settings
 from sentiment.database import transaction
-from sentiment.errors import ParameterError
+from sentiment.errors import ParameterError, quoted
 from sentiment.orchestration.steps import PARIS
 from sentiment.runs.model import Run
 from sentiment.scoring import registry
@@ -34,7 +34,7 @@ class Request:
         if not self.first <= self.last <= today:
             raise ParameterError(
                 f"--from is {self.first} and --to {self.last}; expected a range of days up to today, {today} in Paris.",
-                f"sentiment rescore --model {self.model} --from {min(self.first, today)} --to {today}",
+                f"sentiment rescore --model {quoted(self.model)} --from {min(self.first, today)} --to {today}",
             )
 
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from sentiment.contract import FORGOTTEN, RAW_HEAD_BYTES
 from sentiment.database import transaction
-from sentiment.errors import ParameterError
+from sentiment.errors import ParameterError, quoted
 from sentiment.sql import statement
 
 ROWS_AT_ONCE = 500
@@ -157,7 +157,7 @@ def export(target: Path, which: Which, overwrite: bool) -> int:
     try:
         return _write(target, which)
     except OSError as error:
-        raise ParameterError(f"{target} can't be written: {error}", f"df -h {target.parent}") from error
+        raise ParameterError(f"{target} can't be written: {error}", f"df -h {quoted(target.parent)}") from error
 
 
 def _write(target: Path, which: Which) -> int:

@@ -17,7 +17,7 @@ from psycopg2.sql import SQL, Composable, Identifier
 from sqlalchemy.exc import DBAPIError
 
 from sentiment import sql
-from sentiment.errors import SetupError
+from sentiment.errors import SetupError, quoted
 
 log = logging.getLogger(__name__)
 
@@ -111,8 +111,9 @@ def _make_anew(c: sa.Connection, name: str, texts: dict[str, str]) -> None:
     dependents = c.execute(sql.statement("store/catalogue/dependent_relations"), {"name": name}).all()
     for row in dependents:
         if f"{row.schema}.{row.name}" not in texts:
-            kind = KINDS.get(row.kind, "relation")
-            raise _in_the_way(name, f"the {kind} {row.schema}.{row.name}", f"DROP {kind} {row.schema}.{row.name}")
+            quote = c.dialect.identifier_preparer.quote
+            dependent = f"{KINDS.get(row.kind, 'relation')} {quote(row.schema)}.{quote(row.name)}"
+            raise _in_the_way(name, f"the {dependent}", f"DROP {dependent}")
     dropped = [view for view in texts if view in {name, *(f"{row.schema}.{row.name}" for row in dependents)}]
     grants = {view: _grants(c, view) for view in dropped}
     try:
@@ -131,7 +132,8 @@ def _make_anew(c: sa.Connection, name: str, texts: dict[str, str]) -> None:
 def _in_the_way(name: str, dependent: str, statement: str) -> SetupError:
     return SetupError(
         f"The view {name} has to be made anew, and something depends on it: {dependent}.",
-        f"psql \"$(sentiment db url --role owner)\" --command='{statement}'; sentiment db migrate; then make it again",
+        f'psql "$(sentiment db url --role owner)" --command={quoted(statement)}; sentiment db migrate; '
+        "then make it again",
     )
 
 
