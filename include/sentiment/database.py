@@ -110,7 +110,15 @@ def unreachable(error: OperationalError, address: sa.URL) -> InfrastructureError
     """Return an error that names the server and what it reported, without the password."""
     where = f"{address.host}:{address.port or 5432}/{address.database} as {address.username}"
     reason = str(error.orig).strip().splitlines()[-1]
-    return InfrastructureError(f"The reviews database at {where} failed: {reason}", "sentiment doctor")
+    return InfrastructureError(f"The reviews database at {where} failed: {reason}", _mend(error, address))
+
+
+def _mend(error: OperationalError, address: sa.URL) -> str:
+    """Return the command that starts this home's own server again, where that is what can't be reached."""
+    own = sa.make_url(settings.load().embedded_url or "postgresql://")
+    has_answered = getattr(error.orig, "pgcode", None) is not None
+    is_own = (own.host, own.port) == (address.host, address.port)
+    return "sentiment db start" if is_own and not has_answered else "sentiment doctor"
 
 
 def jdbc_options(address: sa.URL) -> dict[str, str]:

@@ -11,6 +11,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -124,6 +125,11 @@ class Settings(BaseSettings):
         """Return variable -> absolute path or address of every setting in `PATHS` that has a value."""
         values = {name: getattr(self, name) for name in PATHS}
         return {f"SENTIMENT_{name.upper()}": str(value) for name, value in values.items() if value}
+
+    @property
+    def embedded_url(self) -> str | None:
+        """The address of this home's own server as the writer, whether it runs or not; None before its first start."""
+        return dotenv_values(self.home / EMBEDDED_ENV).get("SENTIMENT_DATABASE_URL")
 
     @property
     def models_served(self) -> Path:

@@ -37,7 +37,7 @@ COMMANDS = {
     "drift show", "drift ack", "drift replay", "drift simulate", "reference pin", "reference list", "reference show",
     "reference compare", "predict", "evaluate", "rescore", "model list", "model add", "model quantize", "model use",
     "model retire", "sample-dump", "source list", "source show", "source look", "review forget", "maintain", "db url",
-    "db migrate", "db roles", "db text-index", "db dictionary", "up", "down", "doctor",
+    "db start", "db migrate", "db roles", "db text-index", "db dictionary", "up", "down", "doctor",
 }  # fmt: skip
 """What people type and scripts hold: a name that goes away breaks them."""
 

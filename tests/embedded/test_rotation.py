@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 from dotenv import dotenv_values
-from sentiment import cli, settings
+from sentiment import cli, database, settings
 from sentiment.embedded import airflow, machine, secrets
 from sentiment.embedded.postgres import Server
+from sentiment.errors import InfrastructureError
 from sentiment.settings import EMBEDDED_ENV, Settings
 from sentiment.store import roles
 from typer.testing import CliRunner
@@ -120,3 +122,15 @@ def test_new_addresses_of_a_server_elsewhere_are_written_to_a_file(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert all(connects(address) and address.endswith("?sslmode=prefer") for address in new.values())
     assert not any(connects(address) for address in old.values())
+
+
+def test_a_stopped_server_s_errors_name_the_line_that_starts_it(config: Settings, own_server: Server) -> None:
+    machine.postgres(config).stop()
+    with pytest.raises(InfrastructureError) as refused, database.transaction():
+        pass
+    program, *arguments = shlex.split(refused.value.try_next)
+    assert program == "sentiment"
+    assert CliRunner().invoke(cli.app, arguments, catch_exceptions=False).exit_code == 0
+    settings.load.cache_clear()
+    with database.transaction("reader") as c:
+        assert c.execute(sa.text("SELECT current_user")).scalar_one() == "sentiment_reader"

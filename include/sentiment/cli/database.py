@@ -1,4 +1,4 @@
-"""Commands about the reviews database: addresses, migrations, roles, the text index, the data dictionary."""
+"""Commands about the reviews database: start, addresses, migrations, roles, the text index, the data dictionary."""
 
 from __future__ import annotations
 
@@ -36,6 +36,18 @@ def show_url(role: Annotated[Role, typer.Option(help="who connects")] = Role.rea
 
     # print: a shell reads this line, so rich must neither wrap nor style it.
     print(database.url(role.value).set(drivername="postgresql").render_as_string(hide_password=False))  # noqa: T201
+
+
+@app.command("start")
+def start_database() -> None:
+    """Start the embedded server again, as after `make down` or a reboot; one that runs is left as it is.
+
+    Example: `sentiment db start`
+    """
+    from sentiment.embedded import machine
+
+    server = machine.start_postgres(settings.load())
+    OUT.print(f"PostgreSQL runs on {server.host}:{server.port}; `make down` stops it.")
 
 
 @app.command("migrate")

@@ -15,6 +15,8 @@ from sentiment.settings import DEFAULT_HOME, EMBEDDED_ENV, Settings
 
 MIN_MEMORY_BYTES = 6 << 30
 MIN_DISK_BYTES = 5 << 30
+SHOW_ADDRESS = "sentiment db url --role writer"
+"""For a server that isn't ours to start: its address is all that can be wrong here."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,9 @@ def _check(requirement: str, mend: str, state: Callable[[], str]) -> Check:
     try:
         return Check(requirement, True, state(), mend)
     except SentimentError as error:
-        return Check(requirement, False, error.message, error.try_next or mend)
+        # Some errors send people here.
+        command = mend if error.try_next in ("", "sentiment doctor") else error.try_next
+        return Check(requirement, False, error.message, command)
 
 
 def _python(_: Settings) -> Check:
@@ -122,7 +126,7 @@ def _database(_: Settings) -> Check:
         with database.transaction() as c:
             return str(c.execute(sa.text("SELECT split_part(version(), ' on ', 1)")).scalar_one())
 
-    return _check("reviews database", "make nightly", server_version)
+    return _check("reviews database", SHOW_ADDRESS, server_version)
 
 
 def _migrations(_: Settings) -> Check:
@@ -131,7 +135,7 @@ def _migrations(_: Settings) -> Check:
     def revision() -> str:
         return str(migrate.current("writer"))
 
-    check = _check("its migrations", "sentiment db migrate", revision)
+    check = _check("its migrations", SHOW_ADDRESS, revision)
     known = migrate.head()
     if not check.ok:
         return check

@@ -17,18 +17,17 @@ def create() -> int:
 
     Raises SetupError where the server lacks pg_trgm.
     """
-    # CREATE INDEX CONCURRENTLY refuses to run in a transaction.
-    with database.engine("owner").connect().execution_options(isolation_level="AUTOCOMMIT") as c:
+    with database.transaction("owner") as c:
         schema = c.scalar(
             sa.text(
                 "SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace "
                 "WHERE e.extname = 'pg_trgm'"
             )
         )
-        if schema is None:
-            raise SetupError(
-                "The server lacks the extension pg_trgm.", "sentiment.search_reviews works without, slowly"
-            )
+    if schema is None:
+        raise SetupError("The server lacks the extension pg_trgm.", "sentiment.search_reviews works without, slowly")
+    # CREATE INDEX CONCURRENTLY refuses to run in a transaction.
+    with database.engine("owner").connect().execution_options(isolation_level="AUTOCOMMIT") as c:
         # A build that was stopped leaves an invalid index, which IF NOT EXISTS would take for the finished one.
         if c.scalar(sa.text("SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:n)"), {"n": NAME}):
             c.execute(sa.text("DROP INDEX CONCURRENTLY sentiment.review_words"))
@@ -43,5 +42,8 @@ def create() -> int:
 
 def drop() -> None:
     """Drop the index, if there is one."""
+    with database.transaction("owner") as c:
+        if c.scalar(sa.text("SELECT to_regclass(:n)"), {"n": NAME}) is None:
+            return
     with database.engine("owner").connect().execution_options(isolation_level="AUTOCOMMIT") as c:
         c.execute(sa.text("DROP INDEX CONCURRENTLY IF EXISTS sentiment.review_words"))
