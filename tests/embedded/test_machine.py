@@ -8,7 +8,8 @@ import stat
 from pathlib import Path
 
 import pytest
-from sentiment.embedded import airflow, doctor, secrets
+from sentiment import settings
+from sentiment.embedded import airflow, doctor, machine, secrets
 from sentiment.errors import InfrastructureError, SetupError
 from sentiment.runtime import jars
 from sentiment.settings import Settings
@@ -41,6 +42,44 @@ def test_secrets_are_generated_once_and_only_for_their_owner(tmp_path: Path) -> 
     assert len(set(first.values())) == len(secrets.NAMES)
     assert min(len(value) for value in first.values()) >= 32
     assert stat.S_IMODE((tmp_path / "secrets.json").stat().st_mode) == 0o600
+
+
+def readable_by_others(home: Path) -> set[str]:
+    """Return the files below a home that another user can read who knows their names."""
+
+    def opened(path: Path) -> bool:
+        between = [p for p in path.parents if p.is_relative_to(home)]
+        return bool(path.stat().st_mode & 0o004) and all(p.stat().st_mode & 0o001 for p in between)
+
+    return {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file() and opened(path)}
+
+
+@pytest.mark.usefixtures("server")
+def test_only_the_owner_reads_what_the_server_wrote() -> None:
+    home = settings.load().home
+    assert {path for path in readable_by_others(home) if not path.endswith(".lock")} == set()
+    assert all(stat.S_IMODE((home / name).stat().st_mode) == 0o700 for name in machine.PRIVATE)
+
+
+def test_reviews_and_logs_of_an_earlier_version_become_private(tmp_path: Path) -> None:
+    files = {f"{name}/some/file" for name in machine.PRIVATE}
+    for path in map(tmp_path.joinpath, files):
+        path.parent.mkdir(parents=True)
+        path.touch(0o644)
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        path.chmod(0o755)
+    assert readable_by_others(tmp_path) == files
+    machine.make_private(Settings(home=tmp_path))
+    assert readable_by_others(tmp_path) == set()
+
+
+def test_a_folder_elsewhere_keeps_its_rights(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o755)
+    (tmp_path / "home" / "dumps").symlink_to(tmp_path / "shared")
+    machine.make_private(Settings(home=tmp_path / "home"))
+    assert stat.S_IMODE((tmp_path / "shared").stat().st_mode) == 0o755
 
 
 def test_a_jar_that_is_not_what_it_should_be_is_named(tmp_path: Path) -> None:

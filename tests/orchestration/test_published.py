@@ -19,7 +19,7 @@ NO_WAY_OUT = " ".join(f"-D{way}.proxyHost=127.0.0.1 -D{way}.proxyPort=9" for way
 
 @pytest.mark.usefixtures("server")
 def test_the_error_names_the_file_to_bring_and_nothing_is_registered() -> None:
-    command = [str(airflow.bin_folder() / "sentiment"), "model", "add", adding.PUBLISHED]
+    command = [str(airflow.bin_folder() / "sentiment"), "model", "add", adding.PUBLISHED, "--trust"]
     env = {**os.environ, "JAVA_TOOL_OPTIONS": NO_WAY_OUT}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=300)
     message = " ".join(done.stderr.split())

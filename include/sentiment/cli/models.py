@@ -137,6 +137,7 @@ def add_model(
     origin: Annotated[str, typer.Argument(help="a folder, a zip, or the name of a published model")],
     name: Annotated[str | None, typer.Option(help="its name here; else that of the folder, zip or model")] = None,
     labels: Annotated[str | None, typer.Option(help="names of its labels, in the network's order")] = None,
+    trust: Annotated[bool, typer.Option(help="let the publisher's store run code of the model's author")] = False,
 ) -> None:
     """Check a model, try it by one text and register it, or refuse it with the reason.
 
@@ -144,13 +145,13 @@ def add_model(
     DistilBertForSequenceClassification, of 2021 or of today; a zip holds the same.
 
     Examples: `sentiment model add ~/mine --name mine --labels neg,pos`,
-    `sentiment model add distilbert_multilingual_sequence_classifier_allocine`
+    `sentiment model add distilbert_multilingual_sequence_classifier_allocine --trust`
     """
     from sentiment.orchestration import adding
     from sentiment.runtime import spark
 
     label_names = tuple(label.strip() for label in (labels or "").split(",") if label.strip())
-    request, config = adding.Request(origin, name, label_names), settings.load()
+    request, config = adding.Request(origin, name, label_names, trust), settings.load()
     with ERR.status("adding the model") as status:
         model = adding.add(request, config, lambda: spark.session("sentiment model add"), status.update)
     OUT.print(f"{model.model_id} can score: labels {', '.join(model.labels)}, {model.engine}, in {model.folder}.")

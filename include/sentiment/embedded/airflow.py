@@ -94,7 +94,6 @@ def migrate(config: Settings, env: dict[str, str]) -> bool:
     if marker.exists() and json.loads(marker.read_text("utf-8")) == now:
         return False
     pools = config.home / "airflow" / "pools.json"
-    pools.parent.mkdir(parents=True, exist_ok=True)
     pools.write_text(json.dumps(POOL), "utf-8")
     _airflow(["db", "migrate"], env, config)
     _airflow(["pools", "import", str(pools)], env, config)
@@ -104,7 +103,6 @@ def migrate(config: Settings, env: dict[str, str]) -> bool:
 
 def _airflow(arguments: list[str], env: dict[str, str], config: Settings) -> None:
     log = config.home / "logs" / "airflow-setup.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         command = [str(bin_folder() / "airflow"), *arguments]
         done = subprocess.run(command, env=env, stdout=out, stderr=subprocess.STDOUT, check=False)
@@ -179,7 +177,6 @@ def up(config: Settings, env: dict[str, str], progress: Callable[[str], None]) -
 
 
 def _start(service: str, config: Settings, env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         return subprocess.Popen(
             [str(bin_folder() / "airflow"), service],

@@ -20,6 +20,8 @@ from sentiment.settings import EMBEDDED_ENV, Settings
 from sentiment.store import migrate, roles
 
 ROTATED_ENV = "rotated.env"
+PRIVATE = ("airflow", "dumps", "lake", "logs", "spark")
+"""Folders of the home with reviews, or with logs that may hold some."""
 Progress = Callable[[str], None]
 
 
@@ -67,6 +69,15 @@ def prepare(config: Settings, progress: Progress) -> Machine:
     return Machine(server, env)
 
 
+def make_private(config: Settings) -> None:
+    """Make the home's folders with reviews and logs, for their owner only; those that are there become so."""
+    for folder in (config.home / name for name in PRIVATE):
+        # Elsewhere, behind a link, others may be meant to read.
+        if not folder.is_symlink():
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+
+
 def start_postgres(config: Settings) -> Server:
     """Start the server of this home, with its roles and databases, and write their addresses to embedded.env.
 
@@ -88,6 +99,7 @@ def rotate_passwords(config: Settings) -> Server:
 def _apply_passwords(config: Settings, passwords: Callable[[Path], dict[str, str]]) -> Server:
     """Start the server and give its roles, and the file of addresses, the secrets that `passwords(home)` returns."""
     server = postgres(config).start()
+    make_private(config)
     # Two starts at once would each generate passwords.
     with FileLock(config.home / "roles.lock"):
         by_name = passwords(config.home)

@@ -290,6 +290,7 @@ class EmbeddedPostgres:
             # No extra groups: else the server would keep root's.
             as_user = {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
         log = self.root / "pg_ctl.log"
+        log.touch(0o600)
         with log.open("a+", encoding="utf-8") as out:
             start = out.seek(0, os.SEEK_END)
             done = subprocess.run(

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sentiment import settings
-from sentiment.embedded import airflow
+from sentiment.embedded import airflow, machine
 from sentiment.errors import quoted
 from sentiment.evaluation.labelled_set import LabelledSet
 from sentiment.evaluation.model import Evaluation
@@ -30,6 +30,7 @@ def run(request: Request, mistakes: int, progress: Progress) -> list[Evaluation]
     `mistakes` is how many wrong predictions an evaluation lists at most; `progress` receives a line for each stage.
     Raises what `evaluating.find_set` raises, and the error of the job that failed.
     """
+    machine.make_private(settings.load())
     progress(f"taking in {request.uri}")
     labelled, done = evaluating.find_set(request), list[Evaluation]()
     with ExitStack() as afterwards:
@@ -46,7 +47,6 @@ def run(request: Request, mistakes: int, progress: Progress) -> list[Evaluation]
 def _job(arguments: list[str], labelled: LabelledSet, progress: Progress) -> Evaluation:
     """Run the job and wait for it; its output goes to a log, its progress is reported, its error is raised."""
     log = settings.load().home / "logs" / f"evaluate-{datetime.now():%Y%m%dT%H%M%S.%f}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "outcome.json"
         command = [sys.executable, "-m", "sentiment.jobs.evaluate", *arguments, "--outcome", str(path)]

@@ -144,7 +144,6 @@ def _dags_test(config: Settings, ready: Machine, dag: str, conf: dict[str, Any],
     """Run the DAG in a process of its own and return its log; raise the error of the task that failed."""
     name = f"nightly-{conf['night']}" if dag == DAG else f"requeue-{conf['run_id']}"
     log = config.home / "logs" / f"{name}-{datetime.now():%Y%m%dT%H%M%S}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
     note = log.with_suffix(".failure.json")
     command = [str(airflow.bin_folder() / "airflow"), "dags", "test", dag, "--conf", json.dumps(conf)]
     # Airflow wraps its log at the terminal's width, in the middle of paths.

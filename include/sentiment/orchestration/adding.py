@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentiment.errors import DataError, InfrastructureError, ParameterError, quoted
-from sentiment.orchestration import model_folders
+from sentiment.orchestration import archives, model_folders
 from sentiment.runtime import jars
 from sentiment.scoring import onnx_folder, registry, saved
 from sentiment.scoring.registry import SAVED, Model
@@ -45,6 +45,8 @@ class Request:
     """What to call the model; else the name of its origin."""
     labels: tuple[str, ...] = ()
     """Names of its labels, in the network's order; else those that come with it."""
+    trust: bool = False
+    """Whether what the publisher's store hands over may run code of the model's author."""
 
     @property
     def model_id(self) -> str:
@@ -90,14 +92,14 @@ def _source_folder(
         yield _model_root(origin)
     elif zipfile.is_zipfile(origin):
         progress(f"unpacking {origin.name}")
-        _unpack(origin, scratch / "unpacked")
+        archives.unpack(origin, scratch / "unpacked")
         yield _model_root(scratch / "unpacked")
     elif origin.exists():
         raise ParameterError(f"{origin} is neither a folder nor a complete zip.", "bring it once more, complete")
     elif "/" in request.origin or origin.suffix == ".zip":
         raise ParameterError(f"There is no {origin}.", "sentiment model add --help")
     else:
-        yield _download(request.origin, config, session, progress, scratch / "pretrained")
+        yield _download(request, config, session, progress, scratch / "pretrained")
 
 
 def _model_root(folder: Path) -> Path:
@@ -113,31 +115,17 @@ def _model_root(folder: Path) -> Path:
     )
 
 
-def _unpack(archive: Path, target: Path) -> None:
-    """Unpack a zip; ParameterError where it is damaged or leads out of its folder, InfrastructureError if too big."""
-    with zipfile.ZipFile(archive) as opened:
-        # extractall would put such members somewhere inside; such a zip is refused, since it may be meant to do harm.
-        outside = [name for name in opened.namelist() if name.startswith("/") or ".." in Path(name).parts]
-        if outside:
-            raise ParameterError(f"{archive} holds {outside[0]!r}, which leads out of its folder.", "bring another zip")
-        # Models are large, and a full disk would stop Postgres as well.
-        size = sum(entry.file_size for entry in opened.infolist())
-        free = shutil.disk_usage(target.parent).free
-        if size > free:
-            raise InfrastructureError(
-                f"{archive.name} unpacks to {size / 1e9:.1f} GB; {free / 1e9:.1f} GB are free below {target.parent}.",
-                "free some disk, then the same command",
-            )
-        try:
-            opened.extractall(target)
-        except zipfile.BadZipFile as error:
-            raise ParameterError(f"{archive} is damaged: {error}.", "bring the zip once more, complete") from error
-
-
 def _download(
-    name: str, config: Settings, session: Callable[[], SparkSession], progress: Progress, target: Path
+    request: Request, config: Settings, session: Callable[[], SparkSession], progress: Progress, target: Path
 ) -> Path:
     """Fetch a published model by its name; ParameterError, with the file to bring instead, where that fails."""
+    name, archive = request.origin, _archive_of(request.origin)
+    if not request.trust:
+        raise ParameterError(
+            f"There is no folder or zip {name!r} here. From the publisher's store Spark NLP loads a model as Java "
+            f"objects, which can run code of the model's author; a folder or {archive} is read without.",
+            f"sentiment model add {quoted(name)} --trust",
+        )
     from py4j.protocol import Py4JError
     from sparknlp.annotator import DistilBertForSequenceClassification
 
@@ -150,7 +138,6 @@ def _download(
         classifier = DistilBertForSequenceClassification.pretrained(name, LANGUAGE)
         classifier.write().save(target.absolute().as_uri())
     except (Py4JError, InfrastructureError) as error:
-        archive = PUBLISHED_ZIP if name == PUBLISHED else f"{name}_{LANGUAGE}_….zip"
         raise ParameterError(
             f"There is no folder or zip {name!r} here, and the publisher's store has no model of that name, or can't "
             f"be reached from this machine. On one that reaches it, get {archive} from the model's page and bring it "
@@ -158,6 +145,10 @@ def _download(
             f"sentiment model add {quoted(archive)}",
         ) from error
     return target
+
+
+def _archive_of(name: str) -> str:
+    return PUBLISHED_ZIP if name == PUBLISHED else f"{name}_{LANGUAGE}_….zip"
 
 
 def _copy(
@@ -173,10 +164,11 @@ def _copy(
         if saved.check(source) == "tensorflow":
             progress("the engine of older models")
             jars.fetch(config, progress, jars.TENSORFLOW)
+        for graph in filter(zipfile.is_zipfile, saved.graphs(source)):
+            archives.check(graph)  # Spark NLP unpacks it
         shutil.copytree(source, folder / SAVED)
+        _write_assets(folder)
         spark = session()
-        progress("loading it")
-        _write_assets(spark, folder)
     else:
         (folder / "assets").mkdir(parents=True)
         for name in onnx_folder.FILES:
@@ -189,12 +181,11 @@ def _copy(
     return spark
 
 
-def _write_assets(spark: SparkSession, folder: Path) -> None:
+def _write_assets(folder: Path) -> None:
     """Write vocabulary and labels of a model that Spark NLP saved as the text files of an ONNX folder."""
-    classifier = saved.load(spark, folder / SAVED)
     (folder / "assets").mkdir()
     for field, name in (("vocabulary", "vocab.txt"), ("labels", "labels.txt")):
-        lines = saved.field(spark, classifier, field)
+        lines = saved.field(folder / SAVED, field)
         (folder / "assets" / name).write_text("\n".join(lines) + "\n", "utf-8")
 
 

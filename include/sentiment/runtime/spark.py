@@ -67,7 +67,7 @@ def environment(config: settings.Settings) -> dict[str, str]:
 
 def make_scratch(config: settings.Settings) -> None:
     """Make the folder of the driver's temporary files, and remove those of sessions that were killed long ago."""
-    _scratch(config).mkdir(parents=True, exist_ok=True)
+    _scratch(config).mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in _scratch(config).iterdir():
         with suppress(FileNotFoundError):  # its session ends at this moment
             if time.time() - path.stat().st_mtime > STALE_S:

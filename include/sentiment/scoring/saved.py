@@ -1,7 +1,8 @@
 """Read classifiers that Spark NLP has saved itself, in 2021 or today, and write them with other vocabulary and labels.
 
-Such a folder holds `metadata/`, `fields/` (vocabulary, labels: serialised Scala maps) and the graph, whose file name
-ends with its engine.
+Such a folder holds `metadata/`, `fields/` (vocabulary, labels and, of TensorFlow's graphs, signatures: serialised Scala
+maps) and the graph, whose file name ends with its engine. Java loads only copies by `with_fields`: it would make any
+object that a stranger's fields or metadata name.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sentiment.errors import ParameterError
+from sentiment.scoring import saved_fields
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -20,23 +22,24 @@ if TYPE_CHECKING:
 
 ANNOTATOR = "com.johnsnowlabs.nlp.annotators.classifier.dl.DistilBertForSequenceClassification"
 GRAPHS = ("*_tensorflow", "*_onnx")
-ALTERED = ("vocabulary", "labels")
+SIGNATURES = "signatures"
 Engine = Literal["tensorflow", "onnx"]
 
 
 def graphs(folder: Path) -> list[Path]:
     """Return the files of the network below a saved classifier, sorted; none where the folder is not there."""
-    matches = [path for pattern in GRAPHS for path in folder.glob(pattern) if not path.name.startswith(".")]
     return sorted(
-        file for path in matches for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()
+        file for path in _networks(folder) for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()
     )
+
+
+def _networks(folder: Path) -> list[Path]:
+    return [path for pattern in GRAPHS for path in folder.glob(pattern) if not path.name.startswith(".")]
 
 
 def check(folder: Path) -> Engine:
     """Return the engine of a saved classifier; raise ParameterError where the folder holds something else."""
-    files = sorted((folder / "metadata").glob("part-*"))
-    text = files[0].read_text("utf-8") if files else ""
-    kind = json.loads(text.splitlines()[0]).get("class", "nothing") if text.startswith("{") else "nothing readable"
+    kind = str(_metadata(folder).get("class", "nothing readable"))
     if kind != ANNOTATOR:
         raise ParameterError(
             f"{folder / 'metadata'} describes {kind.rsplit('.', 1)[-1]}; expected a saved "
@@ -50,6 +53,16 @@ def check(folder: Path) -> Engine:
             "bring a complete copy of the folder or zip",
         )
     return "tensorflow" if any(folder.glob("*_tensorflow")) else "onnx"
+
+
+def _metadata(folder: Path) -> dict[str, Any]:
+    """Return what Spark ML reads first: class, uid and parameters; empty where there is nothing of the kind."""
+    files = sorted((folder / "metadata").glob("part-*"))
+    try:
+        described = json.loads(files[0].read_text("utf-8").partition("\n")[0]) if files else {}
+    except ValueError:
+        return {}
+    return described if isinstance(described, dict) else {}
 
 
 def load(spark: SparkSession, folder: Path) -> DistilBertForSequenceClassification:
@@ -66,39 +79,41 @@ def load(spark: SparkSession, folder: Path) -> DistilBertForSequenceClassificati
         ) from error
 
 
-def field(spark: SparkSession, classifier: DistilBertForSequenceClassification, name: str) -> list[str]:
-    """Return a field's values (wordpieces or labels) in the order of their ids, from 0.
+def field(folder: Path, name: str) -> list[str]:
+    """Return the values of a field of a saved classifier (wordpieces or labels) in the order of their ids, from 0.
 
-    Raises ParameterError where an id is missing.
+    Raises ParameterError where the field holds something else, or an id is missing.
     """
-    java: Any = classifier._java_obj
-    scala = getattr(java, name)().getOrDefault()
-    jvm: Any = spark._jvm
-    as_java = jvm.scala.collection.JavaConverters.mapAsJavaMap(scala)
-    # As one JSON text: py4j would cross between Python and Java for each of 119,547 entries.
-    ids: dict[str, int] = json.loads(jvm.com.fasterxml.jackson.databind.ObjectMapper().writeValueAsString(as_java))
-    ordered = sorted(ids, key=ids.__getitem__)
-    if sorted(ids.values()) != list(range(len(ids))):
+    ids = saved_fields.read(folder / "fields" / name)
+    if sorted(map(str, ids.values())) != sorted(map(str, range(len(ids)))):
         raise ParameterError(f"The ids of the field {name} are not 0 to {len(ids) - 1}.", "sentiment model list")
-    return ordered
+    return sorted(ids, key=lambda value: int(ids[value]))
 
 
 def with_fields(spark: SparkSession, source: Path, target: Path, fields: dict[str, list[str]]) -> None:
-    """Write the saved classifier to `target` with these values, in order of ids, for its `ALTERED` fields.
+    """Write the saved classifier to `target` with these values, in order of ids, as its fields.
 
-    Other files are hard links where the file system allows: the graph may be 500 MB.
+    Of `source` it has the graph, by hard links where the file system allows (the graph may be 500 MB), and, written
+    anew, the metadata that `check` read and the signatures.
     """
-    altered = {source / "fields" / name for name in ALTERED}
-
-    def ignore(folder: str, names: list[str]) -> list[str]:
-        return [name for name in names if Path(folder) / name in altered]
-
-    shutil.copytree(source, target, ignore=ignore, copy_function=_linked)
+    (target / "metadata").mkdir(parents=True)
+    # Of a key that is there twice Java may read another value than was checked.
+    (target / "metadata" / "part-00000").write_text(json.dumps(_metadata(source)) + "\n", "utf-8")
+    for path in _networks(source):
+        # With its checksum, by which Hadoop sees whether the graph is damaged.
+        for file in (path, path.with_name(f".{path.name}.crc")):
+            if file.is_dir():
+                shutil.copytree(file, target / file.name, copy_function=_linked)
+            elif file.exists():
+                _linked(str(file), str(target / file.name))
+    maps: dict[str, dict[str, Any]] = {name: _by_id(values) for name, values in fields.items()}
+    if signatures := saved_fields.read(source / "fields" / SIGNATURES):
+        maps[SIGNATURES] = signatures
     jvm: Any = spark._jvm
     # A loaded classifier ignores setVocabulary, so the fields are written as the files that `load` reads.
     fresh = jvm.com.johnsnowlabs.nlp.annotators.classifier.dl.DistilBertForSequenceClassification()
-    for name, values in fields.items():
-        arguments = (target.absolute().as_uri(), name, scala_ids(spark, values))
+    for name, values in maps.items():
+        arguments = (target.absolute().as_uri(), name, _scala_map(spark, values))
         getattr(fresh, name)().serialize(spark._jsparkSession, *arguments)
 
 
@@ -109,11 +124,18 @@ def _linked(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
+def _by_id(values: list[str]) -> dict[str, int]:
+    return {value: i for i, value in enumerate(values)}
+
+
 def scala_ids(spark: SparkSession, values: list[str]) -> Any:
     """Return a Scala map, value -> its index in the list."""
+    return _scala_map(spark, _by_id(values))
+
+
+def _scala_map(spark: SparkSession, values: dict[str, Any]) -> Any:
     jvm: Any = spark._jvm
-    # One call with JSON, as in `field`; a LinkedHashMap keeps the order.
-    packed = json.dumps({value: i for i, value in enumerate(values)})
+    # As one JSON text: py4j would cross between Python and Java for each of 119,547 entries.
     kind = jvm.java.lang.Class.forName("java.util.LinkedHashMap")
-    java_map = jvm.com.fasterxml.jackson.databind.ObjectMapper().readValue(packed, kind)
+    java_map = jvm.com.fasterxml.jackson.databind.ObjectMapper().readValue(json.dumps(values), kind)
     return jvm.org.apache.spark.api.python.PythonUtils.toScalaMap(java_map)
