@@ -23,6 +23,7 @@ from sentiment.runs.handoff import CanaryPrediction
 from sentiment.runtime import spark
 from sentiment.scoring import graph, network, registry
 from sentiment.scoring.registry import Model
+from sentiment.scoring.served import served_copy
 
 from tests.kit import stored_nights
 from tests.kit.stored_nights import AUDIENCE, FIRST, N_REFERENCE
@@ -72,7 +73,7 @@ def _predict(model: Model, served: Path, spoil: Spoil | None = None) -> list[Can
     session = spark.session("sentiment bench canary")
     session.sparkContext.setLogLevel("ERROR")
     if spoil is not None:
-        spoil(model, network.served_copy(session, model, served))
+        spoil(model, served_copy(session, model, served))
     return score.canary_predictions(session, network.load(session, model, served), model)
 
 

@@ -22,6 +22,7 @@ from sentiment.runs.handoff import CanaryPrediction, ScoredNight
 from sentiment.runs.model import DumpFile
 from sentiment.scoring import network, registry
 from sentiment.scoring.registry import Model
+from sentiment.scoring.served import served_copy
 
 from tools.make_golden import Reference
 
@@ -136,7 +137,7 @@ def test_broken_preparation_stops_the_run(
 
 def test_a_broken_tokeniser_stops_the_run(spark: SparkSession, model: Model, home: Path, opened: str) -> None:
     """The vocabulary's accents are not shielded, so that accented words are unknown or cut."""
-    copy = network.served_copy(spark, model, home / "unshielded")
+    copy = served_copy(spark, model, home / "unshielded")
     shutil.copyfile(model.folder / "assets" / "vocab.txt", copy / "assets" / "vocab.txt")
     with pytest.raises(CanaryMovedError):
         canary.check(opened, "f", "r", predict(spark, network.load(spark, model, copy.parent), model))

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import pandas as pd
 from pyspark import Broadcast
@@ -21,10 +17,11 @@ from pyspark.sql.pandas.functions import pandas_udf
 
 from sentiment.contract import forget_archives, quoted
 from sentiment.schemas import TEXT_SCORES
-from sentiment.scoring import chunks, graph, saved
+from sentiment.scoring import chunks, saved
 from sentiment.scoring.balance import balanced
-from sentiment.scoring.preparation import CHUNK_END, fed_form, prepared, shield_text
+from sentiment.scoring.preparation import CHUNK_END, fed_form, prepared
 from sentiment.scoring.registry import Model
+from sentiment.scoring.served import served_copy
 
 if TYPE_CHECKING:
     from sparknlp.annotator import DistilBertForSequenceClassification
@@ -40,7 +37,7 @@ SCORED = TEXT_SCORES
 def load(spark: SparkSession, model: Model, scratch: Path) -> PipelineModel:
     """Return the pipeline of four annotators, with the network loaded, from the column `prepared` to `class`.
 
-    `scratch` is the folder of served copies (`served_copy`). A Spark application can load one network: Spark NLP hands
+    `scratch` is the folder of served copies (`served.py`). A Spark application can load one network: Spark NLP hands
     executors every ONNX graph under the name `model.onnx` and refuses a second one. Raises ParameterError where what
     Spark NLP saved does not load.
     """
@@ -75,40 +72,6 @@ def configured(network: DistilBertForSequenceClassification) -> DistilBertForSeq
     # Its default length is 128. Coalesced, chunks would become one annotation; `chunks.combined` weighs them itself.
     network.setMaxSentenceLength(chunks.MAX_WORDPIECES).setBatchSize(1).setCoalesceSentences(False)
     return network.setActivation("softmax")
-
-
-def served_copy(spark: SparkSession, model: Model, scratch: Path) -> Path:
-    """Return the folder, below `scratch`, of the copy that is scored with; make it where this code has not made it yet.
-
-    The copy has a fused graph (a copy of what Spark NLP saved keeps its graph) and a shielded vocabulary.
-    """
-    target = scratch / f"{model.fingerprint}.{_code_hash()}"
-    if target.is_dir():
-        os.utime(target)  # `maintain_store` removes what has not been used for long
-        return target
-    scratch.mkdir(parents=True, exist_ok=True)
-    beside = scratch / uuid4().hex
-    pieces = [shield_text(piece) for piece in model.vocabulary()]
-    if model.saved_folder:
-        saved.with_fields(spark, model.saved_folder, beside, {"vocabulary": pieces, "labels": list(model.labels)})
-    else:
-        (beside / "assets").mkdir(parents=True)
-        graph.fuse(model.folder / "model.onnx", beside / "model.onnx")
-        shutil.copyfile(model.folder / "assets" / "labels.txt", beside / "assets" / "labels.txt")
-        (beside / "assets" / "vocab.txt").write_text("\n".join(pieces) + "\n", "utf-8")
-    try:
-        # A rename, so that a folder by this name is complete; it fails where another process was faster.
-        beside.rename(target)
-    except OSError:
-        shutil.rmtree(beside)
-    return target
-
-
-@lru_cache(maxsize=1)
-def _code_hash() -> str:
-    # All of this package, though not all of it changes the copy: a copy too many costs seconds, a stale one is wrong.
-    sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
-    return sha256(b"".join(sources) + version("onnxruntime").encode()).hexdigest()[:12]
 
 
 def score(texts: DataFrame, pipeline: PipelineModel, model: Model, rows: int = 0) -> DataFrame:
