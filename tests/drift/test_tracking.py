@@ -230,16 +230,39 @@ def test_a_small_night_a_missing_night_and_a_new_category_raise_nothing(stream: 
     assert set(statuses[after[-1]]) == {"insufficient_data"}
     assert not alarm_rows(stream)
     assert Counter(s for night in statuses.values() for s in night.elements())["ok"] > 100
-    assert ("podcast",) not in rows(BASELINE_SLICES, stream)
+
+
+def test_a_series_unknown_to_the_reference_is_insufficient_data_and_changes_no_other(stream: Stream) -> None:
+    frozen, after = pinned(stream, simulated(Shift(share=-0.1)))
+    statuses_before = tracking.replay(stream, after[0], None)
+    before = stored_nights.visible_rows(stream)
+    with transaction() as c:
+        c.execute(sa.text(ADD_SLICE), {**stream.keys, "night": after[5]})
+    statuses = tracking.replay(stream, after[5], None)
+    assert rows(UNKNOWN, stream) == [(after[5], frozen.reference_id, 400, None, None, "insufficient_data")]
+    assert statuses[after[5]] == statuses_before[after[5]] + Counter(insufficient_data=1)
+    # From the night with the unknown series on, its state included.
+    tracking.replay(stream, after[6], None)
+    now = stored_nights.visible_rows(stream)
+    known = [row for row in now["drift"] if row[2] != "podcast"]
+    assert now | {"drift": known} == before
 
 
 RENAME_SLICE = """
 UPDATE drift.profile_metrics SET slice_value = 'podcast'
 WHERE source = :source AND model_id = :model_id AND night = :night AND slice_key = 'item_type'
   AND slice_value = 'series'"""
-BASELINE_SLICES = """
-SELECT DISTINCT slice_value FROM drift.v_drift
-WHERE source = :source AND model_id = :model_id AND drift_type = 'BASELINE'"""
+ADD_SLICE = """
+INSERT INTO drift.profile_metrics (night, source, model_id, slice_key, slice_value, column_name, data_type, n, n_null,
+  avg, stddev, edges_id, bin_counts, n_items, sum_item_sq, sum_item_cross, sum_item_n_sq, run_id)
+SELECT night, source, model_id, slice_key, 'podcast', column_name, data_type, 400, 0, 1, 0, edges_id, '{0,0,400}', 1,
+  160000, 160000, 160000, run_id
+FROM drift.profile_metrics
+WHERE source = :source AND model_id = :model_id AND night = :night AND slice_key = 'item_type'
+  AND slice_value = 'series'"""
+UNKNOWN = """
+SELECT night, reference_id, n, z, threshold, status FROM drift.v_drift
+WHERE source = :source AND model_id = :model_id AND drift_type = 'BASELINE' AND slice_value = 'podcast'"""
 
 
 def test_a_new_reference_leaves_out_nights_in_alarm_and_starts_anew(stream: Stream) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from psycopg2.sql import SQL, Identifier
 from sentiment import cli, database
+from sentiment.dump import layout, stream
 from sentiment.errors import ParameterError
 from sentiment.settings import PROJECT_ROOT
 from sentiment.sql import execute
@@ -24,6 +26,18 @@ def test_the_committed_page_is_todays() -> None:
     with database.transaction("reader") as c:
         page = dictionary.render(dictionary.read(c))
     assert PAGE.read_text("utf-8") == page, "run: sentiment db dictionary"
+
+
+COMMENTS = """
+SELECT column_name, col_description('sentiment.dump_file'::regclass, ordinal_position::int)
+FROM information_schema.columns
+WHERE table_schema = 'sentiment' AND table_name = 'dump_file' AND column_name IN ('format', 'compression')"""
+
+
+def test_formats_and_compressions_are_those_that_are_read() -> None:
+    with database.transaction("reader") as c:
+        listed = {name: set(re.findall(r"\w+", comment)) - {"or"} for name, comment in c.execute(sa.text(COMMENTS))}
+    assert listed == {"format": set(layout.FORMATS), "compression": {"none", *stream.MAGIC.values()}}
 
 
 def test_everything_is_described() -> None:

@@ -55,6 +55,14 @@ def without_reference(night: date, cells: history.Night) -> Iterator[Row]:
         yield _empty_row(night, key, "BASELINE", "", cells[key])
 
 
+def unknown_to(pinned: Reference, night: date, cells: history.Night) -> Iterator[Row]:
+    """Return a row of insufficient data for each series of the night that the reference does not know."""
+    known = set(pinned.series)
+    for key in history.series_in([cells]):
+        if key not in known:
+            yield _empty_row(night, key, "BASELINE", pinned.reference_id, cells[key])
+
+
 def with_reference(night: date, i: int, key: Key, cell: Cell, z: float, decision: Decision, pinned: Reference) -> Row:
     """Return the row of the `i`-th series of the reference; its status is to be set where it is judged."""
     state, judged = decision.state, bool(decision.judged[i])

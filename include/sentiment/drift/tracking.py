@@ -126,6 +126,7 @@ class _Walk:
                 "alarm_opened": self.opened.get(key) if decision.alarm[i] else None,
                 "status": self._status(night, i, key, decision).value,
             }
+        yield from comparisons.unknown_to(pinned, night, cells)
         self.state = decision.state
 
     def _decide(self, night: date, cells: history.Night, pinned: Reference) -> tuple[Array, Decision]:

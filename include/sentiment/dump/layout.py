@@ -18,6 +18,8 @@ from sentiment.runs.model import Layout
 
 JSON_FORMATS = ("jsonl", "json", "parquet")
 """Formats whose records are JSON objects once they are received."""
+FORMATS = (*JSON_FORMATS, "csv")
+"""Formats of a dump's file."""
 SNIFFED_RECORDS = 100
 """Records of a JSON file whose keys are its columns."""
 DELIMITERS = ",;\t|"
@@ -29,7 +31,7 @@ QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
 def sniff_format(stream: DumpStream) -> str:
-    """Return json, jsonl, csv or parquet by the first bytes; raise DumpUnreadableError for any other file."""
+    """Return one of `FORMATS` by the first bytes; raise DumpUnreadableError for any other file."""
     path, head = stream.path, stream.head()
     text = head.lstrip()
     if not text:

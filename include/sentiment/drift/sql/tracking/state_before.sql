@@ -4,6 +4,8 @@ SELECT DISTINCT ON (slice_key, slice_value, column_name) slice_key, slice_value,
 FROM drift.drift_metrics
 WHERE granularity = 'day' AND drift_type = 'BASELINE' AND source = :source AND model_id = :model_id
   AND reference_id = :reference_id
+  -- Null where the reference does not know the series.
+  AND cusum_low IS NOT NULL
   AND night = (
     SELECT max(night) FROM drift.drift_metrics
     WHERE granularity = 'day' AND drift_type = 'BASELINE' AND source = :source AND model_id = :model_id
