@@ -25,8 +25,9 @@ recent nights had), `quarantine_share` (too many records refused).
 **The same again** changes nothing: find_dump sees it and the other tasks are skipped.
 
 **When it fails.** Data errors (a broken dump, too many bad rows) are not tried again: the log's last lines say
-which file, row and rule, and what to type next. Infrastructure errors are tried again with back-off; clear the
-failed task to go on from there. Nothing is visible before `publish`, and publish is all or nothing.
+which file, row and rule, and what to type next. Neither are errors of the program, which name class, file and
+line. Infrastructure errors are tried again with back-off; clear the failed task to go on from there. Nothing is
+visible before `publish`, and publish is all or nothing.
 """
 
 from __future__ import annotations

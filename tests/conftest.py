@@ -23,7 +23,7 @@ from sentiment.runtime import jars
 from sentiment.samples import sample_dump
 from sentiment.settings import Settings
 
-from tests.kit import databases
+from tests.kit import databases, disks
 from tests.kit.databases import Database
 
 if TYPE_CHECKING:
@@ -141,6 +141,14 @@ def _database_of_the_module(request: pytest.FixtureRequest) -> Iterator[None]:
 def airflow_env(ready: machine.Machine) -> dict[str, str]:
     """Return the environment of an Airflow process that works on the module's database."""
     return ready.env | {name: value for name, value in os.environ.items() if name.startswith("SENTIMENT_")}
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Mount a disk of a few MiB at a folder; fails, rather than skips, where mounting isn't allowed."""
+    (tmp_path / "disk").mkdir()
+    with disks.mounted(tmp_path / "disk") as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -2,37 +2,68 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from urllib.parse import urlencode
 
+import psycopg2
 import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DBAPIError, ProgrammingError
 
-from sentiment import settings
-from sentiment.errors import InfrastructureError, SetupError
+from sentiment import settings, sql
+from sentiment.errors import (
+    DiskFullError,
+    InfrastructureError,
+    OutOfMemoryError,
+    ParameterError,
+    ProgramError,
+    ReadOnlyDatabaseError,
+    SetupError,
+    program_error,
+    quoted,
+)
 
-LOCK_NOT_AVAILABLE = "55P03"
+LOCK_NOT_AVAILABLE, INSUFFICIENT_PRIVILEGE = "55P03", "42501"
+READ_ONLY, DISK_FULL, OUT_OF_MEMORY = "25006", "53100", "53200"
+SHOW_READ_ONLY = (
+    'psql "$(sentiment db url --role writer)" '
+    "--command=\"SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')\""
+)
 ROLES = ("owner", "writer", "reader")
 
 
 def url(role: str = "writer") -> sa.URL:
-    """Return the configured address for `role`; raise SetupError where none is configured."""
+    """Return the configured address for `role`.
+
+    Raises SetupError where none is configured, ParameterError, naming the setting, where it is no address.
+    """
     config = settings.load()
     secret: SecretStr | None = {
         "owner": config.owner_url,
         "writer": config.database_url,
         "reader": config.reader_url,
     }[role]
+    name = "SENTIMENT_DATABASE_URL" if role == "writer" else f"SENTIMENT_{role.upper()}_URL"
     if secret is None:
-        name = "SENTIMENT_DATABASE_URL" if role == "writer" else f"SENTIMENT_{role.upper()}_URL"
         raise SetupError(f"{name} is not set, so the reviews database can't be reached as {role}.", "make nightly")
     # SQLAlchemy 2.1 takes a bare `postgresql://` for psycopg 3; errors and composed SQL here are psycopg2's.
-    return sa.make_url(secret.get_secret_value()).set(drivername="postgresql+psycopg2")
+    return parse_address(name, secret).set(drivername="postgresql+psycopg2")
+
+
+def parse_address(variable: str, value: SecretStr) -> sa.URL:
+    """Return the address that a setting holds; raise ParameterError, without the value, where it is none."""
+    try:
+        return sa.make_url(value.get_secret_value())
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
+        raise ParameterError(
+            f"{variable} is no address; expected postgresql://user:password@host:port/name.",
+            f"unset {quoted(variable)}",
+        ) from None
 
 
 # Beside the cache of `_engine`, which can't be listed.
@@ -75,20 +106,52 @@ def engine(role: str = "writer") -> sa.Engine:
 def transaction(role: str = "writer") -> Iterator[sa.Connection]:
     """Run the block in one transaction as `role`; commit at its end, roll back where it raises.
 
-    Raises InfrastructureError where the server is away, refuses the connection or a lock is not had in time, and
-    SetupError where the schema or the rights are not as this code needs them.
+    Raises InfrastructureError where the server is away, refuses the connection, is out of disk or memory, takes no
+    writes or a lock is not had in time; SetupError where the schema or the rights are not as this code needs them;
+    ProgramError for a wrong statement. What a statement meets in the data, like a broken constraint, is raised as it
+    is.
     """
     try:
         with engine(role).begin() as connection:
             yield connection
-    except OperationalError as error:
-        if getattr(error.orig, "pgcode", None) == LOCK_NOT_AVAILABLE:
-            raise _locked_out(role) from error
-        raise unreachable(error, engine(role).url) from error
     except ProgrammingError as error:
-        raise SetupError(
+        raise _refused(error, role) from error
+    except DBAPIError as error:
+        if _code(error) == LOCK_NOT_AVAILABLE:
+            raise _locked_out(role) from error
+        failed = failure(error, engine(role).url)
+        if failed is None:
+            raise
+        raise failed from error
+
+
+def _code(error: DBAPIError | psycopg2.Error) -> str | None:
+    """Return the SQLSTATE that the server reported; None where the error is the connection's."""
+    return getattr(getattr(error, "orig", error), "pgcode", None)
+
+
+def _refused(error: ProgrammingError, role: str) -> SetupError | ProgramError:
+    """Return the error for a statement that the server does not take: of the rights, the schema, else of the code."""
+    if _code(error) == INSUFFICIENT_PRIVILEGE or not _is_migrated(role):
+        return SetupError(
             f"The {role} role can't use the reviews database: {error.orig}".strip(), "sentiment db migrate"
-        ) from error
+        )
+    return program_error(error, str(error.orig))
+
+
+def _is_migrated(role: str) -> bool:
+    """Return whether tables and views are those that this code's migrations and view files make."""
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    store = sql.PACKAGE / "store"
+    with engine(role).connect() as c:
+        revision = MigrationContext.configure(c, opts={"version_table": "schema_revision"}).get_current_revision()
+        if revision != ScriptDirectory(str(store / "migrations")).get_current_head():
+            return False
+        applied = set(c.execute(sa.text("SELECT file_sha256 FROM view_version")).scalars())
+    files = (store / "sql" / "views").glob("*.sql")
+    return applied >= {hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def _locked_out(role: str) -> InfrastructureError:
@@ -106,19 +169,34 @@ def _locked_out(role: str) -> InfrastructureError:
     )
 
 
-def unreachable(error: OperationalError, address: sa.URL) -> InfrastructureError:
-    """Return an error that names the server and what it reported, without the password."""
-    where = f"{address.host}:{address.port or 5432}/{address.database} as {address.username}"
-    reason = str(error.orig).strip().splitlines()[-1]
-    return InfrastructureError(f"The reviews database at {where} failed: {reason}", _mend(error, address))
+def failure(error: DBAPIError | psycopg2.Error, address: sa.URL | None = None) -> InfrastructureError | None:
+    """Return an error that names the server and what it reported, without the password.
+
+    None where neither server nor connection has failed, but the statement or the data.
+    """
+    reported = getattr(error, "orig", error)
+    lines = str(reported).strip().splitlines() or [repr(reported)]
+    server = f"reviews database at {_where(address)}" if address else "database"
+    if _code(error) == READ_ONLY:
+        return ReadOnlyDatabaseError(f"The {server} takes no writes: {lines[0]}.", SHOW_READ_ONLY)
+    if _code(error) == DISK_FULL:
+        return DiskFullError(f"The disk of the {server} is full: {lines[0]}.", "df -h, on the database server")
+    if _code(error) == OUT_OF_MEMORY:
+        return OutOfMemoryError(f"The {server} has no memory left: {lines[0]}.", "free -m, on the database server")
+    if isinstance(reported, psycopg2.OperationalError) or getattr(error, "connection_invalidated", False):
+        return InfrastructureError(f"The {server} failed: {lines[-1]}", _mend(error, address))
+    return None
 
 
-def _mend(error: OperationalError, address: sa.URL) -> str:
+def _where(address: sa.URL) -> str:
+    return f"{address.host}:{address.port or 5432}/{address.database} as {address.username}"
+
+
+def _mend(error: DBAPIError | psycopg2.Error, address: sa.URL | None) -> str:
     """Return the command that starts this home's own server again, where that is what can't be reached."""
     own = sa.make_url(settings.load().embedded_url or "postgresql://")
-    has_answered = getattr(error.orig, "pgcode", None) is not None
-    is_own = (own.host, own.port) == (address.host, address.port)
-    return "sentiment db start" if is_own and not has_answered else "sentiment doctor"
+    is_own = address is not None and (own.host, own.port) == (address.host, address.port)
+    return "sentiment db start" if is_own and _code(error) is None else "sentiment doctor"
 
 
 def jdbc_options(address: sa.URL) -> dict[str, str]:

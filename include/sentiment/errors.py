@@ -9,14 +9,25 @@ SentimentError                 1
 │   ├── DumpRefusedError
 │   └── CanaryMovedError           the pipeline scores otherwise than before
 ├── InfrastructureError        4   database, Spark, disk; trying again may help
+│   ├── DiskFullError              no space is left on a disk
+│   ├── OutOfMemoryError           no memory is left to Python, Java or the database
+│   ├── ReadOnlyDatabaseError      the database takes no writes
 │   └── StaleAttemptError          a newer attempt of the same step has begun
-└── SetupError                 5   something this machine lacks
+├── SetupError                 5   something this machine lacks
+└── ProgramError               6   an error of this program's own code; trying again changes nothing
 ```
 """
 
 from __future__ import annotations
 
 import shlex
+import traceback
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+OWN_FOLDERS = (Path(__file__).resolve().parent, CHECKOUT / "dags")
+ERROR_CHARS = 4000
+"""An error that is not one of this package's is cut to so many characters: Spark's hold whole plans."""
 
 
 class SentimentError(Exception):
@@ -75,6 +86,18 @@ class InfrastructureError(SentimentError):
     exit_code = 4
 
 
+class DiskFullError(InfrastructureError):
+    """No space is left on a disk of this machine, of an executor or of the database server."""
+
+
+class OutOfMemoryError(InfrastructureError):
+    """No memory is left to Python, Java or the database server."""
+
+
+class ReadOnlyDatabaseError(InfrastructureError):
+    """The reviews database takes no writes: it is a standby, or an administrator has made it read-only."""
+
+
 class StaleAttemptError(InfrastructureError):
     """A newer attempt of the step holds the fencing token, so this one must not write."""
 
@@ -83,6 +106,24 @@ class SetupError(SentimentError):
     """This machine lacks something; `sentiment doctor` lists what."""
 
     exit_code = 5
+
+
+class ProgramError(SentimentError):
+    """An error of the program, like a KeyError or a wrong SQL statement; Airflow does not retry the task."""
+
+    exit_code = 6
+
+
+def program_error(error: BaseException, text: str = "") -> ProgramError:
+    """Return the error that names an exception's class, the last line of own code in its traceback, and its text.
+
+    `text` replaces the exception's own, which of SQLAlchemy holds the statement with its parameters.
+    """
+    lines = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    own = [(path, line) for path, line in lines if any(path.is_relative_to(folder) for folder in OWN_FOLDERS)]
+    position = f" at {own[-1][0].relative_to(CHECKOUT)}:{own[-1][1]}" if own else ""
+    reason = " ".join((text or str(error)).split())[:ERROR_CHARS]
+    return ProgramError(f"An error of the program, not of data or machine: {type(error).__name__}{position}: {reason}")
 
 
 def from_record(kind: str, message: str, try_next: str = "") -> SentimentError:

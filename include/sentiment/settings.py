@@ -8,13 +8,16 @@ the folder in which the command is typed; processes that work in another one get
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from sentiment.errors import ParameterError, quoted
 from sentiment.labels import UNCERTAIN_HIGH, UNCERTAIN_LOW
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +25,7 @@ DEFAULT_HOME = PROJECT_ROOT / ".local"
 EMBEDDED_ENV = "embedded.env"
 PATHS = ("home", "cache", "lake", "models", "data_docs", "dumps", "sources", "jars", "failure_note")
 """Settings that name a file or folder of this machine, or where they may, an address like `s3a://bucket/prefix`."""
+MEMORY_PATTERN = r"^\d+[kmgtKMGT]?$"
 SOURCE_PATTERN, MODEL_PATTERN = r"^[a-z][a-z0-9_]{0,30}$", r"^[A-Za-z0-9][\w.-]{0,99}$"
 
 
@@ -59,8 +63,10 @@ class Settings(BaseSettings):
     model: str = Field("cinema-fr", pattern=MODEL_PATTERN, description="default model")
 
     spark_master: str = Field("local[*]", description="`local[*]`, `spark://host:7077`, `yarn`, `k8s://…`")
-    spark_driver_memory: str = Field("3g", description="memory of the driver (locally: of everything)")
-    spark_executor_memory: str = Field("4g", description="memory of one executor on a cluster")
+    spark_driver_memory: str = Field(
+        "3g", pattern=MEMORY_PATTERN, description="memory of the driver (locally: of everything)"
+    )
+    spark_executor_memory: str = Field("4g", pattern=MEMORY_PATTERN, description="memory of one executor on a cluster")
     spark_conf: dict[str, str] = Field(default_factory=dict, description="more Spark settings, as JSON")
     jars: str = Field("", description="folder with the jars; empty: fetched to `<cache>/jars`")
 
@@ -105,7 +111,10 @@ class Settings(BaseSettings):
         if not isinstance(value, str) or not value or "://" in value:
             return value
         # Not `resolve`: a folder that is a link keeps the name by which others know it.
-        return os.path.abspath(Path(value).expanduser())
+        try:
+            return os.path.abspath(Path(value).expanduser())
+        except RuntimeError as error:  # ~name, and there is no such user
+            raise ValueError(str(error)) from None
 
     @model_validator(mode="after")
     def _derive_folders(self) -> Settings:
@@ -141,8 +150,27 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """Return the settings, read once a process; `load.cache_clear()` makes the next call read them again.
 
-    Raises pydantic's ValidationError for a value that its setting doesn't take.
+    Raises ParameterError, naming the variables, for values that their settings don't take.
     """
     # Read by hand, since the file with the other settings lies there.
-    home = Path(os.environ.get("SENTIMENT_HOME") or DEFAULT_HOME).expanduser()
-    return Settings(_env_file=home / EMBEDDED_ENV)
+    home = os.environ.get("SENTIMENT_HOME") or DEFAULT_HOME
+    try:
+        return Settings(_env_file=Path(home).expanduser() / EMBEDDED_ENV)
+    except ValidationError as error:
+        raise _wrong_values("; ".join(_fault(one) for one in error.errors())) from None
+    except RuntimeError as error:
+        raise _wrong_values(f"SENTIMENT_HOME is {home!r}: {error}") from None
+    except SettingsError as error:  # a value that is no JSON; its text names the field
+        name = re.findall(r'field "(\w+)"', str(error))[0]
+        raise _wrong_values(f"SENTIMENT_{name.upper()} is no JSON") from None
+
+
+def _fault(error: ErrorDetails) -> str:
+    if not error["loc"]:  # of several settings together; its text names them
+        return error["msg"]
+    return f"SENTIMENT_{str(error['loc'][0]).upper()} is {error['input']!r}: {error['msg']}"
+
+
+def _wrong_values(faults: str) -> ParameterError:
+    variables = sorted(set(re.findall(r"SENTIMENT_[A-Z_]+", faults)))
+    return ParameterError(f"{faults}; expected what the README lists.", f"unset {' '.join(map(quoted, variables))}")

@@ -14,7 +14,7 @@ import pytest
 import typer
 from sentiment import cli
 from sentiment.cli import render
-from sentiment.errors import DataError, InfrastructureError, ParameterError, SentimentError, SetupError
+from sentiment.errors import DataError, InfrastructureError, ParameterError, ProgramError, SentimentError, SetupError
 from typer.testing import CliRunner
 
 MODULES = sorted(Path(cli.__file__).parent.glob("*.py"))
@@ -81,6 +81,7 @@ def test_options_and_arguments_of_examples_exist(path: str) -> None:
         (DataError("a"), 3),
         (InfrastructureError("a"), 4),
         (SetupError("a", "sentiment doctor"), 5),
+        (ProgramError("a"), 6),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, SentimentError) else str(value),
 )
@@ -95,6 +96,20 @@ def test_class_of_error_decides_exit_code(
         cli.main()
     assert ended.value.code == code
     assert capsys.readouterr().out == ""
+
+
+def test_error_of_the_program_names_its_log(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def fail() -> None:
+        raise KeyError("no such row")
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == ProgramError.exit_code
+    lines = capsys.readouterr().err.splitlines()
+    assert "KeyError" in lines[0]
+    assert "Traceback" in Path(lines[1].split()[-1]).read_text("utf-8")
+    assert len(lines) == 2
 
 
 def run_command(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:

@@ -12,10 +12,19 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.sdk.definitions.retry_policy import RetryAction
-from airflow.sdk.exceptions import ParamValidationError
-from sentiment.errors import DataError, DumpRefusedError, InfrastructureError, ParameterError, StaleAttemptError
+from airflow.sdk.exceptions import AirflowException, ParamValidationError
+from sentiment.errors import (
+    DataError,
+    DumpRefusedError,
+    InfrastructureError,
+    ParameterError,
+    ProgramError,
+    StaleAttemptError,
+)
+from sentiment.orchestration import night_tasks, steps
 from sentiment.orchestration.dag_defaults import RETRY_POLICY
 from sentiment.orchestration.waiting import night_of
+from sentiment.runs import outcome
 from sentiment.runs.model import STEPS
 
 DAGS = Path(__file__).parents[2] / "dags"
@@ -131,6 +140,9 @@ def test_the_night_of_a_run(night: str | None, start: datetime | None, after: da
         (InfrastructureError("x"), RetryAction.DEFAULT),
         (StaleAttemptError("x"), RetryAction.FAIL),
         (OSError("x"), RetryAction.DEFAULT),
+        (AirflowException("x"), RetryAction.DEFAULT),
+        (ProgramError("x"), RetryAction.FAIL),
+        (KeyError("x"), RetryAction.FAIL),
     ],
 )
 def test_only_infrastructure_is_tried_again(error: Exception, action: RetryAction) -> None:

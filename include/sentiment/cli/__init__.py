@@ -14,7 +14,7 @@ from sentiment.cli.render import run
 app = typer.Typer(
     help="Nightly sentiment of French film reviews.\n\n"
     "Errors end with the command to type next; exit codes: 2 a wrong value, 3 a data error, 4 an infrastructure "
-    "error, 5 something this machine lacks.\n\n"
+    "error, 5 something this machine lacks, 6 an error of the program itself.\n\n"
     "Example: `sentiment nightly --dump reviews.jsonl.gz`",
     no_args_is_help=True,
     # Typer's tracebacks print local variables, and some of those hold addresses with passwords.

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sentiment.errors import SentimentError
+from sentiment import settings
+from sentiment.errors import SentimentError, quoted
 
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -39,9 +43,28 @@ def show_error(error: SentimentError) -> None:
 
 
 def run(command: Callable[[], object]) -> None:
-    """Run a command line; print a SentimentError as one paragraph and exit with its code."""
+    """Run a command line; print an error as one paragraph and exit with its code.
+
+    Of an error that is not one of ours the traceback is in a log that the paragraph names.
+    """
     try:
         command()
     except SentimentError as error:
         show_error(error)
         sys.exit(error.exit_code)
+    except Exception as error:
+        # Imported here, as the help needs none of what it imports.
+        from sentiment.runs.recognition import recognised
+
+        known = recognised(error)
+        known.try_next = known.try_next or f"less {quoted(_log_of(error))}"
+        show_error(known)
+        raise SystemExit(known.exit_code) from error
+
+
+def _log_of(error: Exception) -> Path:
+    """Write an error's traceback to a log; return its path."""
+    log = settings.load().home / "logs" / f"error-{datetime.now():%Y%m%dT%H%M%S.%f}.log"
+    log.parent.mkdir(0o700, parents=True, exist_ok=True)
+    log.write_text("".join(traceback.format_exception(error)), "utf-8")
+    return log

@@ -17,6 +17,7 @@ from sentiment.errors import SentimentError
 from sentiment.runs import attempts, opening, outcome
 from sentiment.runs.model import Run
 from sentiment.runs.outcome import Outcome
+from sentiment.runs.recognition import recognised
 from sentiment.runtime import spark
 from sentiment.workspace import Workspace
 
@@ -29,10 +30,7 @@ Work = Callable[["SparkSession", Run, attempts.Attempt, Workspace], None]
 
 
 def main(step: str, work: Work) -> int:
-    """Run `work` as one attempt of a step of `--run-id`; return 0, or the exit code of the SentimentError it raised.
-
-    Any other error is reported as an InfrastructureError and raised again.
-    """
+    """Run `work` as one attempt of a step of `--run-id`; return 0, or the exit code of the error it raised."""
     parser = argparse.ArgumentParser(description=f"{step}, for a run that find_dump has opened")
     parser.add_argument("--run-id", required=True, help="e.g. 20261122-1a2b3c4d, as `sentiment runs` lists them")
     add_outcome(parser)
@@ -68,7 +66,12 @@ def ended(start: Callable[[], JsonValue], path: Path | None) -> int:
         log.error("%s", error)
         _report(path, Outcome.of_error(error))
         return error.exit_code
-    except BaseException as error:
+    except Exception as error:
+        known = recognised(error)
+        log.exception("%s", known)
+        _report(path, Outcome.of_error(known))
+        return known.exit_code
+    except BaseException as error:  # interrupted: SystemExit, KeyboardInterrupt
         _report(path, Outcome.of_error(error))
         raise
     return 0

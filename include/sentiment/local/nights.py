@@ -19,8 +19,9 @@ from sentiment.embedded import airflow, machine
 from sentiment.embedded.machine import Machine, Progress, stage
 from sentiment.errors import InfrastructureError, ParameterError, SentimentError, quoted
 from sentiment.orchestration import steps
+from sentiment.orchestration.steps import OpenedRun
 from sentiment.runs import outcome
-from sentiment.runs.model import Run
+from sentiment.runs.recognition import disk_full, disk_is_full
 from sentiment.samples import sample_dump
 from sentiment.settings import Settings
 from sentiment.sql import statement
@@ -202,6 +203,8 @@ def _failure(note: Path, log: Path) -> SentimentError:
     refused = [line.partition(PARAM_REFUSED)[2] for line in lines if PARAM_REFUSED in line]
     if refused:
         return ParameterError(f"Airflow refused the parameter {refused[-1]}.", "make help")
+    if disk_is_full(log.parent):
+        return disk_full(f"Airflow could write no report below {log.parent}")
     return InfrastructureError(
         f"Airflow ended before any task failed: {(lines or ['no line was logged'])[-1]}",
         f"tail -n 30 {quoted(log)}",

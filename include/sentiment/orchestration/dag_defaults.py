@@ -7,23 +7,41 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 from airflow.sdk import CronDataIntervalTimetable, ExceptionRetryPolicy, RetryRule
-from airflow.sdk.definitions.retry_policy import RetryAction
+from airflow.sdk.definitions.retry_policy import RetryAction, RetryDecision
+from pydantic import JsonValue
 
 from sentiment import settings
-from sentiment.errors import DataError, InfrastructureError, ParameterError, SetupError, StaleAttemptError
+from sentiment.errors import (
+    DataError,
+    InfrastructureError,
+    ParameterError,
+    ProgramError,
+    SetupError,
+    StaleAttemptError,
+)
 from sentiment.runs import outcome
 from sentiment.runs.outcome import Outcome
+from sentiment.runs.recognition import recognised
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 ZONE = "Europe/Paris"
 
+
+class RecognisingRetryPolicy(ExceptionRetryPolicy):
+    """Airflow's policy by kind of error, for exceptions that are not ours too: a KeyError is a ProgramError."""
+
+    def evaluate(self, exception: BaseException, *arguments: Any, **named: Any) -> RetryDecision:
+        """Return whether the task that raised `exception` is tried again."""
+        return super().evaluate(recognised(exception), *arguments, **named)
+
+
 # Everything else, infrastructure errors above all, is tried again with back-off.
-RETRY_POLICY = ExceptionRetryPolicy(
+RETRY_POLICY = RecognisingRetryPolicy(
     rules=[
         RetryRule(
-            exception=[DataError, ParameterError, SetupError],
+            exception=[DataError, ParameterError, SetupError, ProgramError],
             action=RetryAction.FAIL,
             reason="the same input fails again",
         ),

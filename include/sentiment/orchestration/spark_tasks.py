@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 JOBS = Path(__file__).resolve().parents[1] / "jobs"
+COMMAND = re.compile(r"Cannot execute: .*(?=Error code)", re.DOTALL)
+"""The twenty lines of spark-submit's command in the provider's exception."""
 EVALUATION_ID = "evaluation_id"
 """The XCom that names what a task has evaluated."""
 
@@ -81,7 +85,7 @@ class SparkStep(SparkSubmitOperator):
             try:
                 super().execute(context)
             except AirflowException as error:
-                cause = error
+                cause = RuntimeError(COMMAND.sub("", str(error)))
             finally:
                 self.application_args = arguments
             # No command: in the UI the log is at hand, and `make nightly` names the file that holds it.

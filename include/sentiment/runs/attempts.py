@@ -20,7 +20,7 @@ from sentiment.database import transaction
 from sentiment.errors import ParameterError, SentimentError, StaleAttemptError
 from sentiment.runs.handoff import Handoff, Model, load
 from sentiment.runs.model import COUNTS
-from sentiment.runs.outcome import recognised
+from sentiment.runs.recognition import recognised
 from sentiment.sql import statement
 
 log = logging.getLogger(__name__)

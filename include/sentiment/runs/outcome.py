@@ -12,15 +12,17 @@ a path in that machine's own temporary folder reaches it.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from uuid import uuid4
 
 from pydantic import BaseModel, JsonValue
 
 from sentiment.errors import InfrastructureError, SentimentError, from_record
+from sentiment.runs.recognition import disk_full, disk_is_full, out_of_memory, recognised
 
-# An error that is not one of ours is cut to so many characters: Spark's hold whole plans.
-ERROR_CHARS = 4000
+KILLED = re.compile(r"code\D{0,5}(-9|137)\b")
+"""How those who waited for it describe a process that was ended by SIGKILL."""
 
 
 class Failure(BaseModel):
@@ -53,14 +55,6 @@ class Outcome(BaseModel):
         return cls(error=failure, task=task)
 
 
-def recognised(error: BaseException) -> SentimentError:
-    """Return the error if it is one of ours; else an InfrastructureError with its text, which is tried again."""
-    if isinstance(error, SentimentError):
-        return error
-    # Some exceptions have no text, like SystemExit().
-    return InfrastructureError(str(error)[:ERROR_CHARS] or repr(error))
-
-
 def write(path: Path, outcome: Outcome) -> None:
     """Write an outcome, whole or not at all."""
     beside = path.with_name(f"{path.name}.{uuid4().hex}.tmp")
@@ -79,14 +73,24 @@ def read(path: Path) -> Outcome | None:
 def result(path: Path, job: str, try_next: str, cause: BaseException | None = None) -> JsonValue:
     """Return the result of a job that has ended.
 
-    Raises the error that the job reported. Raises InfrastructureError, naming the job, where it reported nothing, or
-    where it failed (`cause`) after it had reported a result: then its last steps are unknown. `try_next` is the command
-    that shows the job's log; may be empty.
+    Raises the error that the job reported, OutOfMemoryError where it was killed, DiskFullError where it had no space to
+    report, InfrastructureError, naming the job, where it reported nothing else, or failed (`cause`) after it had
+    reported a result: then its last steps are unknown. `try_next` shows the job's log; may be empty.
     """
     outcome = read(path)
+    if cause and KILLED.search(str(cause)):
+        raise out_of_memory(f"The job {job} was killed: {cause}; the system does so where memory runs out.") from cause
     if outcome is not None and outcome.error is not None:
-        raise outcome.error.error() from cause
+        error = outcome.error.error()
+        error.try_next = error.try_next or try_next
+        raise error from cause
     if outcome is None or cause is not None:
-        reason = f": {cause}" if cause else ""
-        raise InfrastructureError(f"The job {job} ended without a report{reason}", try_next) from cause
+        raise _unreported(path, job, try_next, cause) from cause
     return outcome.result
+
+
+def _unreported(path: Path, job: str, try_next: str, cause: BaseException | None) -> InfrastructureError:
+    reason = f": {cause}" if cause else ""
+    if disk_is_full(path.parent):
+        return disk_full(f"the job {job} could write no report to {path.parent}{reason}")
+    return InfrastructureError(f"The job {job} ended without a report{reason}", try_next)

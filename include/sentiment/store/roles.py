@@ -15,6 +15,7 @@ from psycopg2.errors import InsufficientPrivilege
 from psycopg2.extensions import cursor
 from pydantic import SecretStr
 
+from sentiment.database import parse_address
 from sentiment.errors import InfrastructureError, ParameterError, SetupError
 from sentiment.settings import Settings
 
@@ -42,13 +43,13 @@ RIGHTS = ("SUPERUSER", "CREATEDB", "CREATEROLE")
 
 
 def configured(config: Settings) -> dict[str, sa.URL]:
-    """Return role -> its configured address; raise ParameterError naming the first that is missing."""
+    """Return role -> its configured address; raise ParameterError naming the first that is missing or no address."""
     addresses = {}
     for role, name in ADDRESSES.items():
         secret: SecretStr | None = getattr(config, name)
         if secret is None:
             raise ParameterError(f"SENTIMENT_{name.upper()} is not set: the address for {role}.", "sentiment db roles")
-        addresses[role] = sa.make_url(secret.get_secret_value())
+        addresses[role] = parse_address(f"SENTIMENT_{name.upper()}", secret)
     return addresses
 
 
