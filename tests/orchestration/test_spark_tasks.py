@@ -10,13 +10,17 @@ from typing import Any
 
 import pytest
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
-from sentiment.errors import DumpRefusedError, InfrastructureError, SetupError
+from sentiment.errors import DumpRefusedError, InfrastructureError, OutOfMemoryError, SentimentError, SetupError
+from sentiment.orchestration.dag_defaults import RETRY_POLICY
 from sentiment.orchestration.spark_tasks import SparkStep
 from sentiment.runs import outcome
 from sentiment.runs.outcome import Outcome
 from sentiment.runtime import spark
 from sentiment.settings import Settings
+
+from tests.dags import loading
 
 RUN = {"run_id": "20260101-00000000", "nothing_new": False}
 
@@ -75,6 +79,68 @@ def test_an_older_attempts_error_is_never_a_newer_ones(connected: pytest.MonkeyP
     assert "score" in raised.value.message
     assert not raised.value.try_next  # else `make nightly` would not show the command for its own log
     assert cluster.paths[0] != cluster.paths[1]
+
+
+@pytest.fixture
+def spark_submit(connected: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Return a function that lets `spark-submit` be a shell script, which finds the outcome's path in $OUTCOME."""
+    connected.setenv("PATH", str(tmp_path), prepend=":")
+
+    def script(body: str) -> None:
+        path = tmp_path / "spark-submit"
+        path.write_text(f'#!/bin/sh\nwhile [ "$1" != --outcome ]; do shift; done\nOUTCOME=$2\n{body}\n', "utf-8")
+        path.chmod(0o755)
+
+    return script
+
+
+def failed(task: Any) -> Exception:
+    context: Any = {
+        "ti": SimpleNamespace(xcom_pull=lambda **_: RUN, task_id=task.task_id),
+        "params": {"dry_run": False},
+    }
+    with pytest.raises(SentimentError) as raised:
+        task.execute(context)
+    return raised.value
+
+
+REFUSED = Outcome.of_error(DumpRefusedError("half of it is broken", "look")).model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [("exit 1", InfrastructureError), ("exit 134", InfrastructureError), ("kill -9 $$", OutOfMemoryError)],
+)
+def test_a_driver_that_dies_before_python_begins_is_tried_again(
+    spark_submit: Callable[[str], None], ending: str, kind: type[Exception]
+) -> None:
+    task = SparkStep(step="score")
+    spark_submit(f"echo '{REFUSED}' > $OUTCOME; exit 3")
+    assert type(failed(task)) is DumpRefusedError
+    spark_submit(f"echo Java; {ending}")
+    error = failed(task)
+    assert type(error) is kind
+    assert RETRY_POLICY.evaluate(error, 2, 2).action is RetryAction.DEFAULT
+    assert "--conf" not in str(error)
+
+
+@pytest.mark.parametrize("dag_id", ["nightly_reviews", "requeue_quarantine"])
+def test_a_dead_driver_of_a_night_is_noted_as_what_it_is(
+    spark_submit: Callable[[str], None],
+    ready: object,
+    dag_id: str,
+    tmp_path: Path,
+    set_settings: Callable[..., Settings],
+) -> None:
+    set_settings(failure_note=tmp_path / "note.json")
+    spark_submit("exit 1")
+    task = loading.load(dag_id).task_dict["score"]
+    for callback in task.on_failure_callback:
+        callback({"exception": failed(task), "ti": SimpleNamespace(task_id="score")})
+    noted = outcome.read(tmp_path / "note.json")
+    assert noted is not None
+    assert noted.error is not None
+    assert (noted.task, noted.error.kind) == ("score", "InfrastructureError")
 
 
 def test_a_published_dump_starts_no_job(connected: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,7 @@ class SparkStep(SparkSubmitOperator):
         with TemporaryDirectory(prefix="sentiment-outcome-") as folder:
             path = Path(folder) / "outcome.json"
             self.application_args = [*arguments, "--outcome", str(path)]
+            self._hook = None  # a hook that an earlier try in this process made has that try's arguments
             try:
                 super().execute(context)
             except AirflowException as error:
