@@ -22,9 +22,12 @@ from sentiment.orchestration import summary
 from sentiment.runs import opening
 from sentiment.runs.model import STEPS
 from sentiment.samples import sample_dump
+from sentiment.scoring import registry
 from sentiment.settings import Settings
 
 from tests.conftest import NIGHT
+from tests.kit import nights as small_nights
+from tests.kit.nights import NightSpec, publish_without_spark
 from tests.kit.rows import fingerprint, rows
 
 CLI = [str(Path(sys.executable).parent / "sentiment")]
@@ -194,19 +197,22 @@ def test_sample_reviews_are_not_published_among_real_ones(night: date) -> None:
     assert refused.value.try_next.startswith("make nightly DUMP=")
 
 
-def test_a_dry_run_publishes_nothing(night: date, dump: Path) -> None:
+def test_a_dry_run_publishes_nothing(night: date, dump: Path, config: Settings) -> None:
+    """And it reports its own run, not the one that the night shows."""
     source = "rehearsal"
-    code, output = run("nightly", "--dump", str(dump), "--date", NIGHT.isoformat(), "--source", source, "--dry-run")
+    registry.register(registry.find("cinema-fr", config))
+    publish_without_spark(NightSpec(source, NIGHT, small_nights.dump(NIGHT, 5)))
+    arguments = ("--dump", str(dump), "--date", NIGHT.isoformat(), "--source", source, "--supersede", "why")
+    before = snapshot()
+    code, output = run("nightly", *arguments, "--dry-run")
     assert code == 0, output
     assert "Dry run: nothing was published" in output
-    assert rows("SELECT status FROM sentiment.run WHERE source = :s", s=source)[0][0] == "audited"
-    assert not rows(
-        "SELECT source FROM sentiment.review WHERE source = :s UNION ALL "
-        "SELECT source FROM sentiment.night_review WHERE source = :s UNION ALL "
-        "SELECT source FROM sentiment.film_night WHERE source = :s UNION ALL "
-        "SELECT source FROM drift.profile_metrics WHERE source = :s",
-        s=source,
-    )
+    query = "SELECT run_id FROM sentiment.run WHERE source = :s AND status = :status"
+    (rehearsed,), (shown,) = (rows(query, s=source, status=status)[0] for status in ("audited", "published"))
+    assert rehearsed in output
+    assert shown not in output
+    after = snapshot()
+    assert (after[:5], after[8]) == (before[:5], before[8])  # all but the ledger's and the canary's rows
 
 
 BAD_INPUT = {

@@ -102,7 +102,9 @@ class Settings(BaseSettings):
     )
     maintain_removes: bool = Field(False, description="whether scheduled runs of maintain_store remove, or only list")
 
-    failure_note: Path | None = Field(None, description="file for the error of a failed task; set by `make nightly`")
+    failure_note: Path | None = Field(
+        None, description="file for a night's run, or its failed task's error; set by `make nightly`"
+    )
 
     @field_validator(*PATHS, mode="before")
     @classmethod

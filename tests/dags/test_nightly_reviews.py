@@ -131,6 +131,22 @@ def test_the_night_of_a_run(night: str | None, start: datetime | None, after: da
     assert night_of(context(night, start, after)) == expected
 
 
+def test_the_report_returns_the_run_to_whoever_waits(
+    dag: DAG, monkeypatch: pytest.MonkeyPatch, set_settings: Any, tmp_path: Path
+) -> None:
+    set_settings(failure_note=tmp_path / "note")
+    for name, address in {"REVIEWS_DB": "postgresql://nobody@nowhere/none", "SPARK_CLUSTER": "spark://s"}.items():
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", address)
+    monkeypatch.setattr(night_tasks, "get_current_context", lambda: {"params": {"dry_run": True}})
+    monkeypatch.setattr(steps, "report", lambda *_: "a paragraph")
+    run, tasks = {"run_id": "20260101-00000000", "nothing_new": False}, dag.task_dict
+    report: Any = tasks["report"]
+    assert report.python_callable(run) == "a paragraph"
+    noted = outcome.read(tmp_path / "note")
+    assert noted is not None
+    assert (noted.result, noted.error) == (run, None)
+
+
 @pytest.mark.parametrize(
     ("error", "action"),
     [

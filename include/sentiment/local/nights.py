@@ -7,11 +7,12 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 
 from sentiment import settings
 from sentiment.database import transaction
@@ -60,8 +61,7 @@ def run(params: dict[str, Any], progress: Progress) -> Outcome:
     requested = {"source": config.source, "model": config.model, **params, "night": night}
     dump = params.get("dump") or str(_sample(config, requested, progress))
     conf = {**requested, "dump": _absolute(dump)}
-    began, log = datetime.now(UTC), _through_airflow(DAG, f"Night {night}", conf, ready, progress)
-    return _outcome(_run_of(conf), began, log, ready)
+    return _through_airflow(DAG, f"Night {night}", conf, ready, progress)
 
 
 def requeue(request: Requeue, progress: Progress) -> Outcome:
@@ -76,11 +76,10 @@ def requeue(request: Requeue, progress: Progress) -> Outcome:
     progress(planned.summary())
     conf = {**asdict(request), "allow": list(request.allow), "dry_run": False}
     del conf["airflow_run_id"]  # no Param of the DAG: Airflow knows its own
-    began, log = datetime.now(UTC), _through_airflow(REQUEUE_DAG, f"Requeue of {request.run_id}", conf, ready, progress)
-    return _outcome(_requeue_of(planned.run), began, log, ready)
+    return _through_airflow(REQUEUE_DAG, f"Requeue of {request.run_id}", conf, ready, progress)
 
 
-def _through_airflow(dag: str, title: str, conf: dict[str, Any], ready: Machine, progress: Progress) -> Path:
+def _through_airflow(dag: str, title: str, conf: dict[str, Any], ready: Machine, progress: Progress) -> Outcome:
     config = settings.load()
     if airflow.scheduler_would_interfere(config, ready.env, dag):
         raise ParameterError(
@@ -88,14 +87,9 @@ def _through_airflow(dag: str, title: str, conf: dict[str, Any], ready: Machine,
             f"trigger it at http://127.0.0.1:{config.airflow_port}/dags/{dag}, or: make down",
         )
     with stage(progress, f"{title} through Airflow's DAG {dag}") as remarks, airflow.night_in_progress(ready.env):
-        log = _dags_test(config, ready, dag, conf, progress)
+        opened, log = _dags_test(config, ready, dag, conf, progress)
         remarks.append(f"log {log}")
-    return log
-
-
-def _outcome(row: sa.Row[Any], began: datetime, log: Path, ready: Machine) -> Outcome:
-    nothing_new = row.published_at is not None and row.published_at < began
-    return Outcome(row.run_id, nothing_new, log, psql_line(settings.load(), ready))
+    return Outcome(opened.run_id, opened.nothing_new, log, psql_line(config, ready))
 
 
 def _absolute(dump: str) -> str:
@@ -141,11 +135,16 @@ def _sample(config: Settings, requested: Mapping[str, Any], progress: Progress) 
     return path
 
 
-def _dags_test(config: Settings, ready: Machine, dag: str, conf: dict[str, Any], progress: Progress) -> Path:
-    """Run the DAG in a process of its own and return its log; raise the error of the task that failed."""
+def _dags_test(
+    config: Settings, ready: Machine, dag: str, conf: dict[str, Any], progress: Progress
+) -> tuple[OpenedRun, Path]:
+    """Run the DAG in a process of its own; return the run that it opened, and its log.
+
+    Raises the error of the task that failed.
+    """
     name = f"nightly-{conf['night']}" if dag == DAG else f"requeue-{conf['run_id']}"
     log = config.home / "logs" / f"{name}-{datetime.now():%Y%m%dT%H%M%S}.log"
-    note = log.with_suffix(".failure.json")
+    note = log.with_suffix(".outcome.json")
     command = [str(airflow.bin_folder() / "airflow"), "dags", "test", dag, "--conf", json.dumps(conf)]
     # Airflow wraps its log at the terminal's width, in the middle of paths.
     env = {**ready.env, "SENTIMENT_FAILURE_NOTE": str(note), "COLUMNS": "200"}
@@ -158,7 +157,8 @@ def _dags_test(config: Settings, ready: Machine, dag: str, conf: dict[str, Any],
             raise
     if process.returncode:
         raise _failure(note, log)
-    return log
+    # By the DAG's own word: another run of this night, like the published one, may be as new.
+    return TypeAdapter(OpenedRun).validate_python(outcome.result(note, dag, f"tail -n 30 {quoted(log)}")), log
 
 
 def _follow(process: subprocess.Popen[bytes], progress: Progress) -> None:
@@ -213,16 +213,3 @@ def _failure(note: Path, log: Path) -> SentimentError:
 
 # Airflow checks Params before any task, so no task can write a note about one.
 PARAM_REFUSED = "ParamValidationError: Invalid input for param "
-
-
-def _run_of(conf: dict[str, Any]) -> sa.Row[Any]:
-    with transaction() as c:
-        return c.execute(statement("local/nights/run_of_night"), conf).one()
-
-
-def _requeue_of(old: Run) -> sa.Row[Any]:
-    with transaction() as c:
-        return c.execute(
-            sa.text("SELECT run_id, published_at FROM sentiment.v_runs WHERE requeue_of = :old AND model_id = :model"),
-            {"old": old.run_id, "model": old.model_id},
-        ).one()

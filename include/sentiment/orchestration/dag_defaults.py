@@ -68,6 +68,13 @@ def note_failure(context: Context) -> None:
     outcome.write(path, Outcome.of_error(known, task=context["ti"].task_id))
 
 
+def note_result(result: JsonValue) -> None:
+    """Write what a night ended with to the file that `make nightly` named for it, if it named one."""
+    path = settings.load().failure_note
+    if path is not None:
+        outcome.write(path, Outcome(result=result))
+
+
 NIGHT_TASK_DEFAULTS = {**TASK_DEFAULTS, "on_failure_callback": note_failure}
 """Of tasks whose error a caller waits for."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, get_current_context
 
 from sentiment.orchestration.connections import sentiment_task
+from sentiment.orchestration.dag_defaults import note_result
 from sentiment.orchestration.spark_tasks import SparkStep
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def report(run: dict[str, Any]) -> str:
     from sentiment.orchestration import steps
 
     dry_run = bool(get_current_context()["params"]["dry_run"])
-    return steps.report(run["run_id"], run["nothing_new"], dry_run)
+    text = steps.report(run["run_id"], run["nothing_new"], dry_run)
+    note_result(run)
+    return text
 
 
 def after_find_dump(run: XComArg) -> None:
