@@ -52,7 +52,7 @@ def test_own_sentences_by_two_models_are_printed_and_stored(second: str) -> None
     golden = lines(OWN)
     labels, predicted = ([name(g["polarity"] == 1) for g in golden], [name(g["pos"] >= 0.5) for g in golden])
     right = sum(label == answer for label, answer in zip(labels, predicted, strict=True))
-    arguments = ["evaluate", str(OWN), "--against", second, "--digits", "3", "--mistakes", "2", "--source-name", "own"]
+    arguments = ["evaluate", str(OWN), "--against", second, "--digits", "3", "--mistakes", "2", "--name", "own"]
     done = CliRunner().invoke(cli.app, arguments)
     assert done.exit_code == 0, done.output
     assert classification_report(labels, predicted, digits=3) in done.stdout

@@ -45,7 +45,7 @@ class NightSpec:
     """A night to publish.
 
     `supersede` lets its dump replace another one of the same night; `requeue_of` is the id of a run of the same dump
-    that it replaces.
+    that it replaces; `model` scores it.
     """
 
     source: str
@@ -53,6 +53,7 @@ class NightSpec:
     dump: Path
     supersede: bool = False
     requeue_of: str | None = None
+    model: str = MODEL
 
     @property
     def reason(self) -> str | None:
@@ -96,7 +97,7 @@ def publish_without_spark(spec: NightSpec, after_staging: Callable[[Attempt], No
 def _open(spec: NightSpec, dump_id: str) -> Run:
     if spec.requeue_of:
         return opening.open_requeue(spec.requeue_of, str(spec.reason))
-    return opening.open_run(spec.night, spec.source, dump_id, MODEL, supersede=spec.supersede, reason=spec.reason)
+    return opening.open_run(spec.night, spec.source, dump_id, spec.model, supersede=spec.supersede, reason=spec.reason)
 
 
 def _file(path: Path) -> DumpFile:

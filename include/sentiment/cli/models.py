@@ -57,7 +57,8 @@ def evaluate(
     ] = None,
     digits: Annotated[int, typer.Option(help="decimals of the table", min=1, max=10)] = 2,
     mistakes: Annotated[int, typer.Option(help="how many of the worst to show", min=0, max=100)] = 10,
-    source_name: Annotated[str | None, typer.Option(help="name to store the set under; else its file's")] = None,
+    name: Annotated[str | None, typer.Option(help="name to store the set under; else its file's")] = None,
+    source_name: Annotated[str | None, typer.Option(hidden=True)] = None,
     profile: Annotated[str | None, typer.Option(help="a name of `sentiment source list`; else what fits best")] = None,
     encoding: Annotated[str | None, typer.Option(help="the file's encoding, where it is not UTF-8")] = None,
     store: Annotated[bool, typer.Option(help="store the figures in the reviews database")] = True,
@@ -73,8 +74,10 @@ def evaluate(
     from sentiment.local import evaluations
     from sentiment.orchestration import evaluating
 
-    chosen = model or settings.load().model
-    request = evaluating.Request(labelled, chosen, against, labels, source_name, profile, encoding, store)
+    if source_name:
+        ERR.print("--source-name is the earlier name of --name.")
+    chosen, set_name = model or settings.load().model, name or source_name
+    request = evaluating.Request(labelled, chosen, against, labels, set_name, profile, encoding, store)
     results = evaluations.run(request, mistakes, lambda line: ERR.print(escape(line)))
     for evaluation in results:
         # Plain: labels and reviews may hold brackets, which rich would take for markup.
@@ -194,7 +197,8 @@ def use_model(
     from sentiment.orchestration import rescoring
 
     lost = rescoring.use(model_id, anyway)
-    OUT.print(f"The views show {model_id}, without {lost.summary()} they showed.")
+    missing = "all that they showed" if lost.is_complete else f"all that they showed but {lost.summary()}"
+    OUT.print(f"The views show {model_id}, which has scored {missing}.")
     scheduled = settings.load().model
     if scheduled != model_id:
         OUT.print(f"Scheduled nights are still scored by {scheduled}. Next: set SENTIMENT_MODEL={model_id}")

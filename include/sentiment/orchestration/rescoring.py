@@ -92,11 +92,13 @@ class Coverage:
         return not (self.reviews or self.nights or self.sentences)
 
     def summary(self) -> str:
-        """Return the counts, like `3 reviews, 1 nights (or a part of them) and the sentences of 0 reviews`."""
-        return (
-            f"{self.reviews:,} reviews, {self.nights:,} nights (or a part of them) and the sentences of "
-            f"{self.sentences:,} reviews"
-        )
+        """Return the counts that are not zero, like `3 reviews, 1 nights (or a part of them)`, or `nothing`."""
+        texts = {
+            f"{self.reviews:,} reviews": self.reviews,
+            f"{self.nights:,} nights (or a part of them)": self.nights,
+            f"the sentences of {self.sentences:,} reviews": self.sentences,
+        }
+        return ", ".join(text for text, n in texts.items() if n) or "nothing"
 
 
 def use(model_id: str, anyway: bool = False) -> Coverage:

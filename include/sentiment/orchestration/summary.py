@@ -29,7 +29,7 @@ def of_run(run_id: str, nothing_new: bool = False, dry_run: bool = False) -> str
     text += "".join(f". {notice}" for notice in batch.notices(run_id))
     if dry_run:
         return f"{text}. Dry run: nothing was published."
-    text += f", {n['published']:,} published ({novelty(run_id)}), {label_shares(run_id)}."
+    text += f", {n['published']:,} published ({novelty(run)}), {label_shares(run_id)}."
     text += f" Drift: {drift(run_id)}.{_other_model(run)}"
     return f"{text} {_requeued(run)}" if run.requeue_of else text
 
@@ -51,11 +51,16 @@ def _requeued(run: Run) -> str:
     return f"{passed:,} of the {total:,} requeued records passed; {total - passed:,} are refused again."
 
 
-def novelty(run_id: str) -> str:
-    """Return how much of what a run published was new, like `1,780 new, 20 changed, 180 known`."""
+def novelty(run: Run) -> str:
+    """Return how much of what a run published was new, like `1,780 new, 20 changed, 180 known`.
+
+    Of a run by another model than the one that brought its night's reviews: how many it scored.
+    """
     query = sa.text("SELECT novelty, count(*) AS n FROM sentiment.night_review WHERE run_id = :run_id GROUP BY novelty")
     with transaction() as c:
-        counted = {row.novelty: row.n for row in c.execute(query, {"run_id": run_id})}
+        counted = {row.novelty: row.n for row in c.execute(query, {"run_id": run.run_id})}
+    if not counted:
+        return f"{run.counts['published']:,} scored for a second model"
     return ", ".join(f"{counted.get(name, 0):,} {name}" for name in ("new", "changed", "known"))
 
 
