@@ -261,6 +261,25 @@ def test_database_down_and_wrong_password(ready: machine.Machine) -> None:
     assert "Next:" in output
 
 
+def test_logs_of_tasks_begin_with_intents_and_end_with_figures(night: date, home: Path) -> None:
+    log = min(home.glob(f"logs/nightly-{NIGHT}-*.log")).read_text("utf-8")
+    assert "_docs_decorators" not in log
+    assert "Spark-Submit cmd" not in log
+    n = counts(NIGHT)
+    figures = {"ingest": ["read"], "validate": ["accepted", "quarantined", "duplicate"], "publish": ["published"]}
+    for step in STEPS:
+        _, _, rest = log.partition(f"[DAG TEST] starting task_id={step} ")
+        lines = rest.partition(f"[DAG TEST] end task task_id={step} ")[0].splitlines()
+        own = [i for i, line in enumerate(lines) if re.search(r"\[sentiment\.|SparkSubmitHook", line)]
+        assert f" {step}: " in lines[own[0]]
+        done = max(i for i, line in enumerate(lines) if re.search(r"\bdone:", line))
+        assert not [lines[i] for i in own if i > done and "[sentiment.orchestration.task_log]" not in lines[i]]
+        table = [line.partition("[sentiment")[0] for line in lines[done + 1 :]]
+        assert any(line.startswith("duration ") for line in table)
+        for name in figures.get(step, []):
+            assert any(line.split()[-2:] == [name, f"{n[name]:,}"] for line in table), (name, table)
+
+
 def test_no_secret_in_logs_pages_xcom_or_arguments(night: date, home: Path) -> None:
     secret_values = [value.encode() for value in secrets.load(home).values()]
     folders = [home / "logs", home / "data_docs", home / "lake", home / "airflow" / "logs"]

@@ -21,7 +21,7 @@ from sentiment.errors import (
     ProgramError,
     StaleAttemptError,
 )
-from sentiment.orchestration import night_tasks, steps
+from sentiment.orchestration import night_tasks, steps, task_log
 from sentiment.orchestration.dag_defaults import RETRY_POLICY
 from sentiment.orchestration.waiting import night_of
 from sentiment.runs import outcome
@@ -139,6 +139,7 @@ def test_the_report_returns_the_run_to_whoever_waits(
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", address)
     monkeypatch.setattr(night_tasks, "get_current_context", lambda: {"params": {"dry_run": True}})
     monkeypatch.setattr(steps, "report", lambda *_: "a paragraph")
+    monkeypatch.setattr(task_log, "of_run", lambda *_: {})
     run, tasks = {"run_id": "20260101-00000000", "nothing_new": False}, dag.task_dict
     report: Any = tasks["report"]
     assert report.python_callable(run) == "a paragraph"

@@ -13,6 +13,7 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from sentiment.errors import DumpRefusedError, InfrastructureError, OutOfMemoryError, SentimentError, SetupError
+from sentiment.orchestration import task_log
 from sentiment.orchestration.dag_defaults import RETRY_POLICY
 from sentiment.orchestration.spark_tasks import SparkStep
 from sentiment.runs import outcome
@@ -51,6 +52,7 @@ def connected(home: Path, monkeypatch: pytest.MonkeyPatch, set_settings: Callabl
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_CLUSTER", json.dumps({"conn_type": "spark", "host": "local[1]"}))
     monkeypatch.setattr(spark, "conf", lambda _: {})
     monkeypatch.setattr(spark, "environment", lambda _: {})
+    monkeypatch.setattr(task_log, "of_run", lambda *_: {})
     return monkeypatch
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -103,8 +102,7 @@ def rescore(
 
     Example: `sentiment rescore --model mine --from 2026-01-01 --to 2026-11-22`
     """
-    import logging
-
+    from sentiment.jobs import entry
     from sentiment.jobs import rescore as job
     from sentiment.orchestration import rescoring
     from sentiment.runtime import spark
@@ -116,7 +114,7 @@ def rescore(
     request = rescoring.Request(model, source or config.source, *days)
     if rescoring.pending(request):
         # A night's job logs through Airflow; typed in a shell, its progress belongs on the terminal.
-        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+        entry.log_own_progress("%(message)s")
         job.work(spark.session(f"sentiment rescore {model}"), request, Workspace(config.lake))
     OUT.print(escape(rescoring.report(**vars(request))))
 

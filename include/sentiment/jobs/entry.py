@@ -57,9 +57,9 @@ def ended(start: Callable[[], JsonValue], path: Path | None) -> int:
     """Do a job's work with its log on standard output; return the process's exit code.
 
     Its result or its error is written to `path`. Without a path a result is printed as one line of JSON, and an error
-    is in the log alone. An error that is not one of ours is raised again, so that its traceback is in the log.
+    is in the log alone. Of an error that is not one of ours the log has the traceback as well.
     """
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
+    log_own_progress("%(levelname)s %(name)s: %(message)s")
     try:
         _report(path, Outcome(result=start()))
     except SentimentError as error:
@@ -75,6 +75,13 @@ def ended(start: Callable[[], JsonValue], path: Path | None) -> int:
         _report(path, Outcome.of_error(error))
         raise
     return 0
+
+
+def log_own_progress(line_format: str) -> None:
+    """Log to standard output what this package reports at INFO, and what libraries warn of."""
+    # At INFO Great Expectations logs how it registers its functions: 200 lines a night.
+    logging.basicConfig(level=logging.WARNING, format=line_format, stream=sys.stdout)
+    logging.getLogger("sentiment").setLevel(logging.INFO)
 
 
 def _report(path: Path | None, ending: Outcome) -> None:

@@ -8,6 +8,7 @@ import sys
 from datetime import date
 from typing import TYPE_CHECKING
 
+from pydantic import JsonValue
 from pyspark.sql import functions as F
 
 from sentiment import contract, database, settings
@@ -143,9 +144,10 @@ def main() -> int:
     arguments = vars(parser.parse_args())
     outcome = arguments.pop("outcome")
 
-    def start() -> None:
+    def start() -> JsonValue:
         request = Request(**arguments)
-        work(spark.session(f"sentiment rescore {request.model}"), request, Workspace(settings.load().lake))
+        session = spark.session(f"sentiment rescore {request.model}")
+        return {"nights": work(session, request, Workspace(settings.load().lake))}
 
     return ended(start, outcome)
 

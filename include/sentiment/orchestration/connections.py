@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from functools import wraps
@@ -13,26 +14,40 @@ from airflow.sdk.definitions.xcom_arg import XComArg
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from sentiment import settings
+from sentiment.orchestration import task_log
 
 REVIEWS_DB, SPARK_CLUSTER = "reviews_db", "spark_cluster"
 
 
 def sentiment_task(kind: Callable[..., Any] = task, /, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Make a function an Airflow task whose body runs with the connections applied.
+    """Make a function an Airflow task whose body runs with the connections applied, its intent and its figures logged.
 
     `kind` is Airflow's decorator (`task`, `task.sensor`, `task.short_circuit`), `options` are its own.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., XComArg]:
+        about = (inspect.getdoc(function) or "").partition("\n")[0]
+
         @wraps(function)
         def body(*arguments: Any, **named: Any) -> Any:
             use_connections()
-            return function(*arguments, **named)
+            with task_log.logged(f"{function.__name__}: {about}") as figures:
+                result = function(*arguments, **named)
+                figures.update(_figures(function.__name__, (result, *arguments, *named.values())))
+            return result
 
         decorated: Callable[..., XComArg] = kind(**options)(body)
         return decorated
 
     return decorate
+
+
+def _figures(task_id: str, values: tuple[object, ...]) -> task_log.Figures:
+    """Return a task's figures: those of the run that its result or its arguments name, else those of its result."""
+    # A sensor wraps what it returns.
+    mappings = [getattr(value, "xcom_value", value) for value in values]
+    run_id = next((value["run_id"] for value in mappings if isinstance(value, dict) and "run_id" in value), None)
+    return task_log.of_run(run_id, task_id) if run_id else task_log.of_result(mappings[0])
 
 
 def use_connections() -> None:

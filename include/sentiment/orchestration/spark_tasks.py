@@ -10,12 +10,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from pydantic import JsonValue
 
 from sentiment import settings
 from sentiment.errors import SetupError
+from sentiment.orchestration import task_log
 from sentiment.orchestration.connections import SPARK_CLUSTER, connection, use_connections
 from sentiment.runs import outcome
 
@@ -29,6 +31,20 @@ COMMAND = re.compile(r"Cannot execute: .*(?=Error code)", re.DOTALL)
 """The twenty lines of spark-submit's command in the provider's exception."""
 EVALUATION_ID = "evaluation_id"
 """The XCom that names what a task has evaluated."""
+
+
+class BriefLogger:
+    """The provider's logger, but for the command, which has twenty lines and is logged at DEBUG."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+
+    def info(self, message: str, *arguments: object) -> None:
+        """Log at INFO, a command at DEBUG."""
+        (self._log.debug if message.startswith("Spark-Submit cmd") else self._log.info)(message, *arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
 
 
 class SparkStep(SparkSubmitOperator):
@@ -65,8 +81,8 @@ class SparkStep(SparkSubmitOperator):
             raise AirflowSkipException(f"{self.skip_if}: {self.step} is left out")
         self._submit(context)
 
-    def _submit(self, context: Context) -> JsonValue:
-        """Submit the job with an outcome file of its own, wait, and return its result."""
+    def _submit(self, context: Context) -> None:
+        """Submit the job with an outcome file of its own, wait, and log the figures of its result."""
         from sentiment.runtime import spark
 
         use_connections()
@@ -77,7 +93,15 @@ class SparkStep(SparkSubmitOperator):
         self.conf = spark.conf(config)
         own = {"SENTIMENT_SPARK_MASTER": config.spark_master, "SENTIMENT_STATEMENT_TIMEOUT_S": self._timeout_s(config)}
         self.env_vars = spark.environment(config) | own
-        arguments, cause = self.application_args or [], None
+        # The modules themselves import Spark.
+        job = ast.get_docstring(ast.parse(Path(self.application).read_text("utf-8"))) or ""
+        values = " ".join(text for text in self.application_args or [] if len(text) <= task_log.LONGEST_VALUE)
+        with task_log.logged(f"{job.splitlines()[0]} Spark at {config.spark_master}, {values}") as figures:
+            figures.update(self._figures(context, self._result(context)))
+
+    def _result(self, context: Context) -> JsonValue:
+        arguments: list[str] = self.application_args or []
+        cause: RuntimeError | None = None
         # A folder made for this very submission: no file that an older attempt wrote can be in it.
         with TemporaryDirectory(prefix="sentiment-outcome-") as folder:
             path = Path(folder) / "outcome.json"
@@ -91,6 +115,15 @@ class SparkStep(SparkSubmitOperator):
                 self.application_args = arguments
             # No command: in the UI the log is at hand, and `make nightly` names the file that holds it.
             return outcome.result(path, self.step, "", cause)
+
+    def _figures(self, context: Context, result: JsonValue) -> task_log.Figures:
+        """Return what the log's last lines report of the job; `result` of a night's jobs is null."""
+        return task_log.of_run(context["ti"].xcom_pull(task_ids="find_dump")["run_id"], self.step)
+
+    def _get_hook(self) -> SparkSubmitHook:
+        hook = super()._get_hook()
+        hook._log = BriefLogger(hook.log)
+        return hook
 
     def _refuse_cluster_mode(self) -> None:
         """Raise SetupError where the driver would run on another machine, which doesn't see the outcome file."""
@@ -127,6 +160,9 @@ class SparkRescore(SparkStep):
             raise AirflowSkipException("the model has scored every night of the range")
         self._submit(context)
 
+    def _figures(self, context: Context, result: JsonValue) -> task_log.Figures:
+        return task_log.of_result(result)
+
 
 class SparkEvaluate(SparkStep):
     """The job `evaluate` on the set of the task `find_set`, by the model it names as `which`; skipped without one.
@@ -144,10 +180,14 @@ class SparkEvaluate(SparkStep):
 
     def execute(self, context: Context) -> None:
         """Submit, wait and log the figures; raise the error that the job reported, else InfrastructureError."""
-        from sentiment.orchestration import evaluating
-
         if not context["ti"].xcom_pull(task_ids="find_set")[self.which]:
             raise AirflowSkipException("no other model to compare with")
-        done = evaluating.from_result(self._submit(context))
+        self._submit(context)
+
+    def _figures(self, context: Context, result: JsonValue) -> task_log.Figures:
+        from sentiment.orchestration import evaluating
+
+        done = evaluating.from_result(result)
         log.info("%s", "\n".join(evaluating.report_lines(done)))
         context["ti"].xcom_push(EVALUATION_ID, done.evaluation_id)
+        return {"evaluation": done.evaluation_id, "model": done.model_id, "records": done.report.n}
