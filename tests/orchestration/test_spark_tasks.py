@@ -96,13 +96,12 @@ def spark_submit(connected: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str
     return script
 
 
+CONTEXT: Any = {"ti": SimpleNamespace(xcom_pull=lambda **_: RUN), "params": {"dry_run": False}}
+
+
 def failed(task: Any) -> Exception:
-    context: Any = {
-        "ti": SimpleNamespace(xcom_pull=lambda **_: RUN, task_id=task.task_id),
-        "params": {"dry_run": False},
-    }
     with pytest.raises(SentimentError) as raised:
-        task.execute(context)
+        task.execute(CONTEXT)
     return raised.value
 
 
@@ -124,6 +123,8 @@ def test_a_driver_that_dies_before_python_begins_is_tried_again(
     assert type(error) is kind
     assert RETRY_POLICY.evaluate(error, 2, 2).action is RetryAction.DEFAULT
     assert "--conf" not in str(error)
+    spark_submit(f"echo '{Outcome().model_dump_json()}' > $OUTCOME")
+    task.execute(CONTEXT)  # the next try reports to a file of its own
 
 
 @pytest.mark.parametrize("dag_id", ["nightly_reviews", "requeue_quarantine"])
