@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 from sentiment import contract, database
-from sentiment.drift import profile
+from sentiment.drift import bands, profile
 from sentiment.jobs import publish
 from sentiment.runs import attempts, opening
 from sentiment.runs.handoff import ScoredNight
@@ -136,7 +136,8 @@ def _scored(session: SparkSession, night: date, rows: int, known_share: float, s
     with attempts.attempt(run.run_id, "score") as scored:
         reviews = _reviews(session, rows, known_share, source)
         part = _commit(workspace, reviews, "scored", key, scored.token)
-        _commit(workspace, profile.count(reviews.where("novelty <> 'known'")), "profile", key, scored.token)
+        profiled = profile.count(reviews.where("novelty <> 'known'"), bands.UNRECORDED)
+        _commit(workspace, profiled, "profile", key, scored.token)
         scored.handoff = ScoredNight(scored=part, novelty_base_run=publishing.newest_publication(source))
     return run
 

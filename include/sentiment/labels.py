@@ -7,5 +7,6 @@ WEAK_NEGATIVE_TO, WEAK_POSITIVE_FROM = 2.0, 4.0
 neither between them. The published Allociné data set was labelled so."""
 
 UNCERTAIN_LOW, UNCERTAIN_HIGH = 0.35, 0.65
-"""A p_positive from the first to the second, both included, is uncertain: the default of the settings, and the band
-of the watched column `uncertain`, which must not move with the settings or nights could not be compared."""
+"""A p_positive from the first to the second, both included, is uncertain: the default of the settings."""
+Band = tuple[float, float]
+"""Lowest and highest p_positive, both included, that is uncertain."""

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from pyspark.sql import functions as F
-from sentiment.drift import profile, simulate
+from sentiment.drift import bands, profile, simulate
 from sentiment.drift.simulate import Audience
 from sentiment.drift.watched import COUNTED, EDGES_ID, FILM_SLICES, REST
+from sentiment.labels import Band
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
@@ -32,8 +33,10 @@ def scored(spark: SparkSession, reviews: list[tuple[Any, ...]]) -> DataFrame:
     return spark.createDataFrame(reviews, FRESH).withColumn("score", F.expr("greatest(p_positive, 1 - p_positive)"))
 
 
-def profiled(spark: SparkSession, reviews: list[tuple[Any, ...]]) -> dict[tuple[str, str, str], Row]:
-    rows = profile.count(scored(spark, reviews)).collect()
+def profiled(
+    spark: SparkSession, reviews: list[tuple[Any, ...]], band: Band = bands.UNRECORDED
+) -> dict[tuple[str, str, str], Row]:
+    rows = profile.count(scored(spark, reviews), band).collect()
     return {(r["slice_key"], r["slice_value"], r["column_name"]): r for r in rows}
 
 
@@ -65,6 +68,16 @@ def test_profile_counts_by_hand(spark: SparkSession) -> None:
     assert all(sum(r["bin_counts"]) == r["n"] for r in rows.values())
     assert {r["edges_id"] for r in rows.values()} == {EDGES_ID}
     assert {name for key, _, name in rows if key != "all"} == {w.name for w in COUNTED if w.in_slices}
+
+
+@pytest.mark.parametrize(("band", "uncertain"), [((0.2, 0.9), 3), ((0.21, 0.89), 1), ((0.0, 1.0), 4)])
+def test_uncertain_are_those_within_the_band_its_limits_included(
+    spark: SparkSession, band: Band, uncertain: int
+) -> None:
+    rows = profiled(spark, REVIEWS, band)
+    assert list(rows[bands.UNCERTAIN]["bin_counts"]) == [0, 4 - uncertain, uncertain]
+    others = {key: row for key, row in profiled(spark, REVIEWS).items() if key != bands.UNCERTAIN}
+    assert {key: row for key, row in rows.items() if key != bands.UNCERTAIN} == others
 
 
 def test_the_most_reviewed_films_have_slices_and_the_others_share_one(spark: SparkSession) -> None:

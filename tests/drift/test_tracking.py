@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from sentiment.database import transaction
-from sentiment.drift import alarms, history, reference, replays, sentences, simulate, tracking
+from sentiment.drift import alarms, bands, history, reference, replays, sentences, simulate, tracking
 from sentiment.drift.history import Stream
 from sentiment.drift.simulate import Nights, Shift
 from sentiment.drift.watched import MAIN_SERIES, REASON
@@ -334,7 +334,7 @@ def test_a_range_without_nights_is_refused(stream: Stream) -> None:
 def test_the_first_series_is_the_main_one(stream: Stream) -> None:
     dates = stored_nights.put(stream, FIRST, AUDIENCE, simulated()[:2])
     with transaction() as c:
-        counted = history.load(c, stream, dates, ["film-01"])
+        counted = history.load(c, stream, dates, ["film-01"], bands.UNRECORDED)
     series = history.series_in(list(counted.values()))
     assert series[0] == MAIN_SERIES
     assert ("film", "(rest)", "positive") in series

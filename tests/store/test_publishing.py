@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import count
 from typing import Any
@@ -212,6 +213,26 @@ def test_an_older_night_that_is_replaced_changes_no_newer_title() -> None:
     with transaction() as c:
         items = c.execute(sa.text("SELECT item_title FROM sentiment.item WHERE source = :s"), {"s": SOURCE})
         assert items.scalars().all() == ["Été"]
+
+
+STAGED_PROFILE = """
+INSERT INTO staged_profile (slice_key, slice_value, column_name, data_type, n, n_null, edges_id, bin_counts, n_items)
+VALUES ('all', 'all', 'uncertain', 'categorical', 1, 0, 'e', '{0,0,1}', 1),
+  ('all', 'all', 'positive', 'categorical', 1, 0, 'e', '{0,0,1}', 1)"""
+
+
+@pytest.mark.parametrize("band", [(0.2, 0.9), None])
+def test_the_band_that_score_counted_by_is_published_with_what_is_uncertain(band: tuple[float, float] | None) -> None:
+    run = open_run()
+    with attempts.attempt(run.run_id, "publish") as attempt:
+        expected = replace(stage(run, attempt, {1: "a"}), uncertain_band=band)
+        with transaction() as c, staged_views(c, Staging(run.run_id, attempt.token)):
+            c.execute(sa.text(STAGED_PROFILE))
+        publishing.merge(run, attempt, expected)
+    with transaction() as c:
+        query = "SELECT column_name, band_low, band_high FROM drift.profile_metrics WHERE source = :s"
+        published = {name: limits for name, *limits in c.execute(sa.text(query), {"s": SOURCE})}
+    assert published == {"uncertain": list(band or (None, None)), "positive": [None, None]}
 
 
 def test_a_night_without_a_profile_is_tracked() -> None:

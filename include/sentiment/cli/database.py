@@ -56,9 +56,12 @@ def migrate_database() -> None:
 
     Example: `sentiment db migrate`
     """
+    from sentiment.drift import renewal
     from sentiment.store import migrate
 
     OUT.print(f"revision {migrate.upgrade()}")
+    for stream in renewal.renew():
+        OUT.print(f"counted the uncertain reviews of {stream.source} by {stream.model_id} by the calibrated band")
 
 
 @app.command("roles")

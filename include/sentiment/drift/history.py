@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sentiment.contract import FORGOTTEN
 from sentiment.drift.counts import Array, Sums
 from sentiment.drift.watched import ALL, BY_NAME, COLUMNS, EDGES_ID, KEY, MAIN_SERIES, REASON, REST, Key
+from sentiment.labels import Band
 from sentiment.sql import statement
 
 
@@ -87,15 +88,20 @@ def night_before(c: sa.Connection, stream: Stream, night: date) -> date | None:
     return before
 
 
-def load(c: sa.Connection, stream: Stream, nights: Sequence[date], films: Sequence[str]) -> dict[date, Night]:
-    """Return every counted series of those nights.
+def load(
+    c: sa.Connection, stream: Stream, nights: Sequence[date], films: Sequence[str], band: Band
+) -> dict[date, Night]:
+    """Return every counted series of those nights; without a value of `uncertain` where it counts by another band.
 
     Series come from profiles, from `sentiment.film_night` (each of `films`, an item id, and the others together as
     `REST`), and from the ledger.
     """
     by_night: dict[date, Night] = {night: {} for night in nights}
     params = {**stream.keys, "nights": list(nights)}
-    for row in c.execute(statement("drift/history/profiles"), {**params, "edges_id": EDGES_ID}):
+    low, high = band
+    for row in c.execute(
+        statement("drift/history/profiles"), {**params, "edges_id": EDGES_ID, "low": low, "high": high}
+    ):
         by_night[row.night][key_of(row)] = _of_profile(row)
     for row in c.execute(statement("drift/history/films"), {**params, "films": list(films), "rest": REST}):
         by_night[row.night]["film", row.film, "positive"] = _of_film_sums(row)
@@ -112,6 +118,8 @@ def load(c: sa.Connection, stream: Stream, nights: Sequence[date], films: Sequen
 
 
 def _of_profile(row: sa.Row[Any]) -> Cell:
+    if row.other_band:
+        return Cell(float(row.n), float(row.n), 0, 0, 0, 0, 0)
     n = float(row.n - row.n_null)
     square = n * (row.stddev**2 + row.avg**2)
     sums = (row.sum_item_sq or 0.0, row.sum_item_cross or 0.0, row.sum_item_n_sq or 0.0)

@@ -6,15 +6,21 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sentiment.drift.watched import ALL, COUNTED, EDGES_ID, FILM_SLICES, KEY, REST, SLICES, Watched
+from sentiment.labels import Band
 from sentiment.schemas import PROFILE
 
 
-def count(fresh: DataFrame) -> DataFrame:
-    """Profile rows (`schemas.PROFILE`) of a night's new and changed reviews with their scores."""
+def count(fresh: DataFrame, band: Band) -> DataFrame:
+    """Profile rows (`schemas.PROFILE`) of a night's new and changed reviews with their scores.
+
+    `band` is the band of uncertain probabilities (`confidence.band_of`).
+    """
+    low, high = (F.lit(limit) for limit in band)
     pairs = [_value(ALL, f"'{ALL}'", w) for w in COUNTED]
     pairs += [_value(key, sql, w) for key, sql in SLICES.items() for w in COUNTED if w.in_slices]
     long = (
         _with_film(fresh)
+        .withColumns({"band_low": low, "band_high": high})
         .select(F.coalesce("item_id", F.lit("")).alias("item_id"), F.explode(F.array(*pairs)).alias("watched"))
         .select("item_id", "watched.*")
         .select("*", F.expr(BIN).alias("bin"), F.expr("size(edges) + 2").alias("n_bins"))

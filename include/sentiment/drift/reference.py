@@ -13,7 +13,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from sentiment.database import transaction
-from sentiment.drift import history, null_model, performance, thresholds
+from sentiment.drift import bands, history, null_model, performance, thresholds
 from sentiment.drift.channels import Thresholds
 from sentiment.drift.counts import Array, Sums
 from sentiment.drift.history import Stream
@@ -21,6 +21,7 @@ from sentiment.drift.null_model import MIN_NIGHT_REVIEWS, MIN_SERIES_NIGHTS, Nul
 from sentiment.drift.performance import Calibrator
 from sentiment.drift.watched import ALL, BY_NAME, EDGES_ID, FILM_SLICES, LOGIT_EDGES, MAIN_SERIES, Key
 from sentiment.errors import DataError, ParameterError
+from sentiment.labels import Band
 from sentiment.sql import statement
 
 # Eight of each weekday; fewer say too little of weekdays and of dispersion.
@@ -56,6 +57,8 @@ class Reference:
     """False alarms a year, all series together."""
     excluded: tuple[date, ...]
     """Nights of the range that were in alarm."""
+    band: Band
+    """Band by which `uncertain` is counted: that of the settings then, taken back through the calibrator."""
 
     @property
     def n_series(self) -> int:
@@ -66,6 +69,7 @@ class Reference:
 def pin(stream: Stream, first: date, last: date, budget: float = BUDGET) -> Reference:
     """Freeze the published nights of a range, except those in alarm, as the current reference, and return it.
 
+    The reviews of stored nights that are uncertain by the reference's band are counted first (`bands.recount`).
     `budget` is in false alarms a year. Raises ParameterError for a range that ends before it begins and for a budget
     out of range, DataError naming how many nights are missing.
     """
@@ -79,9 +83,12 @@ def pin(stream: Stream, first: date, last: date, budget: float = BUDGET) -> Refe
         alarmed = _nights_in_alarm(c, stream, first, last)
         nights = [n for n in history.nights_between(c, stream, first, last) if n not in alarmed]
         films = history.most_reviewed_films(c, stream, nights, FILM_SLICES)
-        counted = history.load(c, stream, nights, films)
+        counted = history.load(c, stream, nights, films, bands.UNRECORDED)
         large = [n for n in nights if _fresh(counted[n]) >= MIN_NIGHT_REVIEWS]
         _check_enough(stream, first, last, len(large), len(alarmed))
+        band = bands.of_settings(_calibrator([counted[n] for n in large]))
+        bands.recount(c, stream, band)
+        counted = history.load(c, stream, large, films, band)
         pinned = _frozen(stream, large, [counted[n] for n in large], films, budget, sorted(alarmed))
         _store(c, pinned, first, last)
     return pinned
@@ -127,13 +134,15 @@ def _frozen(
     floor = np.array([w.effect_floor for w in watched.values()])
     shares = np.array([float(w.is_share) for w in watched.values()])
     model = null_model.fit(sums, days, floor, shares)
+    calibrator = _calibrator(counted)
+    band = bands.of_settings(calibrator)
     keep = np.flatnonzero(model.n_nights >= MIN_SERIES_NIGHTS)
     series = tuple(list(watched)[i] for i in keep)
     may = np.array([float(watched[key].may_alarm) for key in series])
     family = np.array([_family(key, watched[key].may_alarm) for key in series])
     limits = thresholds.of_series(model[keep], sums[:, keep], days, family, budget)
     return Reference(
-        reference_id=_name(stream, nights, budget, sums),
+        reference_id=_name(stream, nights, budget, sums, band),
         stream=stream,
         nights=tuple(nights),
         series=series,
@@ -142,9 +151,10 @@ def _frozen(
         may_alarm=may,
         films=tuple(films),
         bins=tuple(history.bins_of(counted, key) for key in series),
-        calibrator=_calibrator(counted),
+        calibrator=calibrator,
         budget=budget,
         excluded=tuple(excluded),
+        band=band,
     )
 
 
@@ -161,8 +171,11 @@ def _calibrator(counted: Sequence[history.Night]) -> Calibrator | None:
     return performance.calibrate(labelled, positive, LOGIT_EDGES)
 
 
-def _name(stream: Stream, nights: Sequence[date], budget: float, sums: Sums) -> str:
-    digest = hashlib.sha256(json.dumps([*stream.keys.values(), [str(n) for n in nights], budget, EDGES_ID]).encode())
+def _name(stream: Stream, nights: Sequence[date], budget: float, sums: Sums, band: Band) -> str:
+    # Without the band of before, so that the same nights are pinned under the same name as by earlier versions.
+    of_band = () if band == bands.UNRECORDED else band
+    content = [*stream.keys.values(), [str(n) for n in nights], budget, EDGES_ID, *of_band]
+    digest = hashlib.sha256(json.dumps(content).encode())
     for field in fields(Sums):
         digest.update(np.ascontiguousarray(getattr(sums, field.name)).tobytes())
     return f"{nights[0]:%Y%m%d}-{nights[-1]:%Y%m%d}-{digest.hexdigest()[:8]}"
@@ -179,17 +192,19 @@ def _store(c: sa.Connection, pinned: Reference, first: date, last: date) -> None
         "last": last,
         "nights": list(pinned.nights),
         "edges_id": EDGES_ID,
-        "frozen": json.dumps(_as_json(pinned)),
+        "frozen": json.dumps(as_json(pinned)),
     }
     c.execute(statement("drift/reference/insert"), {**params, **content})
 
 
-def _as_json(pinned: Reference) -> dict[str, Any]:
+def as_json(pinned: Reference) -> dict[str, Any]:
+    """Return what the reference freezes, as it is stored."""
     calibrator = pinned.calibrator
     return {
         "budget": pinned.budget,
         "films": pinned.films,
         "left_out": [str(night) for night in pinned.excluded],
+        "band": pinned.band,
         "series": pinned.series,
         "model": {name: np.asarray(getattr(pinned.model, name)).tolist() for name in MODEL_FIELDS},
         "shewhart": _finite(pinned.limits.shewhart),
@@ -246,7 +261,13 @@ def _from_row(stream: Stream, row: sa.Row[Any]) -> Reference:
         and Calibrator(**{**calibrator, "positive": np.array(calibrator["positive"]), "n": np.array(calibrator["n"])}),
         budget=frozen["budget"],
         excluded=tuple(date.fromisoformat(night) for night in frozen["left_out"]),
+        band=_band_of(frozen),
     )
+
+
+def _band_of(frozen: dict[str, Any]) -> Band:
+    low, high = frozen.get("band", bands.UNRECORDED)
+    return low, high
 
 
 @dataclass(frozen=True)
@@ -306,6 +327,8 @@ def summary(pinned: Reference) -> list[str]:
             f"With fewer than {ADVISED_NIGHTS} nights more false alarms may come; "
             f"sentiment drift simulate --nights {len(pinned.nights)} estimates how many."
         )
+    low, high = pinned.band
+    lines.append(f"Uncertain: a positive probability from {low:.3f} to {high:.3f}.")
     c = pinned.calibrator
     if c is None:
         lines.append("No calibrator: too few labels or ratings, so accuracy is not estimated.")
@@ -329,7 +352,7 @@ def table(pinned: Reference) -> list[Row]:
 
 def _usual_errors(pinned: Reference) -> Array:
     """Return the standard error of a night of mean size, as if its reviews were independent, in the column's unit."""
-    n = pinned.model.n / pinned.model.n_nights
+    n = pinned.model.n / np.maximum(pinned.model.n_nights, 1)
     errors: Array = np.sqrt(pinned.model.sigma_sq * pinned.model.dispersion / np.maximum(n, 1.0))
     return errors
 

@@ -15,7 +15,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from sentiment.database import transaction
-from sentiment.drift import alarms, channels, comparisons, estimates, history, reference, revisions
+from sentiment.drift import alarms, bands, channels, comparisons, confidence, estimates, history, reference, revisions
 from sentiment.drift.alarms import Acknowledged, Alarm
 from sentiment.drift.channels import HIGH, LOW, Decision
 from sentiment.drift.comparisons import Row, Status
@@ -46,18 +46,28 @@ def replay(
     Returns each night's number of series by status. Raises ParameterError where no night of the range is published.
     """
     with transaction() as c:
-        reference.lock(c, stream)
-        nights = history.nights_between(c, stream, first, last if reference_id else None)
-        if not nights or (last is not None and nights[0] > last):
-            raise ParameterError(
-                f"No night of {stream.source} by {stream.model_id} is published from {first} on.", "sentiment runs"
-            )
-        pinned = reference.load(c, stream, reference_id)
-        statuses: dict[date, Counter[str]] = {}
-        walk = _Walk(c, stream, pinned, nights[0], run_id)
-        for start in range(0, len(nights), NIGHTS_AT_ONCE):
-            statuses |= walk.judge(nights[start : start + NIGHTS_AT_ONCE])
-        walk.finish(nights[-1])
+        return replay_in(c, stream, first, last, reference_id=reference_id, run_id=run_id)
+
+
+def replay_in(
+    c: sa.Connection, stream: Stream, first: date, last: date | None, *, reference_id: str | None = None, run_id: str
+) -> dict[date, Counter[str]]:
+    """Do what `replay` does in the caller's transaction."""
+    reference.lock(c, stream)
+    nights = history.nights_between(c, stream, first, last if reference_id else None)
+    if not nights or (last is not None and nights[0] > last):
+        raise ParameterError(
+            f"No night of {stream.source} by {stream.model_id} is published from {first} on.", "sentiment runs"
+        )
+    pinned = reference.load(c, stream, reference_id)
+    if reference_id is None:
+        # A night may have been counted before the reference was pinned, and published since.
+        bands.recount(c, stream, confidence.band(pinned), nights[0])
+    statuses: dict[date, Counter[str]] = {}
+    walk = _Walk(c, stream, pinned, nights[0], run_id)
+    for start in range(0, len(nights), NIGHTS_AT_ONCE):
+        statuses |= walk.judge(nights[start : start + NIGHTS_AT_ONCE])
+    walk.finish(nights[-1])
     return statuses
 
 
@@ -80,8 +90,9 @@ class _Walk:
 
     def __post_init__(self) -> None:
         self.films = self.pinned.films if self.pinned else ()
+        self.band = confidence.band(self.pinned)
         self.before: date | None = history.night_before(self.c, self.stream, self.first)
-        loaded = history.load(self.c, self.stream, [self.before], self.films) if self.before else {}
+        loaded = history.load(self.c, self.stream, [self.before], self.films, self.band) if self.before else {}
         self.cells_before = loaded[self.before] if self.before else {}
         self.ended: list[Alarm] = []
         self.open: dict[Key, Alarm] = {}
@@ -92,7 +103,7 @@ class _Walk:
 
     def judge(self, nights: Sequence[date]) -> dict[date, Counter[str]]:
         """Compare nights and store the comparisons; return each night's number of series by status."""
-        cells_by_night = history.load(self.c, self.stream, nights, self.films)
+        cells_by_night = history.load(self.c, self.stream, nights, self.films, self.band)
         rows: list[Row] = []
         statuses: dict[date, Counter[str]] = {}
         for night in nights:

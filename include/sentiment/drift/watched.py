@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sentiment.contract import LOGIT_SQL
-from sentiment.labels import UNCERTAIN_HIGH, UNCERTAIN_LOW, WEAK_NEGATIVE_TO, WEAK_POSITIVE_FROM
+from sentiment.labels import WEAK_NEGATIVE_TO, WEAK_POSITIVE_FROM
 from sentiment.schemas import PROFILE_KEY
 
 Key = tuple[str, str, str]
@@ -90,13 +90,8 @@ MAX_CHARS, MAX_PIECES = 2000, 5
 COLUMNS = (
     Watched("positive", "cast(p_positive >= score AS double)", SHARE_EDGES, 0.02, "categorical", in_slices=True),
     Watched("logit", LOGIT_SQL, LOGIT_EDGES, 0.2),
-    Watched(
-        "uncertain",
-        f"cast(p_positive BETWEEN {UNCERTAIN_LOW} AND {UNCERTAIN_HIGH} AS double)",
-        SHARE_EDGES,
-        0.02,
-        "categorical",
-    ),
+    # The columns of the band, which the reference froze, are set by `profile.count`.
+    Watched("uncertain", "cast(p_positive BETWEEN band_low AND band_high AS double)", SHARE_EDGES, 0.02, "categorical"),
     Watched("text_chars", f"least(length(text), {MAX_CHARS})", (50, 100, 200, 400, 800, 1600), 50),
     Watched(
         "pieces_per_word",

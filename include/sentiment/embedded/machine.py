@@ -52,6 +52,8 @@ def postgres(config: Settings) -> EmbeddedPostgres:
 
 def prepare(config: Settings, progress: Progress) -> Machine:
     """Fetch jars, start Postgres, migrate both databases: whatever is missing; the rest costs next to nothing."""
+    from sentiment.drift import renewal
+
     with stage(progress, "Jars for Spark NLP"):
         if not config.jars:
             jars.fetch(config, progress=lambda line: progress(f"  {line}"))
@@ -63,6 +65,7 @@ def prepare(config: Settings, progress: Progress) -> Machine:
     config = settings.load()
     with stage(progress, "Reviews database") as remarks:
         remarks.append(f"revision {migrate.upgrade()}")
+        renewal.renew()
     env = airflow.environment(config, airflow_url(config, server))
     with stage(progress, "Airflow's database") as remarks:
         remarks.append("migrated" if airflow.migrate(config, env) else "there already")

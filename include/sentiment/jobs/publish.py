@@ -63,7 +63,8 @@ def work(spark: SparkSession, run: Run, attempt: attempts.Attempt, workspace: Wo
         fill(staging, kind, without_known_text(rows) if kind == "review" and run.supersedes is None else rows)
     scored = score.handoff(ScoredNight)
     n_quarantined = sum(part.rows for part in quarantined)
-    publishing.merge(run, attempt, publishing.Expected(scored.part(), n_quarantined, scored.novelty_base_run))
+    expected = publishing.Expected(scored.part(), n_quarantined, scored.novelty_base_run, scored.uncertain_band)
+    publishing.merge(run, attempt, expected)
 
 
 if __name__ == "__main__":

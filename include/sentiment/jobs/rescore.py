@@ -12,7 +12,8 @@ from pydantic import JsonValue
 from pyspark.sql import functions as F
 
 from sentiment import contract, database, settings
-from sentiment.drift import canary
+from sentiment.drift import canary, confidence
+from sentiment.drift.history import Stream
 from sentiment.jobs import publish, score
 from sentiment.jobs.entry import add_outcome, ended
 from sentiment.orchestration import rescoring
@@ -80,7 +81,8 @@ def _one_night(
         accepted = _accepted(session, run, attempt, rescored, workspace)
         with_sentences = rescoring.has_sentences(night.night, run.source)
         reviews = score.scored(accepted, workspace, model, pipeline, attempt, with_sentences)
-        rescored.scored = part = score.write(reviews, run, attempt, workspace)
+        rescored.uncertain_band = band = confidence.band_of(Stream(run.source, run.model_id))
+        rescored.scored = part = score.write(reviews, run, attempt, workspace, band)
         rescored.canary = canary.check(model.model_id, registry.canary_fingerprint(model), run.run_id, predictions)
         staging, key = publish.staged(run, attempt), run_key(run.night, run.run_id)
         scored = workspace.read(session, workspace.committed("scored", key, attempt.token))
@@ -88,7 +90,7 @@ def _one_night(
             scored = scored.withColumn(column, F.when(~F.col("is_shown"), F.col(column)))
         publish.fill(staging, "review", scored)
         publish.fill(staging, "profile", workspace.read(session, workspace.committed("profile", key, attempt.token)))
-        publishing.merge(run, attempt, publishing.Expected(part, 0, base_run))
+        publishing.merge(run, attempt, publishing.Expected(part, 0, base_run, band))
     opening.set_status(run.run_id, "published", f"Night {run.night} once more, by {run.model_id}.")
     return opening.get_run(run.run_id)
 

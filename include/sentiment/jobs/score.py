@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from sentiment import contract, database, settings
-from sentiment.drift import profile
+from sentiment.drift import confidence, profile
+from sentiment.drift.history import Stream
 from sentiment.jobs.entry import main
+from sentiment.labels import Band
 from sentiment.runs import attempts
 from sentiment.runs.handoff import CanaryPrediction, ReceivedDump, ScoredNight
 from sentiment.runs.model import Run
@@ -44,7 +46,9 @@ def work(spark: SparkSession, run: Run, attempt: attempts.Attempt, workspace: Wo
     dump = attempts.finished(run.run_id, "find_dump").handoff(ReceivedDump)
     reviews = scored(accepted, workspace, model, pipeline, attempt, dump.sentences)
     reviews = reviews.join(_known(spark, run), "review_id", "left")
-    night.scored = write(reviews.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash"), run, attempt, workspace)
+    reviews = reviews.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash")
+    night.uncertain_band = band = confidence.band_of(Stream(run.source, run.model_id))
+    night.scored = write(reviews, run, attempt, workspace, band)
 
 
 def scored(
@@ -69,8 +73,11 @@ def scored(
     return reviews.join(sentence_rows.to_json(split, scores), "review_id", "left")
 
 
-def write(reviews: DataFrame, run: Run, attempt: attempts.Attempt, workspace: Workspace) -> Part:
-    """Commit scored reviews and their profile, and count them; return the part that publishing must find staged."""
+def write(reviews: DataFrame, run: Run, attempt: attempts.Attempt, workspace: Workspace, band: Band) -> Part:
+    """Commit scored reviews and their profile, and count them; return the part that publishing must find staged.
+
+    `band` is the band by which the profile counts uncertain reviews.
+    """
     key = run_key(run.night, run.run_id)
     # In key order, so that publishing appends to its indexes rather than jumping about in them.
     part = workspace.write(reviews.sortWithinPartitions("review_id"), "scored", key, attempt.token, 0, "")
@@ -79,7 +86,8 @@ def write(reviews: DataFrame, run: Run, attempt: attempts.Attempt, workspace: Wo
     attempt.counts |= _counts(rows, run)
     checksum = rows.agg(contract.key_checksum().alias("c")).collect()[0]["c"]
     scored_part = Part(part.files, attempt.counts["scored"] + attempt.counts["reused"], checksum)
-    profiled = workspace.write(profile.count(rows.where("novelty <> 'known'")), "profile", key, attempt.token, 0, "")
+    fresh = rows.where("novelty <> 'known'")
+    profiled = workspace.write(profile.count(fresh, band), "profile", key, attempt.token, 0, "")
     # The profile first: a night whose `scored` is there is complete.
     workspace.commit("profile", key, attempt.token, profiled)
     workspace.commit("scored", key, attempt.token, scored_part)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sentiment.errors import InfrastructureError
+from sentiment.labels import Band
 from sentiment.runs.model import Layout, Reading
 from sentiment.workspace import Part
 
@@ -110,6 +111,8 @@ class ScoredPart(Handoff):
     """The source's newest publication when novelty was decided; None where there was none."""
     scored: Part | None = None
     """None until the part is committed."""
+    uncertain_band: Band | None = None
+    """Band by which the profile counts `uncertain`; None in rows of versions that counted by 0.35 to 0.65."""
 
     def part(self) -> Part:
         """Return the part; raise InfrastructureError where an attempt finished without one."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sentiment.labels import Band
 from sentiment.runs.model import Run
 from sentiment.sql import statement
 from sentiment.store import settling
@@ -25,16 +26,20 @@ def is_newest_night(c: sa.Connection, night: date, source: str) -> bool:
     return c.execute(sa.text(query), {"source": source, "night": night}).first() is None
 
 
-def merge(c: sa.Connection, run: Run, replaced: list[str]) -> int:
+def merge(c: sa.Connection, run: Run, replaced: list[str], band: Band | None) -> int:
     """Merge the view `staged` into every table; return how many of its reviews are visible with their score, or
-    overtaken by a newer night. `replaced` are the runs whose night this run takes the place of.
+    overtaken by a newer night. `replaced` are the runs whose night this run takes the place of, `band` is what the
+    profile counts `uncertain` by, None where that is not recorded.
     """
+    band_low, band_high = band or (None, None)
     params = {
         "night": run.night,
         "source": run.source,
         "model_id": run.model_id,
         "run_id": run.run_id,
         "replaced": replaced,
+        "band_low": band_low,
+        "band_high": band_high,
     }
     # maintain_store makes the months from this one on; a night of an older one may be the first of its month.
     c.execute(sa.text("SELECT sentiment.ensure_month(:night)"), params)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sentiment import settings
 from sentiment.database import transaction
 from sentiment.errors import DataError, InfrastructureError
+from sentiment.labels import Band
 from sentiment.runs import attempts, opening, phases
 from sentiment.runs.model import Run
 from sentiment.sql import statement, with_literals
@@ -39,11 +40,13 @@ class Expected:
 
     `scored` has the rows and the key checksum of the reviews, `quarantined` is how many records were refused,
     `novelty_base_run` the newest publication of the source when novelty was decided, None where there was none.
+    `uncertain_band` is what the profile counts `uncertain` by; None where an earlier version counted.
     """
 
     scored: Part
     quarantined: int
     novelty_base_run: str | None
+    uncertain_band: Band | None = None
 
 
 def newest_publication(source: str) -> str | None:
@@ -107,7 +110,7 @@ def _publish(c: sa.Connection, run: Run, attempt: attempts.Attempt, staging: Sta
     staging.open_views(c)
     _audit(c, run, staging, expected)
     replaced = _supersede(c, run)
-    n_published = merging.merge(c, run, replaced)
+    n_published = merging.merge(c, run, replaced, expected.uncertain_band)
     # Views outlive the transaction, and nobody else could drop the staging tables below them.
     staging.close_views(c)
     attempt.counts["published"] = n_published
