@@ -9,9 +9,13 @@ the sentiment tables to Postgres and tracks drift.
 **When.** Every night at 04:00 Europe/Paris for the day that ended; one run at a time; missed nights are not
 caught up by themselves (`airflow backfill create --dag-id nightly_reviews --from-date … --to-date …` does it).
 
-**Parameters.** All may stay empty. `night` is a Paris date; `dump` a file, a folder or a glob (without it the
-place in `SENTIMENT_DUMPS` is looked at and waited for); `model` one of `sentiment model list`. With `dry_run`
-everything happens but publishing. With `sentences` each sentence is scored as well, into
+**Which night.** A scheduled or backfilled run stands for the Paris date on which its data interval begins. Any other
+run stands for its `night`; without one for the Paris date of its logical date, or, where that day was not over when the
+run was requested (the form fills in the present moment), for the day that had ended. The log's first line names it.
+
+**Parameters.** All may stay empty; a key that is none of them is refused. `night` is a Paris date; `dump` a file,
+a folder or a glob (without it the place in `SENTIMENT_DUMPS` is looked at and waited for); `model` one of `sentiment
+model list`. With `dry_run` everything happens but publishing. With `sentences` each sentence is scored as well, into
 `sentiment.sentence_sentiment`; a night that is published already gets none. `supersede`, with a `reason`, replaces
 a night that another dump published.
 `allow`, with a `reason`, lets a batch pass that one of these rules stops: `dump_date` (its name dates it otherwise),
@@ -46,7 +50,10 @@ SETTINGS = settings.load()
 
 PARAMS = {
     "night": Param(
-        None, type=["null", "string"], format="date", description="Paris date of the night; empty: the day that ended"
+        None,
+        type=["null", "string"],
+        format="date",
+        description="Paris date of the night; empty: the day of the logical date, at the latest the day that ended",
     ),
     "source": params.source(),
     "dump": Param(

@@ -1,8 +1,7 @@
-"""The DAG as Airflow sees it: its order, its Params, its timetable, its nights, and what is tried again."""
+"""The DAG as Airflow sees it: its order, its Params, and what is tried again."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,9 +20,8 @@ from sentiment.errors import (
     ProgramError,
     StaleAttemptError,
 )
-from sentiment.orchestration import night_tasks, steps, task_log
+from sentiment.orchestration import connections, night_tasks, steps, task_log
 from sentiment.orchestration.dag_defaults import RETRY_POLICY
-from sentiment.orchestration.waiting import night_of
 from sentiment.runs import outcome
 from sentiment.runs.model import STEPS
 
@@ -110,34 +108,15 @@ def test_wrong_params_of_a_requeue_are_refused(dags: dict[str, Any], name: str, 
         params.get_param(name).resolve(value)
 
 
-def context(night: str | None, start: datetime | None, after: datetime) -> Any:
-    return {"params": {"night": night}, "dag_run": SimpleNamespace(data_interval_start=start, run_after=after)}
-
-
-@pytest.mark.parametrize(
-    ("night", "start", "after", "expected"),
-    [
-        ("2026-11-22", datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC), date(2026, 11, 22)),
-        (None, datetime(2026, 11, 22, 3, tzinfo=UTC), datetime(2026, 11, 23, 3, tzinfo=UTC), date(2026, 11, 22)),
-        # 23:30 UTC is already the next day in Paris
-        (None, datetime(2026, 6, 1, 23, 30, tzinfo=UTC), datetime(2026, 6, 3, tzinfo=UTC), date(2026, 6, 2)),
-        (None, None, datetime(2026, 11, 23, 12, tzinfo=UTC), date(2026, 11, 22)),
-        # the nights on which clocks change
-        (None, datetime(2026, 3, 28, 3, tzinfo=UTC), datetime(2026, 3, 29, 2, tzinfo=UTC), date(2026, 3, 28)),
-        (None, datetime(2026, 10, 24, 2, tzinfo=UTC), datetime(2026, 10, 25, 3, tzinfo=UTC), date(2026, 10, 24)),
-    ],
-)
-def test_the_night_of_a_run(night: str | None, start: datetime | None, after: datetime, expected: date) -> None:
-    assert night_of(context(night, start, after)) == expected
-
-
 def test_the_report_returns_the_run_to_whoever_waits(
     dag: DAG, monkeypatch: pytest.MonkeyPatch, set_settings: Any, tmp_path: Path
 ) -> None:
     set_settings(failure_note=tmp_path / "note")
     for name, address in {"REVIEWS_DB": "postgresql://nobody@nowhere/none", "SPARK_CLUSTER": "spark://s"}.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", address)
-    monkeypatch.setattr(night_tasks, "get_current_context", lambda: {"params": {"dry_run": True}})
+    context = {"params": {"dry_run": True}, "dag": dag, "dag_run": SimpleNamespace(conf=None)}
+    for module in (connections, night_tasks):
+        monkeypatch.setattr(module, "get_current_context", lambda: context)
     monkeypatch.setattr(steps, "report", lambda *_: "a paragraph")
     monkeypatch.setattr(task_log, "of_run", lambda *_: {})
     run, tasks = {"run_id": "20260101-00000000", "nothing_new": False}, dag.task_dict

@@ -9,12 +9,12 @@ from functools import wraps
 from typing import Any
 
 import sqlalchemy as sa
-from airflow.sdk import BaseHook, task
+from airflow.sdk import BaseHook, get_current_context, task
 from airflow.sdk.definitions.xcom_arg import XComArg
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from sentiment import settings
-from sentiment.orchestration import task_log
+from sentiment.orchestration import params, task_log
 
 REVIEWS_DB, SPARK_CLUSTER = "reviews_db", "spark_cluster"
 
@@ -22,7 +22,8 @@ REVIEWS_DB, SPARK_CLUSTER = "reviews_db", "spark_cluster"
 def sentiment_task(kind: Callable[..., Any] = task, /, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Make a function an Airflow task whose body runs with the connections applied, its intent and its figures logged.
 
-    `kind` is Airflow's decorator (`task`, `task.sensor`, `task.short_circuit`), `options` are its own.
+    Before anything else the task raises ParameterError where the run's conf has a key that is no Param. `kind` is
+    Airflow's decorator (`task`, `task.sensor`, `task.short_circuit`), `options` are its own.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., XComArg]:
@@ -30,6 +31,7 @@ def sentiment_task(kind: Callable[..., Any] = task, /, **options: Any) -> Callab
 
         @wraps(function)
         def body(*arguments: Any, **named: Any) -> Any:
+            params.check_conf(get_current_context())
             use_connections()
             with task_log.logged(f"{function.__name__}: {about}") as figures:
                 result = function(*arguments, **named)

@@ -17,17 +17,42 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+TIMETABLED = ("scheduled", "backfill")
+"""Types of Airflow's runs whose data interval the timetable has determined."""
+
 
 def night_of(context: Context) -> date:
-    """Return the Paris date a run stands for: the Param, else the start of its data interval, else the day before."""
-    typed = context["params"].get("night")
-    if typed:
-        return date.fromisoformat(typed)
-    run = context["dag_run"]
-    if run.data_interval_start is not None:
-        return run.data_interval_start.astimezone(steps.PARIS).date()
-    # A run that was triggered without a logical date has no interval, but always a time from which it may run.
-    return run.run_after.astimezone(steps.PARIS).date() - timedelta(days=1)
+    """Return the Paris date that a run stands for, and log it with the reason.
+
+    The Param `night` wins. A scheduled or backfilled run stands for the day on which its data interval begins; any
+    other for the day of its logical date, or, where that was not over yet, for the day that had ended.
+    """
+    night, reason = _night_and_reason(context)
+    log.info("Night %s: %s.", night, reason)
+    return night
+
+
+def _night_and_reason(context: Context) -> tuple[date, str]:
+    night, run = context["params"].get("night"), context["dag_run"]
+    if night:
+        return date.fromisoformat(night), "the Param night"
+    if run.run_type in TIMETABLED and run.data_interval_start is not None:
+        return _paris_date(
+            run.data_interval_start
+        ), f"the day on which the data interval of this {run.run_type.value} run began"
+    # By the moment of the request, so that a run which is cleared days later stands for the same night.
+    ended = _paris_date(run.run_after) - timedelta(days=1)
+    if run.logical_date is None:
+        return ended, "the day that had ended when this run, which has no logical date, was requested"
+    # The form of Airflow's UI fills the logical date with the present moment.
+    day = _paris_date(run.logical_date)
+    if day > ended:
+        return ended, f"the day that had ended when this run was requested; its logical date, {day}, was not over"
+    return day, "the day of the logical date"
+
+
+def _paris_date(moment: datetime) -> date:
+    return moment.astimezone(steps.PARIS).date()
 
 
 def find_or_wait(context: Context, night: date) -> dict[str, Any] | None:
