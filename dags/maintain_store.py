@@ -3,11 +3,12 @@
 
 Lists what is stored longer than it must be, and removes it when asked to.
 
-**What.** Staging tables of dead attempts; refused records of superseded runs and versions that no review shows any
-more (`SENTIMENT_KEEP_SUPERSEDED_DAYS`); payloads of quarantined records (`SENTIMENT_KEEP_QUARANTINE_DAYS`; the rows
-with reasons, size and hash stay); Parquet of nights that are over, published or not, of killed attempts and of runs
-the ledger does not know (`SENTIMENT_KEEP_LAKE_DAYS`); scores of retired models
-(`sentiment model retire`, `SENTIMENT_KEEP_RETIRED_DAYS`); months of `night_review` (`SENTIMENT_KEEP_NIGHT_MONTHS`).
+**What.** Staging tables of dead attempts; refused records of superseded runs, versions that no review shows any more
+and nights that failed without a run (`SENTIMENT_KEEP_SUPERSEDED_DAYS`); payloads of quarantined records
+(`SENTIMENT_KEEP_QUARANTINE_DAYS`; the rows with reasons, size and hash stay); Parquet of nights that are over,
+published or not, of killed attempts and of runs the ledger does not know (`SENTIMENT_KEEP_LAKE_DAYS`); scores of
+retired models (`sentiment model retire`, `SENTIMENT_KEEP_RETIRED_DAYS`); months of `night_review`
+(`SENTIMENT_KEEP_NIGHT_MONTHS`).
 Never what a live attempt works on. The partitions of this month and the next two are made.
 
 **When.** Sundays at 12:00 Europe/Paris. It is a **dry run** unless `dry_run` is switched off: for scheduled runs by

@@ -30,8 +30,9 @@ recent nights had), `quarantine_share` (too many records refused).
 
 **When it fails.** Data errors (a broken dump, too many bad rows) are not tried again: the log's last lines say
 which file, row and rule, and what to type next. Neither are errors of the program, which name class, file and
-line. Infrastructure errors are tried again with back-off; clear the failed task to go on from there. Nothing is
-visible before `publish`, and publish is all or nothing.
+line. Infrastructure errors are tried again with back-off; clear the failed task to go on from there. A night that
+fails before its run is opened, as where the dump is missing, is listed by `sentiment runs` and
+`sentiment.v_unopened_runs`. Nothing is visible before `publish`, and publish is all or nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from sentiment import settings
 from sentiment.orchestration import params
 from sentiment.orchestration.connections import sentiment_task
 from sentiment.orchestration.dag_defaults import NIGHT_TASK_DEFAULTS, scheduled
-from sentiment.orchestration.night_tasks import after_find_dump
+from sentiment.orchestration.night_tasks import FIND_DUMP_DEFAULTS, after_find_dump
 
 SETTINGS = settings.load()
 
@@ -91,6 +92,7 @@ def nightly_reviews() -> None:
         # An hour more than the night waits: `find_or_wait` ends it before, by an error that names the dump.
         timeout=SETTINGS.dump_wait_minutes * 60 + 3600,
         execution_timeout=timedelta(hours=2),
+        **FIND_DUMP_DEFAULTS,
     )
     def find_dump() -> PokeReturnValue:
         """Receive the night's dump, or wait for it."""

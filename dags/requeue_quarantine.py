@@ -38,7 +38,7 @@ from airflow.sdk import Param, dag, get_current_context, task
 from sentiment.orchestration import params
 from sentiment.orchestration.connections import sentiment_task
 from sentiment.orchestration.dag_defaults import NIGHT_TASK_DEFAULTS, on_demand
-from sentiment.orchestration.night_tasks import after_find_dump
+from sentiment.orchestration.night_tasks import FIND_DUMP_DEFAULTS, after_find_dump
 
 PARAMS = {
     "run_id": Param(
@@ -60,7 +60,7 @@ PARAMS = {
 def requeue_quarantine() -> None:
     """Run a published night again from its dump, after a rule was mended."""
 
-    @sentiment_task(task.short_circuit, execution_timeout=timedelta(hours=2))
+    @sentiment_task(task.short_circuit, execution_timeout=timedelta(hours=2), **FIND_DUMP_DEFAULTS)
     def find_dump() -> dict[str, Any] | None:
         from sentiment.orchestration import requeueing
 

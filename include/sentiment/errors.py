@@ -33,15 +33,22 @@ ERROR_CHARS = 4000
 class SentimentError(Exception):
     """Base of the package's errors: a message that names what is wrong, and in `try_next` the command to type next.
 
-    `try_next` is shown below the message, so it should work as it stands; "" where no command helps.
+    `try_next` is shown below the message, so it should work as it stands; "" where no command helps. `content` is the
+    part of the message that quotes a dump's content, which in a file without a header is a review; "" where none does.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, try_next: str = "") -> None:
+    def __init__(self, message: str, try_next: str = "", content: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.try_next = try_next
+        self.content = content
+
+    @property
+    def without_content(self) -> str:
+        """Return the message with an ellipsis where it quotes a dump's content."""
+        return self.message.replace(self.content, "…") if self.content else self.message
 
     def __str__(self) -> str:
         return f"{self.message}\n  Next: {self.try_next}" if self.try_next else self.message

@@ -93,7 +93,9 @@ class Settings(BaseSettings):
     )
     lock_timeout_s: int = Field(60, gt=0, description="longest wait for a lock of the reviews database, in seconds")
 
-    keep_superseded_days: int = Field(90, ge=1, description="versions and refused records of superseded runs are kept")
+    keep_superseded_days: int = Field(
+        90, ge=1, description="versions and refused records of superseded runs, and failures without a run, are kept"
+    )
     keep_quarantine_days: int = Field(30, ge=1, description="payloads of quarantined records are kept, in days")
     keep_lake_days: int = Field(14, ge=1, description="Parquet of a night that is over is kept, in days")
     keep_retired_days: int = Field(30, ge=1, description="scores of a retired model are kept, in days")

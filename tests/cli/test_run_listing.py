@@ -13,7 +13,7 @@ from sentiment.runs import attempts, listing
 from sentiment.runs.model import Run
 from typer.testing import CliRunner
 
-from tests.kit.rows import remove_source
+from tests.kit.rows import remove_source, run_sql
 from tests.store import small_night
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -47,9 +47,35 @@ def test_runs_are_listed_newest_first(run: Run) -> None:
     assert (newest.run_id, newest.night, newest.source, newest.status) == (run.run_id, NIGHT, SOURCE, "published")
     assert newest.rows_published == run.counts["published"]
     header, row = output("runs", "--limit", "1")
-    values = dict(zip(header, row[:-1], strict=True))
+    assert header[-5:] == ["Airflow", "run", "dump", "error", "next"]
+    values = dict(zip(header[:-5], row[:-1], strict=True))
     assert values["run"] == run.run_id
     assert values["published"] == str(run.counts["published"])
+
+
+@pytest.fixture
+def unopened(run: Run) -> Iterator[str]:
+    """A night that failed without a run, before the published run began; its dump's name would change a terminal."""
+    name = "/data/\x1b[31m[bold]nuit.jsonl"
+    insert = (
+        "INSERT INTO sentiment.unopened_run (dag_id, airflow_run_id, night, source, dump_uri, error_kind, error, "
+        "try_next, failed_at) SELECT 'nightly_reviews', 'manual__1', :night, :source, :name, 'DumpNotFoundError', "
+        "'No dump at ' || :name, 'ls', started_at - interval '1 second' FROM sentiment.run WHERE run_id = :run_id"
+    )
+    run_sql(insert, night=NIGHT, source=SOURCE, name=name, run_id=run.run_id)
+    yield name
+    run_sql("DELETE FROM sentiment.unopened_run")
+
+
+def test_nights_without_a_run_are_listed_by_their_time(run: Run, unopened: str) -> None:
+    published, failed = listing.newest_runs(2)
+    assert (published.run_id, published.error) == (run.run_id, None)
+    assert (failed.run_id, failed.night, failed.source, failed.status) == (None, NIGHT, SOURCE, "failed")
+    assert (failed.airflow_run_id, failed.dump_uri, failed.try_next) == ("manual__1", unopened, "ls")
+    assert failed.error == f"DumpNotFoundError: No dump at {unopened}"
+    done = CliRunner().invoke(cli.app, ["runs", "--limit", "2"], catch_exceptions=False)
+    assert "\x1b" not in done.output
+    assert done.output.count(r"/data/\x1b[31m[bold]nuit.jsonl") == 2
 
 
 def test_attempts_are_listed_with_speed_and_remaining_time(run: Run) -> None:

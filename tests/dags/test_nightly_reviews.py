@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.models.taskinstance import TaskInstance
 from airflow.sdk import DAG
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import AirflowException, ParamValidationError
@@ -21,9 +23,11 @@ from sentiment.errors import (
     StaleAttemptError,
 )
 from sentiment.orchestration import connections, night_tasks, steps, task_log
-from sentiment.orchestration.dag_defaults import RETRY_POLICY
+from sentiment.orchestration.dag_defaults import LONGEST_RETRY_DELAY, RETRY_POLICY
 from sentiment.runs import outcome
 from sentiment.runs.model import STEPS
+
+from tests.dags import contexts
 
 DAGS = Path(__file__).parents[2] / "dags"
 
@@ -143,3 +147,19 @@ def test_the_report_returns_the_run_to_whoever_waits(
 )
 def test_only_infrastructure_is_tried_again(error: Exception, action: RetryAction) -> None:
     assert RETRY_POLICY.evaluate(error, 1, 2).action is action
+
+
+def test_the_longest_retry_delay_is_airflows(dag: Any) -> None:
+    next_retry: Any = TaskInstance.next_retry_datetime
+    task, end = contexts.serialized(dag).task_dict["ingest"], datetime(2026, 11, 28, tzinfo=UTC)
+    delays = [
+        next_retry(
+            SimpleNamespace(
+                task=task, try_number=number, dag_id=f"dag {n}", task_id="ingest", logical_date=None, end_date=end,
+                retry_delay_override=None,
+            )
+        ) - end
+        for number in range(1, task.retries + 1)
+        for n in range(200)
+    ]  # fmt: skip
+    assert LONGEST_RETRY_DELAY * 0.9 < max(delays) <= LONGEST_RETRY_DELAY

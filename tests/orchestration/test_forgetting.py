@@ -222,8 +222,15 @@ def test_errors_and_verdicts_that_name_it_are_emptied(scene: Scene) -> None:
     steps = "UPDATE sentiment.run_step s SET error = :e FROM sentiment.run r WHERE r.run_id = s.run_id AND source = :s"
     run_sql(steps, e=error, s=scene.source)
     run_sql("UPDATE sentiment.run SET verdict = :e WHERE source = :s", e=error, s=scene.source)
+    insert = (
+        "INSERT INTO sentiment.unopened_run (dag_id, airflow_run_id, source, error_kind, error) "
+        "VALUES ('d', 'own', :s, 'k', :e), ('d', 'unknown', NULL, 'k', :e), ('d', 'other', 'another', 'k', 'fine')"
+    )
+    run_sql(insert, e=error, s=scene.source)
     removed = forgetting.forget(scene.id_of("mine"), dry_run=False).removed
     assert (removed["errors in sentiment.run_step"], removed["verdicts in sentiment.run"]) == (2, 2)
+    assert removed["errors in sentiment.unopened_run"] == 2
+    run_sql("DELETE FROM sentiment.unopened_run")
 
 
 def test_a_text_that_another_review_has_too_keeps_its_score(scene: Scene) -> None:

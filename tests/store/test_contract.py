@@ -111,6 +111,17 @@ sentiment.v_runs
   is_last_good         boolean
   requeue_of           text
 
+sentiment.v_unopened_runs
+  failed_at            timestamp with time zone
+  night                date
+  source               text
+  dump_uri             text
+  dag_id               text
+  airflow_run_id       text
+  error_kind           text
+  error                text
+  try_next             text
+
 sentiment.v_quarantine_reasons
   run_id               text
   night                date

@@ -15,7 +15,7 @@ from sentiment.quality.batch_check import BatchCheck
 
 if TYPE_CHECKING:
     from sentiment.local.nights import Outcome
-    from sentiment.runs.listing import ListedAttempt
+    from sentiment.runs.listing import ListedAttempt, ListedRun
 
 run_app = typer.Typer(
     help="One run: a night's dump, taken in and scored by one model.\n\n"
@@ -81,7 +81,7 @@ def _show_summary(run_id: str, nothing_new: bool, dry_run: bool) -> None:
 
 
 def runs(limit: Annotated[int, typer.Option(help="how many, the newest first", min=1)] = 20) -> None:
-    """List runs, the newest first.
+    """List runs, and nights that failed before their run was opened, the newest first.
 
     Example: `sentiment runs --limit 5`
     """
@@ -92,8 +92,15 @@ def runs(limit: Annotated[int, typer.Option(help="how many, the newest first", m
         OUT.print("No run yet. Next: make nightly")
         return
     names = "run night source model status read accepted quarantined duplicate scored reused published started"
-    rows = [(*list(vars(run).values())[:-1], f"{run.started_at:%Y-%m-%d %H:%M}") for run in listed]
-    show(table(names.split(), rows))
+    show(table([*names.split(), "Airflow run", "dump", "error", "next"], [_run_row(run) for run in listed]))
+
+
+def _run_row(run: ListedRun) -> list[object]:
+    from sentiment.store.quarantine import shown
+
+    cells = vars(run) | {"started_at": f"{run.started_at:%Y-%m-%d %H:%M}"}
+    # Addresses and names of files come from strangers.
+    return [shown(cell) if isinstance(cell, str) else cell for cell in cells.values()]
 
 
 @run_app.command("show")
@@ -105,7 +112,9 @@ def run_show(run_id: Annotated[str, typer.Argument(help="as `sentiment runs` lis
     from sentiment.runs import listing, opening
 
     run = opening.get_run(run_id)
-    OUT.print(f"[bold]{run.run_id}[/]  night {run.night}, {run.source}, {run.model_id}: {run.status}")
+    OUT.print(
+        f"[bold]{run.run_id}[/]  night {run.night}, {run.source}, {run.model_id}: {listing.status_of_run(run_id)}"
+    )
     if run.supersedes:
         OUT.print(f"{'requeues' if run.requeue_of else 'replaces'} run {run.supersedes}: {escape(run.reason or '')}")
     OUT.print(escape(run.verdict or ""))

@@ -126,4 +126,5 @@ def _check_once(names: list[str], path: Path, try_next: str) -> None:
     # The names are a dictionary's keys from here on, which would drop one column unnoticed.
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
-        raise DumpRefusedError(f"{path}: columns named twice: {', '.join(double)}.", try_next)
+        names_twice = ", ".join(double)
+        raise DumpRefusedError(f"{path}: columns named twice: {names_twice}.", try_next, content=names_twice)

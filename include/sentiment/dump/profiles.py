@@ -153,4 +153,5 @@ def missing_text_column(columns: Collection[str], profiles: Collection[Profile],
         f"{where} has no column with the review's text: it has {shown or 'none'}; needed one of {names} "
         f"(by {'profile' if len(profiles) == 1 else 'profiles'} {', '.join(p.name for p in profiles)}).",
         "sentiment source show usual > my.toml, name your column in it, and put it into the folder SENTIMENT_SOURCES",
+        content=shown,
     )

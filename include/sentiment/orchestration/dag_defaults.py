@@ -57,6 +57,13 @@ TASK_DEFAULTS: dict[str, Any] = {
     "retry_policy": RETRY_POLICY,
 }
 
+LONGEST_RETRY_DELAY = min(
+    # The delay doubles with every try, and Airflow adds up to as much again.
+    TASK_DEFAULTS["retry_delay"] * 2 ** TASK_DEFAULTS["retries"],
+    TASK_DEFAULTS["max_retry_delay"],
+)
+"""How long Airflow waits at most before it tries a task again; `sentiment.v_runs` adds it to LIVE_MINUTES."""
+
 
 def note_failure(context: Context) -> None:
     """Write a failed task's error to the file that `make nightly` named for it, if it named one."""

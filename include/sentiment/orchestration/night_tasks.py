@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, get_current_context
 
+from sentiment.orchestration import unopened
 from sentiment.orchestration.connections import sentiment_task
-from sentiment.orchestration.dag_defaults import note_result
+from sentiment.orchestration.dag_defaults import note_failure, note_result
 from sentiment.orchestration.spark_tasks import SparkStep
 
 if TYPE_CHECKING:
     from airflow.sdk import XComArg
 
 PUBLISHED = Asset("sentiment_night", uri="sentiment://published/night")
+
+FIND_DUMP_DEFAULTS = {"on_failure_callback": [note_failure, unopened.record]}
+"""Of find_dump, which may fail before there is a run."""
 
 
 @sentiment_task(execution_timeout=timedelta(minutes=10))

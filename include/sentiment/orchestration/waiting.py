@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -27,19 +28,19 @@ def night_of(context: Context) -> date:
     The Param `night` wins. A scheduled or backfilled run stands for the day on which its data interval begins; any
     other for the day of its logical date, or, where that was not over yet, for the day that had ended.
     """
-    night, reason = _night_and_reason(context)
+    night, reason = night_and_reason(context)
     log.info("Night %s: %s.", night, reason)
     return night
 
 
-def _night_and_reason(context: Context) -> tuple[date, str]:
+def night_and_reason(context: Context) -> tuple[date, str]:
+    """Return the night of `night_of`, and why it is that one."""
     night, run = context["params"].get("night"), context["dag_run"]
     if night:
         return date.fromisoformat(night), "the Param night"
     if run.run_type in TIMETABLED and run.data_interval_start is not None:
-        return _paris_date(
-            run.data_interval_start
-        ), f"the day on which the data interval of this {run.run_type.value} run began"
+        began = _paris_date(run.data_interval_start)
+        return began, f"the day on which the data interval of this {run.run_type.value} run begins"
     # By the moment of the request, so that a run which is cleared days later stands for the same night.
     ended = _paris_date(run.run_after) - timedelta(days=1)
     if run.logical_date is None:
@@ -55,6 +56,11 @@ def _paris_date(moment: datetime) -> date:
     return moment.astimezone(steps.PARIS).date()
 
 
+def dump_uri(params: Mapping[str, Any], night: date) -> str:
+    """Return the address of the dump that was requested: the Param `dump`, else where scheduled nights look."""
+    return str(params["dump"] or pattern_for(settings.load().dumps, night))
+
+
 def find_or_wait(context: Context, night: date) -> dict[str, Any] | None:
     """Open the night's run and return it for the tasks after find_dump; None while a scheduled night may still wait.
 
@@ -66,7 +72,7 @@ def find_or_wait(context: Context, night: date) -> dict[str, Any] | None:
         night=night,
         source=params["source"],
         model=params["model"],
-        dump=params["dump"] or pattern_for(config.dumps, night),
+        dump=dump_uri(params, night),
         supersede=params["supersede"],
         reason=params["reason"],
         profile=params["profile"],

@@ -1,4 +1,4 @@
-"""List runs, and the attempts of one run's steps, for people who look at them."""
+"""List runs, nights that failed without one, and the attempts of one run's steps, for people who look at them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,32 @@ from sentiment.sql import statement
 
 @dataclass(frozen=True)
 class ListedRun:
-    """One row of `sentiment.v_runs`; a count is 0 until its step has counted."""
+    """One row of `sentiment.v_runs`, or of `sentiment.v_unopened_runs`, whose nights failed before there was a run.
 
-    run_id: str
-    night: date
-    source: str
-    model_id: str
+    A run's counts are 0 until their steps have counted. Where there is no run its id, model and counts are null, and
+    night, source and dump where they are not known.
+    """
+
+    run_id: str | None
+    night: date | None
+    source: str | None
+    model_id: str | None
     status: str
-    rows_read: int
-    rows_accepted: int
-    rows_quarantined: int
-    rows_duplicate: int
-    rows_scored: int
-    rows_reused: int
-    rows_published: int
+    rows_read: int | None
+    rows_accepted: int | None
+    rows_quarantined: int | None
+    rows_duplicate: int | None
+    rows_scored: int | None
+    rows_reused: int | None
+    rows_published: int | None
     started_at: datetime
+    """Without a run, when the night failed."""
+    airflow_run_id: str | None
+    """This and all below: null of a run, whose attempts have them."""
+    dump_uri: str | None
+    error: str | None
+    """Class and message."""
+    try_next: str | None
 
 
 @dataclass(frozen=True)
@@ -49,9 +60,15 @@ class ListedAttempt:
 
 
 def newest_runs(limit: int) -> list[ListedRun]:
-    """Return at most `limit` runs, the newest first."""
+    """Return at most `limit` runs and nights that failed without a run, the newest first."""
     with transaction() as c:
         return [ListedRun(*row) for row in c.execute(statement("runs/listing/newest_runs"), {"limit": limit})]
+
+
+def status_of_run(run_id: str) -> str:
+    """Return the status of a run that is recorded, as `sentiment.v_runs` defines it."""
+    with transaction() as c:
+        return str(c.execute(statement("runs/listing/status_of_run"), {"run_id": run_id}).scalar_one())
 
 
 def attempts_of_run(run_id: str) -> list[ListedAttempt]:

@@ -24,7 +24,7 @@ class Run:
     """SHA-256 in hex over the hashes of the dump's files."""
     model_id: str
     status: str
-    """running, audited, published, superseded or failed."""
+    """As stored: running, audited, published, superseded or failed; `sentiment.v_runs` derives what people read."""
     supersedes: str | None
     """The published run of the same night that this one is to replace."""
     reason: str | None

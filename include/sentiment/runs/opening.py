@@ -153,8 +153,9 @@ def _check_shown(c: sa.Connection, run: Run) -> None:
         "SELECT run_id FROM sentiment.run WHERE night = :night AND source = :source AND status = 'published'"
     )
     shown = c.execute(query, {"night": run.night, "source": run.source}).scalars().first()
+    status = c.execute(statement("runs/listing/status_of_run"), {"run_id": run.run_id}).scalar_one()
     raise ParameterError(
-        f"Run {run.run_id} is {run.status}, and only a run that its night shows can be requeued; "
+        f"Run {run.run_id} is {status}, and only a run that its night shows can be requeued; "
         f"night {run.night} shows {shown or 'none'}.",
         f"sentiment quarantine requeue {shown}" if shown else "sentiment runs",
     )

@@ -159,6 +159,7 @@ FREE_TEXT = {
     "payloads in sentiment.quarantine": "quarantine",
     "errors in sentiment.run_step": "run_step",
     "verdicts in sentiment.run": "run",
+    "errors in sentiment.unopened_run": "unopened_run",
 }
 """What may contain anything -> its statements texts_in_… and empty_… in `sql/forgetting`."""
 

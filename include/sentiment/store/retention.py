@@ -93,6 +93,7 @@ RULES = (
         "refused records of a superseded run", "sentiment.quarantine", "superseded_quarantine", "superseded", "run_id"
     ),
     Rule("versions no longer shown", "sentiment.review_version", "kept_versions", "superseded"),
+    Rule("nights that failed without a run", "sentiment.unopened_run", "unopened_runs", "superseded", "airflow_run_id"),
     Rule("payloads of refused records", "sentiment.quarantine", "quarantine_payloads", "quarantine", "run_id"),
     # Film sums go first: `sentiment model retire --undo` looks in film_night for what a model still has.
     Rule("film sums of a retired model", "sentiment.film_night", "retired_film_sums", "retired", "model_id"),

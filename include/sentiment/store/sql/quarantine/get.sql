@@ -1,6 +1,8 @@
 -- Return one refused record with the bytes that are kept, and the encoding in which its file was read.
-SELECT q.run_id, r.night, r.source, r.status, q.file_no, q.record_no, f.uri, f.format, f.compression, q.byte_offset,
-  q.raw_bytes, q.raw_sha256, q.reasons, q.details, q.requeued_in, q.raw, (
+SELECT q.run_id, r.night, r.source,
+  (SELECT v.status FROM sentiment.v_runs v WHERE v.run_id = q.run_id) AS status,
+  q.file_no, q.record_no, f.uri, f.format, f.compression, q.byte_offset, q.raw_bytes, q.raw_sha256, q.reasons,
+  q.details, q.requeued_in, q.raw, (
     SELECT detail -> 'layouts' -> q.file_no ->> 'encoding' FROM sentiment.run_step s
     WHERE s.run_id = q.run_id AND step = 'find_dump' AND state = 'done'
     ORDER BY token DESC

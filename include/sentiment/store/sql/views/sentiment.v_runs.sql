@@ -1,8 +1,19 @@
 -- Every run with its counts; superseded ones stay.
 CREATE OR REPLACE VIEW sentiment.v_runs AS
-SELECT r.run_id, r.night, r.source, r.model_id, d.uri AS dump_uri, r.status, r.rows_read, r.rows_accepted,
-  r.rows_quarantined, r.rows_duplicate, r.rows_scored, r.rows_reused, r.rows_published, r.verdict, r.reason,
-  r.airflow_run_id, r.code_version, r.started_at, r.finished_at, r.published_at, r.supersedes,
+SELECT r.run_id, r.night, r.source, r.model_id, d.uri AS dump_uri,
+  CASE
+    WHEN r.status = 'failed' AND (
+      SELECT s.error_kind FROM sentiment.run_step s WHERE s.run_id = r.run_id ORDER BY s.token DESC LIMIT 1
+    ) = 'DumpRefusedError' THEN 'stopped'
+    -- A run without a summary is not over. 12 minutes: 10 after which an attempt is taken for dead, and the 2 that
+    -- Airflow waits at most before it tries again (dag_defaults.LONGEST_RETRY_DELAY).
+    WHEN r.status IN ('running', 'audited') AND r.verdict IS NULL AND now() - interval '12 minutes' > greatest(
+      r.started_at, (SELECT max(s.heartbeat_at) FROM sentiment.run_step s WHERE s.run_id = r.run_id)
+    ) THEN 'interrupted'
+    ELSE r.status
+  END AS status,
+  r.rows_read, r.rows_accepted, r.rows_quarantined, r.rows_duplicate, r.rows_scored, r.rows_reused, r.rows_published,
+  r.verdict, r.reason, r.airflow_run_id, r.code_version, r.started_at, r.finished_at, r.published_at, r.supersedes,
   coalesce(r.status = 'published' AND r.night = (SELECT max(l.night) FROM sentiment.run l
     WHERE l.source = r.source AND l.model_id = r.model_id AND l.status = 'published'), false) AS is_last_good,
   (SELECT o.run_id FROM sentiment.run o WHERE o.run_id = r.supersedes AND o.dump_id = r.dump_id) AS requeue_of
@@ -15,7 +26,11 @@ COMMENT ON COLUMN sentiment.v_runs.night IS 'the night';
 COMMENT ON COLUMN sentiment.v_runs.source IS 'where the reviews come from';
 COMMENT ON COLUMN sentiment.v_runs.model_id IS 'the model';
 COMMENT ON COLUMN sentiment.v_runs.dump_uri IS 'the dump as it was asked for';
-COMMENT ON COLUMN sentiment.v_runs.status IS 'running, audited, published, failed or superseded';
+COMMENT ON COLUMN sentiment.v_runs.status IS
+  'running: an attempt works, or the next is about to; audited: all is done but publishing, as after a dry run; '
+  'published: visible to readers; superseded: another run of its night replaced it; '
+  'stopped: a batch check refused its dump; failed: its newest attempt ended by another error; '
+  'interrupted: not over, and no attempt was alive for longer than Airflow waits at most before it tries again';
 COMMENT ON COLUMN sentiment.v_runs.rows_read IS 'records read';
 COMMENT ON COLUMN sentiment.v_runs.rows_accepted IS 'reviews accepted';
 COMMENT ON COLUMN sentiment.v_runs.rows_quarantined IS 'records quarantined';
