@@ -22,7 +22,7 @@ FIRST_ROWS, LATER_ROWS = (
     (Path(__file__).parent / "earlier" / f"{name}.sql").read_text("utf-8") for name in ("0001", "0002")
 )
 EARLIER = {"0001": FIRST_ROWS} | dict.fromkeys(
-    ("0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"), LATER_ROWS
+    ("0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010"), LATER_ROWS
 )
 """Each revision before the newest -> rows as it wrote them."""
 
