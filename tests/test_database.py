@@ -48,10 +48,12 @@ def test_a_wrong_statement_in_a_schema_of_another_version_is_no_fault_of_the_cod
     with databases.empty(server, "unmigrated") as other:
         assert type(error_of("SELECT 1 FROM sentiment.run")) is SetupError
     databases.drop(other)
-    with transaction("owner") as c:
-        changed = c.execute(sa.text("UPDATE view_version SET file_sha256 = 'x' RETURNING view_name")).all()
-    assert changed
-    assert type(error_of("SELECT nope FROM sentiment.v_runs")) is SetupError
+    with databases.copy_of(server, "other_views") as other:
+        with transaction("owner") as c:
+            changed = c.execute(sa.text("UPDATE view_version SET file_sha256 = 'x' RETURNING view_name")).all()
+        assert changed
+        assert type(error_of("SELECT nope FROM sentiment.v_runs")) is SetupError
+    databases.drop(other)
 
 
 def test_a_broken_constraint_is_raised_as_it_is() -> None:

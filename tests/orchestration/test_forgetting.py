@@ -134,7 +134,7 @@ def assert_forgotten(scene: Scene, mine: str, before: dict[str, list[tuple[Any, 
 
 
 def test_a_dry_run_counts_and_removes_nothing(scene: Scene) -> None:
-    before, files = scene.tables(), scene.workspace.files()
+    before, files, suppressed = scene.tables(), scene.workspace.files(), store.suppressed_keys()
     preview = forgetting.forget(scene.id_of("mine"), dry_run=True).removed
     assert preview["rows of sentiment.night_review"] == 2
     assert preview["rows of sentiment.review_version"] == 1
@@ -142,7 +142,7 @@ def test_a_dry_run_counts_and_removes_nothing(scene: Scene) -> None:
     assert preview["payloads in sentiment.quarantine"] == 2
     workspace = [what.split("/")[0].split()[-1] for what in preview if what.startswith("files")]
     assert workspace == ["received", "received", "score_cache", *(d for d in RUN_DATASETS[::-1] for _ in range(2))]
-    assert (scene.tables(), scene.workspace.files(), store.suppressed_keys()) == (before, files, set())
+    assert (scene.tables(), scene.workspace.files(), store.suppressed_keys()) == (before, files, suppressed)
 
 
 def test_nothing_remains_and_nobody_else_loses_anything(scene: Scene) -> None:

@@ -107,6 +107,12 @@ def state_of(engine: sa.Engine) -> dict[str, object]:
         return {**state, "comments": dictionary.render(dictionary.read(c))}
 
 
+def engine_of(addresses: dict[str, str | None], setting: str) -> sa.Engine:
+    # SQLAlchemy 2.1 takes a bare `postgresql://` for psycopg 3.
+    address = sa.make_url(str(addresses[setting])).set(drivername="postgresql+psycopg2")
+    return sa.create_engine(address, poolclass=sa.NullPool)
+
+
 @pytest.mark.usefixtures("unfinished")
 def test_the_documented_commands_bring_everything_back(home: Path, checkout: Path, new_home: Settings) -> None:
     type_in(TOOLS + BACKUP, checkout, settings.load().home)
@@ -114,10 +120,9 @@ def test_the_documented_commands_bring_everything_back(home: Path, checkout: Pat
     assert before["sentiment.review"][0] >= 3  # type: ignore[index]
     type_in(TOOLS + RESTORE + EMPTY + RESTORE, checkout, new_home.home)
     restored = dotenv_values(new_home.home / EMBEDDED_ENV)
-    assert state_of(sa.create_engine(str(restored["SENTIMENT_OWNER_URL"]), poolclass=sa.NullPool)) == before
+    assert state_of(engine_of(restored, "SENTIMENT_OWNER_URL")) == before
     assert (checkout / "reviews.dump").stat().st_mode & 0o077 == 0
-    reader = sa.create_engine(str(restored["SENTIMENT_READER_URL"]), poolclass=sa.NullPool)
-    with reader.connect() as c:
+    with engine_of(restored, "SENTIMENT_READER_URL").connect() as c:
         seen = "SELECT count(*) FROM sentiment.v_review_sentiment WHERE source = 'backed_up'"
         assert c.exec_driver_sql(seen).scalar_one() == 3
         with pytest.raises(ProgrammingError, match="permission denied"):

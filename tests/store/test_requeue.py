@@ -166,9 +166,8 @@ def test_by_whatever_model_the_night_was_published_it_is_replaced(
 ) -> None:
     copy_rows("model", "model_id", "cinema-fr", model_id="second", fingerprint="s", is_current=False)
     with monkeypatch.context() as patch:
-        patch.setattr(nights, "MODEL", "second")
         patch.setattr(oracle, "read", strictly)
-        publish_without_spark(story.attempt_of(1))
+        publish_without_spark(replace(story.attempt_of(1), model="second"))
     publish_without_spark(story.attempt)
     query = "SELECT status FROM sentiment.run WHERE source = :s AND night = :n AND model_id = 'second'"
     assert rows(query, s=story.source, n=NIGHT) == [("superseded",)]
