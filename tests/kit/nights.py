@@ -177,7 +177,7 @@ def run_all_steps(session: SparkSession, spec: NightSpec, resume: bool = False) 
         opened = requeueing.find(requeueing.Requeue(spec.requeue_of, spec.reason))
     else:
         opened = steps.find_dump(
-            steps.Request(spec.night, spec.source, MODEL, str(spec.dump), spec.supersede, spec.reason)
+            steps.Request(spec.night, spec.source, spec.model, str(spec.dump), spec.supersede, spec.reason)
         )
     if opened.nothing_new:
         return

@@ -143,12 +143,13 @@ def _dags_test(
     Raises the error of the task that failed.
     """
     name = f"nightly-{conf['night']}" if dag == DAG else f"requeue-{conf['run_id']}"
-    log = config.home / "logs" / f"{name}-{datetime.now():%Y%m%dT%H%M%S}.log"
+    log = config.home / "logs" / f"{name}-{datetime.now():%Y%m%dT%H%M%S.%f}.log"
     note = log.with_suffix(".outcome.json")
     command = [str(airflow.bin_folder() / "airflow"), "dags", "test", dag, "--conf", json.dumps(conf)]
     # Airflow wraps its log at the terminal's width, in the middle of paths.
     env = {**ready.env, "SENTIMENT_FAILURE_NOTE": str(note), "COLUMNS": "200"}
-    with log.open("wb") as out:
+    # Made here and now: no note beside it can be another night's.
+    with log.open("xb") as out:
         process = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT, cwd=config.home)
         try:
             _follow(process, progress)
