@@ -28,7 +28,7 @@ from sentiment.settings import Settings
 from tests.conftest import NIGHT
 from tests.kit import nights as small_nights
 from tests.kit.nights import NightSpec, publish_without_spark
-from tests.kit.rows import fingerprint, rows
+from tests.kit.rows import fingerprint, remove_source, rows
 
 CLI = [str(Path(sys.executable).parent / "sentiment")]
 ROW = re.compile(r'"review": "(.{40})')
@@ -213,6 +213,7 @@ def test_a_dry_run_publishes_nothing(night: date, dump: Path, config: Settings) 
     assert shown not in output
     after = snapshot()
     assert (after[:5], after[8]) == (before[:5], before[8])  # all but the ledger's and the canary's rows
+    remove_source(source)
 
 
 BAD_INPUT = {
