@@ -29,6 +29,8 @@ ADMIN = "admin"
 MARKER, SERVICE = "SENTIMENT_INSTANCE", "SENTIMENT_SERVICE"
 SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
 HEALTHY_WITHIN_S = 120
+BUSY_S = 30
+"""For so long services that run may be too busy to answer before they count as broken, and are started anew."""
 # Settings for Airflow's processes that a real environment variable overrides. A scheduled night whose dump is missing
 # would hold the DAG's only run for hours, and nobody could trigger one by hand.
 DEFAULTS = {"SENTIMENT_DUMP_WAIT_MINUTES": "0"}
@@ -155,7 +157,7 @@ def _metadata(env: dict[str, str]) -> Iterator[sa.Connection]:
 
 def up(config: Settings, env: dict[str, str], progress: Callable[[str], None]) -> bool:
     """Start the UI's processes and wait until they are healthy; return False where they run already."""
-    if _healthy(config):
+    if processes(config, services_only=True) and _healthy_within(config, BUSY_S):
         return False
     # What is left of services that are not healthy would hold the port.
     down(config, services_only=True)
@@ -203,15 +205,20 @@ def check_port(port: int) -> None:
 
 
 def _wait_until_healthy(config: Settings) -> None:
-    end = time.monotonic() + HEALTHY_WITHIN_S
+    if not _healthy_within(config, HEALTHY_WITHIN_S):
+        raise InfrastructureError(
+            f"Airflow's UI was not healthy within {HEALTHY_WITHIN_S} s.",
+            f"tail -n 30 {quoted(config.home / 'logs')}/airflow-*.log",
+        )
+
+
+def _healthy_within(config: Settings, seconds: float) -> bool:
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         if _healthy(config):
-            return
+            return True
         time.sleep(1)
-    raise InfrastructureError(
-        f"Airflow's UI was not healthy within {HEALTHY_WITHIN_S} s.",
-        f"tail -n 30 {quoted(config.home / 'logs')}/airflow-*.log",
-    )
+    return False
 
 
 def _healthy(config: Settings) -> bool:
