@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
 from sentiment import settings
 from sentiment.database import transaction
 from sentiment.local import nights
-from sentiment.orchestration import adding, rescoring, summary
+from sentiment.orchestration import rescoring, summary
 from sentiment.samples import sample_dump
 from sentiment.scoring import registry
 
 from tests.kit import networks
 from tests.kit.networks import Size
-from tests.kit.nights import NightSpec, run_all_steps
-from tests.kit.rows import scalar
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+pytestmark = pytest.mark.night
 
-NIGHT = date(2026, 9, 12)
+FIRST = date(2026, 9, 7)
 SENTIMENT = [str(Path(sys.executable).with_name("sentiment"))]
 
 SUMS = """
@@ -41,33 +36,24 @@ SELECT (SELECT count(*) FROM sentiment.review_sentiment s WHERE s.run_id = r.run
 FROM sentiment.run r WHERE r.run_id = :run_id"""
 
 
-@pytest.mark.night
+@pytest.mark.parametrize(
+    ("name", "own", "options", "labels"),
+    [
+        ("moods", ("joie", "ennui", "colère"), (), ["colère", "ennui", "joie"]),
+        ("nameless", ("LABEL_0", "LABEL_1"), ("--labels", "neg,pos"), ["neg", "pos"]),
+    ],
+)
 @pytest.mark.usefixtures("ready")
-def test_a_model_with_three_labels_is_added_and_runs_a_night(tmp_path: Path) -> None:
-    folder = networks.make(tmp_path / "moods", Size(1, 32, 2), ("joie", "ennui", "colère"))
-    subprocess.run([*SENTIMENT, "model", "add", str(folder)], check=True, capture_output=True, timeout=300)
-    request = {"dump": str(dump(tmp_path)), "night": NIGHT.isoformat(), "model": "moods", "source": "moods"}
-    assert_shown("moods", nights.run(request, lambda _: None).run_id, ["colère", "ennui", "joie"])
-
-
-@pytest.mark.usefixtures("server")
-def test_a_model_whose_labels_are_named_when_it_is_added_runs_a_night(tmp_path: Path, spark: SparkSession) -> None:
-    folder = networks.make(tmp_path / "nameless", Size(1, 32, 2), ("LABEL_0", "LABEL_1"))
-    request = adding.Request(str(folder), None, ("neg", "pos"))
-    adding.add(request, settings.load(), lambda: spark, lambda _: None)
-    run_all_steps(spark, NightSpec("nameless", NIGHT, dump(tmp_path), model="nameless"))
-    assert_shown("nameless", scalar("SELECT run_id FROM sentiment.run WHERE source = 'nameless'"), ["neg", "pos"])
-    shutil.rmtree(settings.load().models / "nameless")
-
-
-def dump(folder: Path) -> Path:
-    path = folder / "night.jsonl"
-    sample_dump.write(sample_dump.SampleDump(NIGHT, 40, seed=5), path)
-    return path
-
-
-def assert_shown(name: str, run_id: str, labels: list[str]) -> None:
-    """The night is published by the model, and the views show its labels once it is the current one."""
+def test_a_model_of_ones_own_runs_a_night(
+    tmp_path: Path, name: str, own: tuple[str, ...], options: tuple[str, ...], labels: list[str]
+) -> None:
+    folder = networks.make(tmp_path / name, Size(1, 32, 2), own)
+    subprocess.run([*SENTIMENT, "model", "add", str(folder), *options], check=True, capture_output=True, timeout=300)
+    night = FIRST + timedelta(days=len(name))
+    dump = tmp_path / "night.jsonl"
+    sample_dump.write(sample_dump.SampleDump(night, 40, seed=len(name)), dump)
+    request = {"dump": str(dump), "night": night.isoformat(), "model": name, "source": name}
+    run_id = nights.run(request, lambda _: None).run_id
     with transaction("reader") as c:
         sums = c.execute(sa.text(SUMS), {"run_id": run_id}).one()
     assert sums.scored > 30

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from scipy.stats import binomtest
 from sentiment import cli, database, settings
-from sentiment.errors import DataError, InfrastructureError
+from sentiment.errors import DataError, InfrastructureError, OutOfMemoryError
 from sentiment.evaluation.model import DATASET
 from sentiment.local import evaluations
 from sentiment.orchestration.evaluating import Request
@@ -111,8 +111,13 @@ def test_an_error_of_the_job_comes_back_unchanged(tmp_path: Path) -> None:
     assert f"sentiment evaluate {path}" in refused.value.try_next
 
 
-def test_a_job_that_ends_without_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluations, "_wait", lambda *_: 137)
-    with pytest.raises(InfrastructureError, match=r"\b137\b") as ended:
+@pytest.mark.parametrize(
+    ("exit_code", "kind", "program"), [(1, InfrastructureError, "tail"), (137, OutOfMemoryError, "free")]
+)
+def test_a_job_that_ends_without_an_outcome(
+    exit_code: int, kind: type[InfrastructureError], program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluations, "_wait", lambda *_: exit_code)
+    with pytest.raises(InfrastructureError, match=rf"\b{exit_code}\b") as ended:
         evaluations.run(Request(str(OWN), "cinema-fr"), 10, lambda _: None)
-    assert ended.value.try_next.startswith("tail -n 30 ")
+    assert (type(ended.value), ended.value.try_next.split()[0]) == (kind, program)
