@@ -30,7 +30,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     return coming
 
 
-def test_busy_services_are_left_alone(answers: list[bool]) -> None:
+def test_busy_services_run_on(answers: list[bool]) -> None:
     answers += [False, False, True]
     assert airflow.up(settings.load(), {}, print) is False
 
