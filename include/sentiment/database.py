@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +34,8 @@ SHOW_READ_ONLY = (
     "--command=\"SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')\""
 )
 ROLES = ("owner", "writer", "reader")
+VERSION_TABLE = "schema_revision"
+"""Table in which Alembic keeps the database's revision."""
 
 
 def url(role: str = "writer") -> sa.URL:
@@ -141,17 +142,25 @@ def _refused(error: ProgrammingError, role: str) -> SetupError | ProgramError:
 
 def _is_migrated(role: str) -> bool:
     """Return whether tables and views are those that this code's migrations and view files make."""
-    from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
-
-    store = sql.PACKAGE / "store"
     with engine(role).connect() as c:
-        revision = MigrationContext.configure(c, opts={"version_table": "schema_revision"}).get_current_revision()
-        if revision != ScriptDirectory(str(store / "migrations")).get_current_head():
+        if revision(c) != newest_revision():
             return False
         applied = set(c.execute(sa.text("SELECT file_sha256 FROM view_version")).scalars())
-    files = (store / "sql" / "views").glob("*.sql")
-    return applied >= {hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return applied >= {sql.sha256(path.read_text("utf-8")) for path in sql.VIEWS.glob("*.sql")}
+
+
+def revision(connection: sa.Connection) -> str | None:
+    """Return the revision that the database is at; None before the first."""
+    from alembic.runtime.migration import MigrationContext
+
+    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+
+
+def newest_revision() -> str:
+    """Return the newest revision that this code knows."""
+    from alembic.script import ScriptDirectory
+
+    return str(ScriptDirectory(str(sql.MIGRATIONS)).get_current_head())
 
 
 def _locked_out(role: str) -> InfrastructureError:

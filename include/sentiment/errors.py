@@ -59,6 +59,11 @@ def quoted(value: object) -> str:
     return shlex.quote(str(value))
 
 
+def log_end(log: Path) -> str:
+    """Return the command that shows the last lines of a log, for `try_next`."""
+    return f"tail -n 30 {quoted(log)}"
+
+
 class ParameterError(SentimentError):
     """A typed or configured value that can't be used."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -13,12 +14,19 @@ from psycopg2.sql import Composable
 from sqlalchemy.dialects import postgresql
 
 PACKAGE = Path(__file__).parent
+MIGRATIONS = PACKAGE / "store" / "migrations"
+VIEWS = PACKAGE / "store" / "sql" / "views"
 
 
 def path(name: str) -> Path:
     """Return the file of a statement; "store/publish/insert_night" is store/sql/publish/insert_night.sql."""
     package, _, rest = name.partition("/")
     return PACKAGE / package / "sql" / f"{rest}.sql"
+
+
+def sha256(text: str) -> str:
+    """Return the hash by which `view_version` knows the text of a view's file."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @cache

@@ -25,10 +25,9 @@ from sentiment.runs.handoff import JudgedNight, ReceivedDump
 from sentiment.runs.model import Run
 from sentiment.settings import Settings
 
+from tests.kit.rows import remove_source
+
 NIGHT = date(2026, 5, 20)
-DELETE_STEPS = """
-DELETE FROM sentiment.run_step WHERE run_id IN (SELECT run_id FROM sentiment.run WHERE source = :source)
-"""
 PUBLISH = """
 UPDATE sentiment.run
 SET rows_read = :read, rows_accepted = :accepted, status = 'published', published_at = now()
@@ -110,9 +109,7 @@ def test_a_full_listing_hardly_shrinks(tmp_path: Path) -> None:
 def source(server: object) -> Iterator[str]:
     name = f"batch_{uuid4().hex[:8]}"
     yield name
-    with transaction("owner") as c:
-        c.execute(sa.text(DELETE_STEPS), {"source": name})
-        c.execute(sa.text("DELETE FROM sentiment.run WHERE source = :source"), {"source": name})
+    remove_source(name)
 
 
 def write(path: Path, n: int = 10, **more: Any) -> Path:

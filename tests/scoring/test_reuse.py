@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import sqlalchemy as sa
 from pyspark.sql import functions as F
 from sentiment import settings
-from sentiment.database import transaction
 from sentiment.errors import StaleAttemptError
 from sentiment.runs import attempts, opening
 from sentiment.runs.model import DumpFile, Run
@@ -23,6 +21,8 @@ from sentiment.scoring.balance import TEXTS_A_PARTITION, balanced
 from sentiment.scoring.network import SCORED
 from sentiment.scoring.registry import Model
 from sentiment.workspace import Workspace
+
+from tests.kit.rows import remove_source
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -46,10 +46,7 @@ def model(server: object) -> Model:
 def run(model: Model) -> Iterator[Run]:
     opening.record_dump("reuse", SOURCE, "nowhere", [DumpFile(0, "nowhere", "0" * 64, "jsonl", "none", 0, 0)])
     yield opening.open_run(date(2026, 4, 1), SOURCE, "reuse", model.model_id)
-    with transaction("owner") as c:
-        steps = "DELETE FROM sentiment.run_step WHERE run_id IN (SELECT run_id FROM sentiment.run WHERE source = :s)"
-        c.execute(sa.text(steps), {"s": SOURCE})
-        c.execute(sa.text("DELETE FROM sentiment.run WHERE source = :s"), {"s": SOURCE})
+    remove_source(SOURCE)
 
 
 class Network:

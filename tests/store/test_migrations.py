@@ -18,9 +18,10 @@ from sentiment.store import dictionary, migrate
 from tests.kit import databases
 from tests.kit.databases import Database
 
-FIRST_ROWS, LATER_ROWS = (
-    (Path(__file__).parent / "earlier" / f"{name}.sql").read_text("utf-8") for name in ("0001", "0002")
+EVERY_ROW, *REVIEWS = (
+    (Path(__file__).parent / "earlier" / f"{name}.sql").read_text("utf-8") for name in ("every", "0001", "0002")
 )
+FIRST_ROWS, LATER_ROWS = (f"{EVERY_ROW}\n{reviews}" for reviews in REVIEWS)
 EARLIER = {"0001": FIRST_ROWS} | dict.fromkeys(
     ("0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010"), LATER_ROWS
 )

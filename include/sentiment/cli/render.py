@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sentiment import settings
-from sentiment.errors import SentimentError, quoted
+from sentiment.errors import SentimentError, log_end
 
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -57,7 +57,7 @@ def run(command: Callable[[], object]) -> None:
         from sentiment.runs.recognition import recognised
 
         known = recognised(error)
-        known.try_next = known.try_next or f"less {quoted(_log_of(error))}"
+        known.try_next = known.try_next or log_end(_log_of(error))
         show_error(known)
         raise SystemExit(known.exit_code) from error
 

@@ -86,10 +86,11 @@ def pin(stream: Stream, first: date, last: date, budget: float = BUDGET) -> Refe
         counted = history.load(c, stream, nights, films, bands.UNRECORDED)
         large = [n for n in nights if _fresh(counted[n]) >= MIN_NIGHT_REVIEWS]
         _check_enough(stream, first, last, len(large), len(alarmed))
-        band = bands.of_settings(_calibrator([counted[n] for n in large]))
+        calibrator = _calibrator([counted[n] for n in large])
+        band = bands.of_settings(calibrator)
         bands.recount(c, stream, band)
         counted = history.load(c, stream, large, films, band)
-        pinned = _frozen(stream, large, [counted[n] for n in large], films, budget, sorted(alarmed))
+        pinned = _frozen(stream, large, [counted[n] for n in large], films, budget, sorted(alarmed), calibrator, band)
         _store(c, pinned, first, last)
     return pinned
 
@@ -127,6 +128,8 @@ def _frozen(
     films: Sequence[str],
     budget: float,
     excluded: Sequence[date],
+    calibrator: Calibrator | None,
+    band: Band,
 ) -> Reference:
     watched = {key: BY_NAME[key[2]] for key in history.series_in(counted)}
     sums = history.sums_of(counted, list(watched))
@@ -134,8 +137,6 @@ def _frozen(
     floor = np.array([w.effect_floor for w in watched.values()])
     shares = np.array([float(w.is_share) for w in watched.values()])
     model = null_model.fit(sums, days, floor, shares)
-    calibrator = _calibrator(counted)
-    band = bands.of_settings(calibrator)
     keep = np.flatnonzero(model.n_nights >= MIN_SERIES_NIGHTS)
     series = tuple(list(watched)[i] for i in keep)
     may = np.array([float(watched[key].may_alarm) for key in series])

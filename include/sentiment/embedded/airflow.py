@@ -20,7 +20,7 @@ import psutil
 import sqlalchemy as sa
 
 from sentiment.embedded import secrets
-from sentiment.errors import InfrastructureError, SetupError, quoted
+from sentiment.errors import InfrastructureError, SetupError, log_end, quoted
 from sentiment.runtime import spark
 from sentiment.settings import PROJECT_ROOT, Settings
 from sentiment.sql import statement
@@ -109,7 +109,7 @@ def _airflow(arguments: list[str], env: dict[str, str], config: Settings) -> Non
         command = [str(bin_folder() / "airflow"), *arguments]
         done = subprocess.run(command, env=env, stdout=out, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
-        raise InfrastructureError(f"`airflow {' '.join(arguments)}` failed; see {log}.", f"tail -n 30 {quoted(log)}")
+        raise InfrastructureError(f"`airflow {' '.join(arguments)}` failed; see {log}.", log_end(log))
 
 
 @contextmanager

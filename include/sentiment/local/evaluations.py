@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from sentiment import settings
 from sentiment.embedded import airflow, machine
-from sentiment.errors import quoted
+from sentiment.errors import log_end
 from sentiment.evaluation.labelled_set import LabelledSet
 from sentiment.evaluation.model import Evaluation
 from sentiment.orchestration import evaluating
@@ -53,7 +53,7 @@ def _job(arguments: list[str], labelled: LabelledSet, progress: Progress) -> Eva
         code = _wait(command, log, progress)
         cause = RuntimeError(f"exit code {code}; see {log}") if code else None
         job = f"evaluate of {labelled.name}"
-        return evaluating.from_result(outcome.result(path, job, f"tail -n 30 {quoted(log)}", cause))
+        return evaluating.from_result(outcome.result(path, job, log_end(log), cause))
 
 
 def _wait(command: list[str], log: Path, progress: Progress) -> int:

@@ -18,7 +18,7 @@ from sentiment import settings
 from sentiment.database import transaction
 from sentiment.embedded import airflow, machine
 from sentiment.embedded.machine import Machine, Progress, stage
-from sentiment.errors import InfrastructureError, ParameterError, SentimentError, quoted
+from sentiment.errors import InfrastructureError, ParameterError, SentimentError, log_end, quoted
 from sentiment.orchestration import steps
 from sentiment.orchestration.steps import OpenedRun
 from sentiment.runs import outcome
@@ -159,7 +159,7 @@ def _dags_test(
     if process.returncode:
         raise _failure(note, log)
     # By the DAG's own word: another run of this night, like the published one, may be as new.
-    return TypeAdapter(OpenedRun).validate_python(outcome.result(note, dag, f"tail -n 30 {quoted(log)}")), log
+    return TypeAdapter(OpenedRun).validate_python(outcome.result(note, dag, log_end(log))), log
 
 
 def _follow(process: subprocess.Popen[bytes], progress: Progress) -> None:
@@ -199,7 +199,7 @@ def _failure(note: Path, log: Path) -> SentimentError:
     noted = outcome.read(note)
     if noted is not None and noted.error is not None:
         error = noted.error.error()
-        return type(error)(f"{noted.task}: {error.message}", error.try_next or f"tail -n 30 {quoted(log)}")
+        return type(error)(f"{noted.task}: {error.message}", error.try_next or log_end(log))
     lines = [line.strip() for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
     refused = [line.partition(PARAM_REFUSED)[2] for line in lines if PARAM_REFUSED in line]
     if refused:
@@ -208,7 +208,7 @@ def _failure(note: Path, log: Path) -> SentimentError:
         return disk_full(f"Airflow could write no report below {log.parent}")
     return InfrastructureError(
         f"Airflow ended before any task failed: {(lines or ['no line was logged'])[-1]}",
-        f"tail -n 30 {quoted(log)}",
+        log_end(log),
     )
 
 

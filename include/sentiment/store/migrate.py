@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
-from sentiment import database
+from sentiment import database, sql
 from sentiment.store import views
 
 # Advisory lock under which one session at a time migrates.
@@ -20,7 +16,7 @@ LOCK_TIMEOUT = "10s"
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(sql.MIGRATIONS))
     return config
 
 
@@ -50,11 +46,10 @@ def upgrade(to: str = "head") -> str:
 
 def head() -> str:
     """Return the newest revision that this code knows."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
+    return database.newest_revision()
 
 
 def current(role: str = "owner") -> str | None:
     """Return the revision that the database is at; None before the first."""
     with database.transaction(role) as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": "schema_revision"})
-        return context.get_current_revision()
+        return database.revision(connection)

@@ -6,7 +6,6 @@ since: `view_version` has a hash of each. Numbered migrations never read the fil
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from sentiment.errors import SetupError, quoted
 
 log = logging.getLogger(__name__)
 
-FOLDER = sql.PACKAGE / "store" / "sql" / "views"
+FOLDER = sql.VIEWS
 # invalid_table_definition: CREATE OR REPLACE VIEW can only add columns at the end.
 CANNOT_REPLACE = "42P16"
 # dependent_objects_still_exist
@@ -74,7 +73,7 @@ def _changed(c: sa.Connection, texts: dict[str, str]) -> set[str]:
     states = _states(c, list(texts))
     rows = c.execute(sa.text("SELECT view_name, file_sha256, state_sha256 FROM view_version"))
     applied = {row.view_name: (row.file_sha256, row.state_sha256) for row in rows}
-    return {name for name, text in texts.items() if applied.get(name) != (_sha256(text), states.get(name))}
+    return {name for name, text in texts.items() if applied.get(name) != (sql.sha256(text), states.get(name))}
 
 
 def _states(c: sa.Connection, names: list[str]) -> dict[str, str]:
@@ -82,16 +81,12 @@ def _states(c: sa.Connection, names: list[str]) -> dict[str, str]:
     return {row.name: row.state_sha256 for row in rows}
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def _record(c: sa.Connection, names: list[str], texts: dict[str, str]) -> None:
     states = _states(c, names)
     c.execute(sa.text("DELETE FROM view_version WHERE view_name = ANY(:names)"), {"names": names})
     c.execute(
         sa.text("INSERT INTO view_version (view_name, file_sha256, state_sha256) VALUES (:name, :file, :state)"),
-        [{"name": name, "file": _sha256(texts[name]), "state": states[name]} for name in names],
+        [{"name": name, "file": sql.sha256(texts[name]), "state": states[name]} for name in names],
     )
 
 

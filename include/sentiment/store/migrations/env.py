@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from alembic import context
+from sentiment.database import VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=None,
     transaction_per_migration=True,
-    version_table="schema_revision",
+    version_table=VERSION_TABLE,
 )
 with context.begin_transaction():
     context.run_migrations()
