@@ -54,8 +54,8 @@ down: $(VENV)/.run  ## stop every process of this checkout
 doctor: $(VENV)/.run  ## say what is missing, and how to mend it
 	@$(BIN)/sentiment doctor
 
-bench: $(VENV)/.dev  ## measure; prints budgets beside what was measured
-	@$(BIN)/python -m bench
+bench: $(VENV)/.dev  ## measure; prints budgets beside what was measured; BENCH='--only night' and the like are passed on
+	@$(BIN)/python -m bench $(BENCH)
 
 audit: $(VENV)/.dev  ## known vulnerabilities in the run-time lock
 	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.txt

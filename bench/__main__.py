@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from sentiment.cli.render import OUT, run, show, table
+
+from bench.pairs import Measure
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
@@ -21,12 +24,15 @@ class Bench(StrEnum):
     publishing = "publishing"
     matrix = "matrix"
     drift = "drift"
+    versions = "versions"
 
 
 @app.command()
 def bench(
     only: Annotated[list[Bench] | None, typer.Option(help="leave out the rest; may be repeated")] = None,
-    rounds: Annotated[int, typer.Option(help="how often each is measured", min=1)] = 3,
+    rounds: Annotated[
+        int | None, typer.Option(help="how often each is measured, 3 times; versions by its own table", min=1)
+    ] = None,
     cold: Annotated[bool, typer.Option(help="also from a bare clone, network included")] = True,
     reviews: Annotated[
         int, typer.Option(help="reviews that publishing publishes; intake takes in twice as many", min=1000)
@@ -39,14 +45,26 @@ def bench(
         list[str] | None, typer.Option(help="a point of the kill matrix, without the others; may be repeated")
     ] = None,
     replays: Annotated[int, typer.Option(help="simulated years that drift alarms are tried on", min=2)] = 200,
+    old: Annotated[Path | None, typer.Option(help="an older checkout to measure against: the part versions")] = None,
+    measure: Annotated[list[Measure] | None, typer.Option(help="of versions this alone; may be repeated")] = None,
+    prepare_old: Annotated[
+        Path | None, typer.Option(help="make that checkout in this folder, and measure nothing")
+    ] = None,
 ) -> None:
     """Measure on this machine and print beside the budgets: nights, intake, scoring, publishing, the matrix, drift.
 
+    The part versions measures an older checkout and this one in turn. `--prepare-old` makes the older one.
+
     Examples: `python -m bench --only night --no-cold`, `python -m bench --only matrix --seeds 5 --without-spark`,
-    `python -m bench --only matrix --point ingested --point validated`
+    `python -m bench --only matrix --point ingested --point validated`,
+    `python -m bench --prepare-old ../old`, `python -m bench --only versions --old ../old --measure known --rounds 1`
     """
-    from bench import intake, night, publishing, scoring
+    from bench import checkouts, intake, night, publishing, scoring
     from tests.kit.kill_matrix import runner
+
+    if prepare_old is not None:
+        checkouts.prepare(prepare_old, checkouts.OLD, OUT.print)
+        return
 
     parts = set(only or Bench)
     points = point or (runner.NAMES_WITHOUT_SPARK if without_spark else runner.NAMES)
@@ -54,7 +72,11 @@ def bench(
         raise typer.BadParameter(
             f"{', '.join(sorted(unknown))}; expected of: {', '.join(runner.NAMES)}", param_hint="--point"
         )
+    if old is None and only and Bench.versions in only:
+        raise typer.BadParameter("versions needs an older checkout: --prepare-old makes one", param_hint="--old")
     OUT.print(f"On {night.machine()}")
+    n_missed = _bench_versions(old, measure, rounds) if old is not None and Bench.versions in parts else 0
+    rounds = rounds or 3
     figures = night.measure(rounds, cold, OUT.print) if Bench.night in parts else []
     if Bench.intake in parts:
         figures += intake.measure(rounds, 2 * reviews, OUT.print)
@@ -64,7 +86,7 @@ def bench(
         figures += publishing.measure(rounds, reviews, OUT.print)
     if figures:
         show(table(["measured", "least", "median", "most", "budget"], [m.row() for m in figures]))
-    missed = _bench_drift(replays) if Bench.drift in parts else 0
+    missed = n_missed + (_bench_drift(replays) if Bench.drift in parts else 0)
     if Bench.matrix in parts and runner.measure(seeds, OUT.print, points):
         missed += 1
     if missed:
@@ -81,6 +103,24 @@ def _bench_drift(replays: int) -> int:
         OUT.print(f"[bold]{escape(printed.title)}[/]")
         show(table(printed.columns, printed.rows))
     return sum(printed.failed for printed in tables)
+
+
+def _bench_versions(old: Path, measures: list[Measure] | None, rounds: int | None) -> int:
+    """Print what an older checkout and this one took; return how many budgets are missed and tables differ."""
+    from bench.seconds import COLUMNS
+    from bench.versions import Versions
+
+    compared = Versions(old, OUT.print).measure(measures or list(Measure), rounds)
+    for printed in compared.tables:
+        OUT.print(f"[bold]{escape(printed.title)}[/], in seconds")
+        show(table(["", *COLUMNS, "all"], printed.cells()))
+    if compared.pairs:
+        columns = ["median of", "old", "new", "rounds", "new / old", "at most"]
+        show(table(columns, [pair.row() for pair in compared.pairs]))
+    if compared.differences:
+        columns = ["table", "rows old", "rows new", "digest old", "digest new", "equal", "only one has"]
+        show(table(columns, [difference.row() for difference in compared.differences]))
+    return compared.n_missed
 
 
 def main() -> None:

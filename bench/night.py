@@ -8,7 +8,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +18,8 @@ import psutil
 from sentiment.errors import InfrastructureError
 from sentiment.samples import sample_dump
 from sentiment.settings import PROJECT_ROOT
+
+from bench.processes import Sampler
 
 FIRST_NIGHT = date(2026, 3, 2)
 REVIEWS = 2000
@@ -109,41 +110,13 @@ def _sentiment(home: Path, *arguments: str) -> tuple[float, float]:
 def _timed(command: list[str], env: dict[str, str], cwd: Path) -> tuple[float, float]:
     began = time.monotonic()
     process = subprocess.Popen(command, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    peak = Peak(process.pid)
-    peak.start()
+    sampler = Sampler(process.pid)
+    sampler.start()
     output, _ = process.communicate()
-    peak.stop.set()
+    sampler.end()
     if process.returncode:
         raise InfrastructureError(f"{' '.join(command)} failed:\n{output[-2000:]}", "sentiment doctor")
-    return time.monotonic() - began, peak.bytes
-
-
-class Peak(threading.Thread):
-    """A thread that samples the memory of a process tree twice a second; `bytes` is the peak so far.
-
-    Shared pages count in proportion to the processes that share them (PSS); `stop` ends the thread.
-    """
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(daemon=True)
-        self._root = psutil.Process(pid)
-        self.stop = threading.Event()
-        self.bytes = 0.0
-
-    def run(self) -> None:
-        """Sample until `stop` is set."""
-        while not self.stop.wait(0.5):
-            self.bytes = max(self.bytes, _tree_bytes(self._root))
-
-
-def _tree_bytes(root: psutil.Process) -> float:
-    total = 0.0
-    try:
-        for process in (root, *root.children(recursive=True)):
-            total += process.memory_full_info().pss
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return total
-    return total
+    return time.monotonic() - began, sampler.peak_bytes
 
 
 def _cold(home: Path, report: Callable[[str], None]) -> Measured:

@@ -21,7 +21,7 @@ from sentiment import settings
 from sentiment.errors import InfrastructureError
 from sentiment.scoring import graph, registry
 
-from bench.night import Peak
+from bench.processes import Sampler
 from tests.kit.networks import POSITIONS
 
 if TYPE_CHECKING:
@@ -85,12 +85,11 @@ class Side:
         """Score all texts once and return the peak memory of the process and its children meanwhile."""
         # Never while anything is timed: reading proportional memory halts a large process.
         assert self._process.pid is not None
-        peak = Peak(self._process.pid)
-        peak.start()
+        sampler = Sampler(self._process.pid)
+        sampler.start()
         self.texts_per_s()
-        peak.stop.set()
-        peak.join()
-        return peak.bytes
+        sampler.end()
+        return sampler.peak_bytes
 
     def close(self) -> None:
         """End the process and its children."""
