@@ -56,7 +56,7 @@ def bench(
     The part versions measures an older checkout and this one in turn. `--prepare-old` makes the older one.
 
     Examples: `python -m bench --only night --no-cold`, `python -m bench --only matrix --seeds 5 --without-spark`,
-    `python -m bench --only matrix --point ingested --point validated`,
+    `python -m bench --only matrix --point judged --point validated`,
     `python -m bench --prepare-old ../old`, `python -m bench --only versions --old ../old --measure known --rounds 1`
     """
     from bench import checkouts, intake, night, publishing, scoring

@@ -1,4 +1,4 @@
-"""Measure the intake of a night: rows a second of JSON lines through find_dump, ingest and validate, and memory."""
+"""Measure the intake of a night: rows a second of JSON lines through ingest and validate, and memory."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentiment import settings
-from sentiment.jobs import ingest, validate
-from sentiment.orchestration import steps
+from sentiment.jobs import validate
+from sentiment.orchestration import ingesting
 from sentiment.quality import expectations
 from sentiment.runs import attempts, opening
 from sentiment.runtime import spark
@@ -31,7 +31,7 @@ FIRST_NIGHT = date(2026, 3, 2)
 SAMPLE_REVIEWS = 20_000
 """Reviews that are generated; beyond them, the same texts come again under other ids."""
 BUDGET, BUDGET_WITH_LANGUAGE = 10_000, 3_000
-"""Fewest rows a second of ingest and validate together, without and with language identification."""
+"""Fewest rows a second of validate, without and with language identification."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class IntakeTimes:
 
 def measure(rounds: int, rows: int, report: Callable[[str], None]) -> list[Measured]:
     """Measure the intake of `rows` reviews, with and without language identification, and of a tenth, for memory."""
-    plain = Measured(f"{rows:,} reviews, ingest + validate, no language", BUDGET, "rows/s")
-    with_language = Measured(f"{rows:,} reviews, ingest + validate with language", BUDGET_WITH_LANGUAGE, "rows/s")
+    plain = Measured(f"{rows:,} reviews, validate, no language", BUDGET, "rows/s")
+    with_language = Measured(f"{rows:,} reviews, validate with language", BUDGET_WITH_LANGUAGE, "rows/s")
     memory = Measured("driver after them / after a tenth of them", 1.2, "x")
     with own_home() as config:
         small, large = (dump(config.home / f"{n}.jsonl", n) for n in (rows // 10, rows))
@@ -62,8 +62,8 @@ def measure(rounds: int, rows: int, report: Callable[[str], None]) -> list[Measu
             total_s = sum(many.seconds.values())
             for part, seconds in many.seconds.items():
                 report(f"  {part:<28} {seconds:7.1f} s  {rows / seconds:10,.0f} rows/s  {seconds / total_s:6.1%}")
-            plain.rounds.append(many.rows_per_s(rows, "ingest", "validate", GX))
-            with_language.rounds.append(many.rows_per_s(rows, "ingest", "validate with language", GX))
+            plain.rounds.append(many.rows_per_s(rows, "validate", GX))
+            with_language.rounds.append(many.rows_per_s(rows, "validate with language", GX))
             memory.rounds.append(many.driver_bytes / few.driver_bytes)
         session.stop()
     return [plain, with_language, memory]
@@ -86,11 +86,9 @@ def dump(path: Path, rows: int) -> Path:
 def take(session: SparkSession, path: Path, night: date) -> IntakeTimes:
     """Run one night's intake with two attempts of validate, without and with language identification."""
     workspace, seconds = Workspace(), dict[str, float]()
-    with _timed(seconds, "find_dump"):
-        begun = steps.find_dump(steps.Request(night, f"bench{night:%d}", settings.load().model, str(path)))
+    with _timed(seconds, "ingest"):
+        begun = ingesting.ingest(ingesting.Request(night, f"bench{night:%d}", settings.load().model, str(path)))
     run = opening.get_run(begun.run_id)
-    with _timed(seconds, "ingest"), attempts.attempt(run.run_id, "ingest") as attempt:
-        ingest.work(session, run, attempt, workspace)
     for part, checked in (("validate", False), ("validate with language", True)):
         new_attempt = partial(attempts.attempt, run.run_id, "validate")
         with _language(checked), _judge_timed() as pages, _timed(seconds, part), new_attempt() as attempt:

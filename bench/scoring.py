@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 from sentiment import settings
-from sentiment.jobs import ingest, score, validate
-from sentiment.orchestration import steps
+from sentiment.jobs import score, validate
+from sentiment.orchestration import ingesting
 from sentiment.runs import attempts, opening
 from sentiment.runs.model import Run
 from sentiment.runtime import spark
@@ -314,11 +314,10 @@ def _two_dumps(folder: Path, source: str, reviews: int, seed: int) -> tuple[Path
 
 def _taken_in(session: SparkSession, model: str, source: str, night: date, dump: Path) -> Run:
     """Open the dump's run and take it as far as `validate`."""
-    dump_run = steps.find_dump(steps.Request(night, source, model, str(dump)))
+    dump_run = ingesting.ingest(ingesting.Request(night, source, model, str(dump)))
     run = opening.get_run(dump_run.run_id)
-    for job, name in ((ingest, "ingest"), (validate, "validate")):
-        with attempts.attempt(run.run_id, name) as attempt:
-            job.work(session, run, attempt, Workspace())
+    with attempts.attempt(run.run_id, "validate") as attempt:
+        validate.work(session, run, attempt, Workspace())
     return run
 
 

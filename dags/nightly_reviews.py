@@ -6,18 +6,20 @@ the sentiment tables to Postgres and tracks drift.
 
 `find_dump >> ingest >> validate >> score >> audit >> publish >> track_drift >> report`
 
-**When.** Every night at 04:00 Europe/Paris for the day that ended; one run at a time; missed nights are not
-caught up by themselves (`airflow backfill create --dag-id nightly_reviews --from-date … --to-date …` does it).
+**When.** Every night at 04:00 Europe/Paris for the day that ended; missed nights are not caught up by themselves
+(`airflow backfill create --dag-id nightly_reviews --from-date … --to-date …` does it). Of one source one night at a
+time is between ingest and publish: the ingest of another waits, and its log says for which run. A run that only waits
+for its dump stands in nobody's way.
 
 **Which night.** A scheduled or backfilled run stands for the Paris date on which its data interval begins. Any other
 run stands for its `night`; without one for the Paris date of its logical date, or, where that day was not over when the
 run was requested (the form fills in the present moment), for the day that had ended. The log's first line names it.
 
 **Parameters.** All may stay empty; a key that is none of them is refused. `night` is a Paris date; `dump` a file,
-a folder or a glob (without it the place in `SENTIMENT_DUMPS` is looked at and waited for); `model` one of `sentiment
-model list`. With `dry_run` everything happens but publishing. With `sentences` each sentence is scored as well, into
-`sentiment.sentence_sentiment`; a night that is published already gets none. `supersede`, with a `reason`, replaces
-a night that another dump published.
+a folder or a glob (without it the place in `SENTIMENT_DUMPS` is waited for, until nobody writes its files any more);
+`model` one of `sentiment model list`. With `dry_run` everything happens but publishing. With `sentences` each sentence
+is scored as well, into `sentiment.sentence_sentiment`; a night that is published already gets none. `supersede`, with a
+`reason`, replaces a night that another dump published.
 `allow`, with a `reason`, lets a batch pass that one of these rules stops: `dump_date` (its name dates it otherwise),
 `same_dump` (another night published it), `schema_change` (a column is gone), `row_count` (far fewer or more than
 recent nights had), `quarantine_share` (too many records refused).
@@ -26,7 +28,7 @@ recent nights had), `quarantine_share` (too many records refused).
 {"night": "2026-11-22", "dump": "/data/reviews-2026-11-22.jsonl.gz", "model": "cinema-fr"}
 ```
 
-**The same again** changes nothing: find_dump sees it and the other tasks are skipped.
+**The same again** changes nothing: ingest sees it and the other tasks are skipped.
 
 **When it fails.** Data errors (a broken dump, too many bad rows) are not tried again: the log's last lines say
 which file, row and rule, and what to type next. Neither are errors of the program, which name class, file and
@@ -38,6 +40,7 @@ fails before its run is opened, as where the dump is missing, is listed by `sent
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
 from airflow.sdk.bases.sensor import PokeReturnValue
@@ -45,9 +48,11 @@ from sentiment import settings
 from sentiment.orchestration import params
 from sentiment.orchestration.connections import sentiment_task
 from sentiment.orchestration.dag_defaults import NIGHT_TASK_DEFAULTS, scheduled
-from sentiment.orchestration.night_tasks import FIND_DUMP_DEFAULTS, after_find_dump
+from sentiment.orchestration.night_tasks import BEFORE_RUN, INGEST, after_ingest
 
 SETTINGS = settings.load()
+MAX_ACTIVE_RUNS = 16
+"""A run that waits, for its dump or for its turn, must not be the only one."""
 
 PARAMS = {
     "night": Param(
@@ -80,7 +85,9 @@ PARAMS = {
 }
 
 
-@dag(**scheduled("0 4 * * *", NIGHT_TASK_DEFAULTS), params=PARAMS, doc_md=__doc__)
+@dag(
+    **{**scheduled("0 4 * * *", NIGHT_TASK_DEFAULTS), "max_active_runs": MAX_ACTIVE_RUNS}, params=PARAMS, doc_md=__doc__
+)
 def nightly_reviews() -> None:
     """Run one night from its dump to its report."""
 
@@ -89,21 +96,28 @@ def nightly_reviews() -> None:
         # No worker is held while the night waits.
         mode="reschedule",
         poke_interval=60,
-        # An hour more than the night waits: `find_or_wait` ends it before, by an error that names the dump.
+        # An hour more than the night waits: find_dump ends it before, by an error that names the dump.
         timeout=SETTINGS.dump_wait_minutes * 60 + 3600,
-        execution_timeout=timedelta(hours=2),
-        **FIND_DUMP_DEFAULTS,
+        execution_timeout=timedelta(minutes=30),
+        **BEFORE_RUN,
     )
     def find_dump() -> PokeReturnValue:
-        """Receive the night's dump, or wait for it."""
+        """Check the parameters, and wait until the night's dump is there and at rest."""
         # Imported by the task, as in all DAG files: the dag-processor parses them over and over, and runs no task.
         from sentiment.orchestration import waiting
 
-        context = get_current_context()
-        run = waiting.find_or_wait(context, waiting.night_of(context))
+        files = waiting.find_dump(get_current_context())
+        return PokeReturnValue(is_done=files is not None, xcom_value=files)
+
+    @sentiment_task(task.sensor, **INGEST)
+    def ingest(files: list[list[Any]]) -> PokeReturnValue:
+        """Receive the night's dump and open its run, once it is the source's turn."""
+        from sentiment.orchestration import waiting
+
+        run = waiting.ingest(get_current_context(), files)
         return PokeReturnValue(is_done=run is not None, xcom_value=run)
 
-    after_find_dump(find_dump())
+    after_ingest(ingest(find_dump()))
 
 
 nightly_reviews()

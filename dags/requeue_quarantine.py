@@ -35,10 +35,11 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk.bases.sensor import PokeReturnValue
 from sentiment.orchestration import params
 from sentiment.orchestration.connections import sentiment_task
 from sentiment.orchestration.dag_defaults import NIGHT_TASK_DEFAULTS, on_demand
-from sentiment.orchestration.night_tasks import FIND_DUMP_DEFAULTS, after_find_dump
+from sentiment.orchestration.night_tasks import BEFORE_RUN, INGEST, after_ingest
 
 PARAMS = {
     "run_id": Param(
@@ -60,13 +61,24 @@ PARAMS = {
 def requeue_quarantine() -> None:
     """Run a published night again from its dump, after a rule was mended."""
 
-    @sentiment_task(task.short_circuit, execution_timeout=timedelta(hours=2), **FIND_DUMP_DEFAULTS)
+    @sentiment_task(task.short_circuit, execution_timeout=timedelta(hours=2), **BEFORE_RUN)
     def find_dump() -> dict[str, Any] | None:
+        """Plan what is run again; end here in a dry run."""
         from sentiment.orchestration import requeueing
 
-        return requeueing.find_or_preview(get_current_context())
+        return requeueing.plan_or_preview(get_current_context())
 
-    after_find_dump(find_dump())
+    @sentiment_task(task.sensor, **INGEST)
+    def ingest() -> PokeReturnValue:
+        """Make the records of the night's dump available and open its run, once it is the source's turn."""
+        from sentiment.orchestration import requeueing
+
+        run = requeueing.ingest(get_current_context())
+        return PokeReturnValue(is_done=run is not None, xcom_value=run)
+
+    run = ingest()
+    find_dump() >> run
+    after_ingest(run)
 
 
 requeue_quarantine()

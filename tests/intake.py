@@ -1,4 +1,4 @@
-"""Run a dump through receiving, ingest and the quality rules, by the jobs' own code, on the test's session."""
+"""Run a dump through receiving, decoding and the quality rules, by the jobs' own code, on the test's session."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from sentiment.dump.ingest import to_rows
+from sentiment.dump.decoding import to_rows
 from sentiment.dump.receive import receive
 from sentiment.jobs.validate import with_facts
 from sentiment.quality import rules, split
@@ -37,10 +37,8 @@ def through(spark: SparkSession, path: Path, config: Settings) -> Outcome:
     rows = to_rows(
         workspace.read(spark, workspace.committed("received", dump.key)), "allocine", dump.layouts, dump.profile
     )
-    rows = rows.persist()
     verdicts = split.verdicts(rules.judged(with_facts(rows, config), table), table).persist()
     refused, repeated = split.quarantined(verdicts), split.duplicates(verdicts)
-    lists = split.accepted(rows, refused, repeated).collect(), refused.collect(), repeated.collect()
+    lists = split.accepted(verdicts, repeated).collect(), refused.collect(), repeated.collect()
     verdicts.unpersist()
-    rows.unpersist()
     return Outcome(*lists, sum(file.n_records for file in dump.files))

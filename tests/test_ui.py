@@ -32,6 +32,18 @@ pytestmark = pytest.mark.browser
 CLI = str(Path(sys.executable).parent / "sentiment")
 CHROMIUM = shutil.which("chromium")
 DAG = "nightly_reviews"
+TURNS = """
+SELECT max(s.finished_at) FILTER (WHERE s.step = 'ingest') AS ingested,
+  max(s.finished_at) FILTER (WHERE s.step = 'publish') AS published
+FROM sentiment.run r JOIN sentiment.run_step s USING (run_id)
+WHERE r.airflow_run_id = ANY(:runs) GROUP BY r.run_id ORDER BY published
+"""
+NEW_TWICE = """
+SELECT count(*) FROM (
+  SELECT FROM sentiment.night_review JOIN sentiment.run USING (run_id)
+  WHERE airflow_run_id = ANY(:runs) AND novelty = 'new' GROUP BY review_id HAVING count(*) > 1) AS twice
+"""
+"""Reviews that two nights took for new, as if neither had followed the other."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +111,9 @@ def n_runs(source: str) -> int:
         return int(c.execute(sa.text(query), {"source": source}).scalar_one())
 
 
-def dump_of(night: date, home: Path) -> Path:
+def dump_of(night: date, home: Path, known_share: float = 0.1) -> Path:
     path = home / "dumps" / f"ui-{night}.jsonl"
-    sample_dump.write(sample_dump.SampleDump(night=night, n_reviews=60), path)
+    sample_dump.write(sample_dump.SampleDump(night=night, n_reviews=60, known_share=known_share), path)
     return path
 
 
@@ -141,15 +153,27 @@ def test_a_wrong_param_is_refused_before_anything_starts(ui: Ui) -> None:
         assert next(iter(conf)) in refused.value.read().decode()
 
 
-def test_the_rest_call_publishes_a_night_without_a_logical_date(ui: Ui, home: Path) -> None:
-    night = date(2026, 10, 1)
-    conf = {"night": night.isoformat(), "dump": str(dump_of(night, home))}
-    ui.call("PATCH", f"/api/v2/dags/{DAG}", {"is_paused": False}, ui.token())
-    run = ui.call("POST", f"/api/v2/dags/{DAG}/dagRuns", {"logical_date": None, "conf": conf}, ui.token())
-    path = f"/api/v2/dags/{DAG}/dagRuns/{run['dag_run_id']}"
-    wait_for(lambda: ui.call("GET", path, token=ui.token())["state"] in {"success", "failed"}, "the run's end")
-    assert ui.call("GET", path, token=ui.token())["state"] == "success"
-    assert n_published(night) > 0
+def test_two_manual_nights_go_through_one_by_one_while_a_scheduled_one_waits(ui: Ui, home: Path) -> None:
+    token, runs = ui.token(), f"/api/v2/dags/{DAG}/dagRuns"
+    ui.call("PATCH", f"/api/v2/dags/{DAG}", {"is_paused": False}, token)
+    waiting = f"{runs}/~/taskInstances?task_id=find_dump&state=up_for_reschedule"
+    wait_for(lambda: ui.call("GET", waiting, token=token)["total_entries"], "a scheduled night that waits")
+    requested = []
+    for night in (date(2026, 10, 1), date(2026, 10, 2)):
+        conf = {"night": night.isoformat(), "dump": str(dump_of(night, home, known_share=0.4))}
+        requested.append(ui.call("POST", runs, {"logical_date": None, "conf": conf}, token)["dag_run_id"])
+
+    def states() -> set[str]:
+        return {ui.call("GET", f"{runs}/{run}", token=ui.token())["state"] for run in requested}
+
+    wait_for(lambda: states() <= {"success", "failed"}, "the runs' end")
+    assert states() == {"success"}
+    assert ui.call("GET", waiting, token=ui.token())["total_entries"], "the scheduled night waits no more"
+    with transaction() as c:
+        turns = c.execute(sa.text(TURNS), {"runs": requested}).all()
+        assert c.execute(sa.text(NEW_TWICE), {"runs": requested}).scalar_one() == 0
+    assert len(turns) == 2
+    assert turns[0].published < turns[1].ingested
     again = [CLI, "nightly", "--dump", conf["dump"], "--date", conf["night"]]
     refused = subprocess.run(again, capture_output=True, text=True, check=False, timeout=200)
     # Two schedulers on one Airflow database would both run the tasks.
@@ -163,7 +187,7 @@ def test_the_form_in_a_browser_publishes_a_night(ui: Ui, home: Path) -> None:
     assert CHROMIUM
     from playwright.sync_api import sync_playwright
 
-    night = date(2026, 10, 2)
+    night = date(2026, 10, 3)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1400, "height": 1600})

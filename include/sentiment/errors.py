@@ -114,6 +114,10 @@ class StaleAttemptError(InfrastructureError):
     """A newer attempt of the step holds the fencing token, so this one must not write."""
 
 
+class NightAtWorkError(InfrastructureError):
+    """Another night of the source is between ingest and publish; this one waits for it."""
+
+
 class SetupError(SentimentError):
     """This machine lacks something; `sentiment doctor` lists what."""
 

@@ -165,8 +165,8 @@ HASH_COLUMNS = (
 VERSION = (*CONTENT, *(column.name for column in HASH_COLUMNS))
 """Columns of one version of a review, in the tables `review` and `review_version`."""
 
-INGESTED = PartSchema(
-    "ingested",
+DECODED = PartSchema(
+    "decoded",
     _unstaged(
         (
             SOURCE_COLUMN,
@@ -182,7 +182,10 @@ INGESTED = PartSchema(
         )
     ),
 )
-"""Every received record, decoded and mapped to the columns of a review; what can't be read has a `problem`."""
+"""Every received record, decoded and mapped to the columns of a review; what can't be read has a `problem`.
+
+No part of the workspace: `validate` decodes and judges in one pass.
+"""
 
 REASON_COLUMNS = (
     Column("reasons", "array<string>", "names of the rules that the record fails, in the rule table's order", "text[]"),
@@ -193,8 +196,11 @@ JUDGED = PartSchema(
     "judged",
     _unstaged(
         (
+            SOURCE_COLUMN,
             *POSITION_COLUMNS,
             replace(REVIEW_ID_COLUMN, nullable=True),
+            *CONTENT_COLUMNS,
+            *HASH_COLUMNS,
             Column("language", "string", "ISO 639-1 code, or und; null where the language was not predicted"),
             Column("refused", "boolean", "whether the record fails a rule", nullable=False),
             *RAW_COLUMNS,
@@ -203,7 +209,8 @@ JUDGED = PartSchema(
     ),
     flag_prefix="rule_",
 )
-"""One narrow row for each record; `raw` and what follows it are null where the record is not refused."""
+"""One row for each record. `raw` and what follows it are null where the record is not refused; where it is, of the
+content and its hashes the author alone remains, by whose name a review is found that is to be forgotten."""
 
 QUARANTINED = PartSchema(
     "quarantined",
@@ -336,7 +343,7 @@ EVALUATED_VERDICTS = PartSchema(
 PARTS = {
     schema.part: schema
     for schema in (
-        RECEIVED, INGESTED, JUDGED, QUARANTINED, DUPLICATE, ACCEPTED, SCORED, PROFILE, SCORE_CACHE, EVALUATED_SCORES,
+        RECEIVED, JUDGED, QUARANTINED, DUPLICATE, ACCEPTED, SCORED, PROFILE, SCORE_CACHE, EVALUATED_SCORES,
         EVALUATED_VERDICTS,
     )
 }  # fmt: skip

@@ -19,7 +19,7 @@ from tests.kit.kill_matrix import runner
     [
         ([], set(runner.NAMES)),
         (["--without-spark"], set(runner.NAMES_WITHOUT_SPARK)),
-        (["--point", "ingested", "--point", "killed: merged"], {"ingested", "killed: merged"}),
+        (["--point", "judged", "--point", "killed: merged"], {"judged", "killed: merged"}),
     ],
     ids=["all", "without Spark", "named"],
 )

@@ -35,19 +35,28 @@ def timetabled(dag: Any, run_type: DagRunType, first: datetime, last: datetime) 
     return [_context(dag, run_type, info.run_after, info.logical_date, info.data_interval, {}) for info in infos]
 
 
-def run_first_task(context: Any) -> None:
-    """Execute the task of the context."""
+def run_first_task(context: Any) -> Any:
+    """Execute the task of the context; return its result."""
     with set_current_context(context):
-        context["task"].execute(context)
+        return context["task"].execute(context)
 
 
-def fail_first_task(context: Any) -> Exception:
-    """Execute the task of the context, which fails, then what Airflow calls on failure; return the task's error."""
+def fail_before_run(context: Any) -> Exception:
+    """Execute find_dump, and ingest if it succeeds, then what Airflow calls as one fails; return the task's error."""
     with pytest.raises(Exception) as raised:  # noqa: PT011 - the caller looks at it
+        to_ingest(context, run_first_task(context))
         run_first_task(context)
     context["exception"] = raised.value
     _run_task_state_change_callbacks(context["task"], "on_failure_callback", context, structlog.get_logger())
     return raised.value
+
+
+def to_ingest(context: Any, *results: object) -> None:
+    """Make the context that of the task ingest, after what find_dump returned."""
+    task = context["dag"].task_dict["ingest"]
+    task.op_args = results
+    context["task"] = context["ti"].task = task
+    context["ti"].task_id = task.task_id
 
 
 def serialized(dag: Any) -> Any:

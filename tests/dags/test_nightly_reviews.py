@@ -60,11 +60,20 @@ def test_tasks_follow_the_steps_in_order(dags: dict[str, Any], dag_id: str) -> N
 def test_every_task_has_a_timeout_and_spark_jobs_share_a_pool(dags: dict[str, DAG], dag_id: str) -> None:
     dag = dags[dag_id]
     assert all(task.execution_timeout for task in dag.tasks)
-    assert {t.task_id for t in dag.tasks if t.pool == "spark"} == {"ingest", "validate", "score", "publish"}
+    assert {t.task_id for t in dag.tasks if t.pool == "spark"} == {"validate", "score", "publish"}
     assert [t.task_id for t in dag.tasks if t.outlets] == ["publish"]
     assert all(task.on_failure_callback and task.retry_policy is RETRY_POLICY for task in dag.tasks)
-    assert (dag.max_active_runs, dag.catchup) == (1, False)
+    assert all(task.weight_rule == "upstream" for task in dag.tasks if task.pool == "spark")
+    assert dag.catchup is False
     assert dag.doc_md
+
+
+def test_a_night_that_waits_holds_neither_a_worker_nor_the_only_run(dags: dict[str, Any]) -> None:
+    assert dags["nightly_reviews"].max_active_runs > 1
+    waiting = [dags[dag_id].task_dict[task] for dag_id, task in (
+        ("nightly_reviews", "find_dump"), ("nightly_reviews", "ingest"), ("requeue_quarantine", "ingest"),
+    )]  # fmt: skip
+    assert all(task.reschedule for task in waiting)
 
 
 @pytest.mark.parametrize(
@@ -151,11 +160,11 @@ def test_only_infrastructure_is_tried_again(error: Exception, action: RetryActio
 
 def test_the_longest_retry_delay_is_airflows(dag: Any) -> None:
     next_retry: Any = TaskInstance.next_retry_datetime
-    task, end = contexts.serialized(dag).task_dict["ingest"], datetime(2026, 11, 28, tzinfo=UTC)
+    task, end = contexts.serialized(dag).task_dict["validate"], datetime(2026, 11, 28, tzinfo=UTC)
     delays = [
         next_retry(
             SimpleNamespace(
-                task=task, try_number=number, dag_id=f"dag {n}", task_id="ingest", logical_date=None, end_date=end,
+                task=task, try_number=number, dag_id=f"dag {n}", task_id="validate", logical_date=None, end_date=end,
                 retry_delay_override=None,
             )
         ) - end

@@ -12,6 +12,7 @@ import boto3
 import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
+from sentiment.dump import arrival
 from sentiment.dump.locate import locate
 from sentiment.dump.receive import receive
 from sentiment.errors import DumpNotFoundError, InfrastructureError, ParameterError
@@ -97,3 +98,17 @@ def test_a_store_that_does_not_answer_is_infrastructure(monkeypatch: pytest.Monk
 def test_an_unknown_kind_of_address() -> None:
     with pytest.raises(ParameterError, match="gopher://dumps/night"):
         locate("gopher://dumps/night")
+
+
+def test_a_second_look_sees_what_came_since(bucket: str) -> None:
+    client = boto3.client("s3", endpoint_url=bucket, region_name=REGION, **KEYS)
+    client.put_object(Bucket="dumps", Key="growing/a.jsonl", Body=GOOD)
+    looks = [arrival.look("s3://dumps/growing")]
+    client.put_object(Bucket="dumps", Key="growing/a.jsonl", Body=GOOD * 2)
+    looks.append(arrival.look("s3://dumps/growing"))
+    client.put_object(Bucket="dumps", Key="growing/b.jsonl", Body=GOOD)
+    looks.append(arrival.look("s3://dumps/growing"))
+    assert [[state.n_bytes for state in look] for look in looks] == [[34], [68], [68, 34]]
+    assert all(state.modified_s > 1_700_000_000 for look in looks for state in look)
+    with pytest.raises(InfrastructureError, match="growing/b"):
+        arrival.check_unchanged("s3://dumps/growing", looks[1])

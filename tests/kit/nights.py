@@ -170,19 +170,19 @@ def run_all_steps(session: SparkSession, spec: NightSpec, resume: bool = False) 
 
     `resume` leaves out the steps that are done, as clearing a failed task does.
     """
-    from sentiment.jobs import ingest, publish, score, validate
-    from sentiment.orchestration import requeueing, steps
+    from sentiment.jobs import publish, score, validate
+    from sentiment.orchestration import ingesting, requeueing, steps
 
     if spec.requeue_of:
         opened = requeueing.find(requeueing.Requeue(spec.requeue_of, spec.reason))
     else:
-        opened = steps.find_dump(
-            steps.Request(spec.night, spec.source, spec.model, str(spec.dump), spec.supersede, spec.reason)
+        opened = ingesting.ingest(
+            ingesting.Request(spec.night, spec.source, spec.model, str(spec.dump), spec.supersede, spec.reason)
         )
     if opened.nothing_new:
         return
-    jobs = {"ingest": ingest.work, "validate": validate.work, "score": score.work, "publish": publish.work}
-    for step in ("ingest", "validate", "score", "audit", "publish"):
+    jobs = {"validate": validate.work, "score": score.work, "publish": publish.work}
+    for step in ("validate", "score", "audit", "publish"):
         if resume and _is_done(opened.run_id, step):
             continue
         if step == "audit":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,6 +28,12 @@ def run_sql(query: str, **values: object) -> None:
     """Run a statement."""
     with transaction("owner") as c:
         c.execute(sa.text(query), values)
+
+
+def age(run_id: str, silent: timedelta) -> None:
+    """Let a run have begun long ago, and its attempts have been silent for so long."""
+    run_sql("UPDATE sentiment.run SET started_at = now() - interval '1 day' WHERE run_id = :r", r=run_id)
+    run_sql("UPDATE sentiment.run_step SET heartbeat_at = now() - :s WHERE run_id = :r", r=run_id, s=silent)
 
 
 def rows(query: str, **values: object) -> list[Any]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sentiment import cli, contract, settings
-from sentiment.dump.ingest import to_rows
+from sentiment.dump.decoding import to_rows
 from sentiment.dump.receive import receive
 from sentiment.errors import DumpRefusedError, InfrastructureError
 from sentiment.jobs import validate
@@ -306,10 +306,10 @@ def test_no_dump_brings_it_back(spark: SparkSession, tmp_path: Path) -> None:
         contract.suppressed_key("review", "s", ids[0]),
         contract.suppressed_key("author", "s", AUTHOR),
     }
-    ingested = to_rows(received, "s", dump.layouts, dump.profile, suppressed).persist()
+    decoded = to_rows(received, "s", dump.layouts, dump.profile, suppressed).persist()
     table = rules.table(config, NIGHT)
-    verdicts = split.verdicts(rules.judged(validate.with_facts(ingested, config), table), table)
-    accepted = {r["record_no"]: r for r in split.accepted(ingested, split.quarantined(verdicts)).collect()}
+    verdicts = split.verdicts(rules.judged(validate.with_facts(decoded, config), table), table)
+    accepted = {r["record_no"]: r for r in split.accepted(verdicts, split.duplicates(verdicts)).collect()}
     refused = {r["record_no"]: r for r in split.quarantined(verdicts).collect()}
     assert (sorted(accepted), sorted(refused)) == ([2, 3], [1, 4, 5])
     assert [accepted[n]["review_id"] for n in (2, 3)] == ids[1:3]
@@ -320,15 +320,15 @@ def test_no_dump_brings_it_back(spark: SparkSession, tmp_path: Path) -> None:
         (["rating_in_range"], lines[4].encode()),
     ]
     assert refused[1]["raw_sha256"] == hashlib.sha256(lines[0].encode()).hexdigest()
-    ingested_text = repr(
-        [row.asDict() for row in ingested.drop("raw_sha256").where("record_no <> 3 AND record_no <> 5").collect()]
+    decoded_text = repr(
+        [row.asDict() for row in decoded.drop("raw_sha256").where("record_no <> 3 AND record_no <> 5").collect()]
     )
-    assert not any(part in ingested_text for part in (ids[0], AUTHOR, TEXT[:20], "Ceci est refus\\"))
-    ingested.unpersist()
+    assert not any(part in decoded_text for part in (ids[0], AUTHOR, TEXT[:20], "Ceci est refus\\"))
+    decoded.unpersist()
 
 
 def test_no_night_brings_it_back(server: object, spark: SparkSession, tmp_path: Path) -> None:
-    """By the jobs themselves: ingested, refused without its bytes, its score gone, all else published as before."""
+    """By the jobs themselves: decoded, refused without its bytes, its score gone, all else published as before."""
     registry.register(registry.find("cinema-fr", settings.load()))
     dump = tmp_path / "dump.jsonl"
     others = [record(f"o{n}", "Paul", f"Vu {n} fois.") for n in range(10)]

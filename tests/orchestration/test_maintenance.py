@@ -163,7 +163,7 @@ def test_parts_of_killed_attempts(published: Run) -> None:
     workspace, live = Workspace(settings.load().lake), "scored/night=2026-05-04/run=20260504-0000feed"
     key = run_key(published.night, published.run_id)
     kinds_of = {
-        "records of a killed find_dump": "received/attempt=0a",
+        "records of a killed ingest": "received/attempt=0a",
         "part of a run that is not recorded": "scored/night=2020-01-01/run=20200101-00000000",
         "part of a killed attempt": f"scored/{key}/token=1/chunk=0",
     }

@@ -16,7 +16,7 @@ import pytest
 from sentiment import settings
 from sentiment.dump import profiles
 from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError, SetupError
-from sentiment.orchestration import maintenance, requeueing, steps, summary
+from sentiment.orchestration import ingesting, maintenance, requeueing, summary
 from sentiment.orchestration.requeueing import Requeue
 from sentiment.runs import attempts, opening
 from sentiment.runs.handoff import ReceivedDump
@@ -37,7 +37,7 @@ _NUMBERS = count(1)
 
 
 class Scene:
-    """A dump of its own, received by find_dump and published without Spark, with a few records refused."""
+    """A dump of its own, received by ingest and published without Spark, with a few records refused."""
 
     def __init__(self, folder: Path) -> None:
         self.source, self.workspace, self.folder = f"again_{next(_NUMBERS)}", Workspace(), folder
@@ -45,8 +45,8 @@ class Scene:
 
     def publish(self, uri: Path | None = None, **options: Any) -> Run:
         self.dump = uri if uri and uri.is_file() else self.dump
-        request = steps.Request(NIGHT, self.source, nights.MODEL, str(uri or self.dump), reason="asked", **options)
-        return self.merge(steps.find_dump(request).run_id)
+        request = ingesting.Request(NIGHT, self.source, nights.MODEL, str(uri or self.dump), reason="asked", **options)
+        return self.merge(ingesting.ingest(request).run_id)
 
     def merge(self, run_id: str) -> Run:
         run = opening.get_run(run_id)
@@ -83,8 +83,8 @@ def settings_as_before() -> Iterator[None]:
 
 
 def received(run_id: str) -> ReceivedDump:
-    """What find_dump of a run handed on."""
-    return attempts.finished(run_id, "find_dump").handoff(ReceivedDump)
+    """What ingest of a run handed on."""
+    return attempts.received_dump(run_id)
 
 
 def test_records_come_from_the_workspace_while_it_has_them(scene: Scene) -> None:
@@ -204,11 +204,11 @@ def test_runs_that_can_not_be_requeued_are_refused(scene: Scene, monkeypatch: py
 def test_one_that_is_over_is_nothing_new(scene: Scene) -> None:
     old = scene.publish()
     new = scene.merge(requeueing.find(Requeue(old.run_id, "mended")).run_id)
-    assert requeueing.find(Requeue(old.run_id, "mended")) == steps.OpenedRun(new.run_id, nothing_new=True)
+    assert requeueing.find(Requeue(old.run_id, "mended")) == ingesting.OpenedRun(new.run_id, nothing_new=True)
     assert requeueing.plan(Requeue(old.run_id)).requeued_in == new.run_id
     assert old.run_id in summary.of_run(new.run_id, nothing_new=True)
-    again = steps.find_dump(steps.Request(NIGHT, scene.source, nights.MODEL, str(scene.dump)))
-    assert again == steps.OpenedRun(new.run_id, nothing_new=True)
+    again = ingesting.ingest(ingesting.Request(NIGHT, scene.source, nights.MODEL, str(scene.dump)))
+    assert again == ingesting.OpenedRun(new.run_id, nothing_new=True)
 
 
 def test_a_dry_run_in_airflow_logs_the_plan_and_opens_nothing(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
@@ -219,12 +219,13 @@ def test_a_dry_run_in_airflow_logs_the_plan_and_opens_nothing(scene: Scene, capl
     }
     context["params"]["allow"] = []
     with caplog.at_level("INFO"):
-        assert requeueing.find_or_preview(context) is None
+        assert requeueing.plan_or_preview(context) is None
     refused = len(rows("SELECT 1 FROM sentiment.quarantine WHERE run_id = :r", r=old.run_id))
     assert f"{old.run_id} refused {refused} of {nights.RECORDS} records (refused {refused})" in caplog.text
     assert rows("SELECT count(*) FROM sentiment.run WHERE source = :s", s=scene.source) == [(1,)]
     context["params"] |= {"dry_run": False, "reason": "mended"}
-    opened = requeueing.find_or_preview(context)
+    assert requeueing.plan_or_preview(context) == {"requeued": old.run_id, "records": refused}
+    opened = requeueing.ingest(context)
     assert opened
     assert opening.get_run(opened["run_id"]).requeue_of == old.run_id
 

@@ -104,7 +104,7 @@ def test_nights_by_another_model_side_by_side(
 
 def test_sentences_are_scored_too_and_forgotten_reviews_are_not(published: None, spark: SparkSession) -> None:
     run_id = str(rows(RUN, n=NIGHTS[1])[0][0])
-    with attempts.attempt(run_id, "find_dump") as attempt:
+    with attempts.attempt(run_id, "ingest") as attempt:
         attempt.handoff = ReceivedDump(sentences=True)
     shown, gone, signed = (str(row[0]) for row in rows(SHOWN, n=NIGHTS[1], r=run_id))
     run_sql("INSERT INTO sentiment.sentence_sentiment VALUES (:id, 'cinema-fr', 1, 0, 3, 'pos', 0.9)", id=shown)

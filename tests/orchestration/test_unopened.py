@@ -66,7 +66,7 @@ def test_it_is_recorded(dag: Any, tmp_path: Path, conf: dict[str, Any], kind: st
         (tmp_path / name).write_text(text, "utf-8")
     dump, night = str(tmp_path / conf["dump"]), conf.get("night", str(NIGHT))
     context = requested(dag, **{**conf, "dump": dump})
-    error: Any = contexts.fail_first_task(context)
+    error: Any = contexts.fail_before_run(context)
     (row,) = recorded()
     assert (row.dag_id, row.airflow_run_id) == ("nightly_reviews", context["dag_run"].run_id)
     assert (str(row.night), row.source, row.dump_uri) == (night, SOURCE, dump)
@@ -79,7 +79,7 @@ def test_it_is_recorded(dag: Any, tmp_path: Path, conf: dict[str, Any], kind: st
 def test_without_a_dump_the_address_is_where_it_was_looked_for(dag: Any) -> None:
     context = requested(dag)
     context["dag_run"].start_date = LONG_AGO
-    contexts.fail_first_task(context)
+    contexts.fail_before_run(context)
     (row,) = recorded()
     assert (row.dump_uri, row.error_kind) == (settings.load().dumps.format(night=NIGHT), "DumpNotFoundError")
 
@@ -94,9 +94,9 @@ def test_a_night_that_waits_has_not_failed(dag: Any) -> None:
 def test_the_newest_failure_of_a_run_in_airflow_stays(dag: Any, tmp_path: Path) -> None:
     dump = tmp_path / "dump.jsonl"
     context = requested(dag, dump=str(dump))
-    contexts.fail_first_task(context)
+    contexts.fail_before_run(context)
     dump.touch()
-    contexts.fail_first_task(context)
+    contexts.fail_before_run(context)
     assert [row.error_kind for row in recorded()] == ["DumpUnreadableError"]
 
 
@@ -105,7 +105,7 @@ def test_a_database_that_is_down_masks_nothing(
 ) -> None:
     set_settings(database_url="postgresql://writer:x@127.0.0.1:1/reviews")
     with caplog.at_level(logging.WARNING, "sentiment"):
-        error = contexts.fail_first_task(requested(dag, dump="/no/such/dump.jsonl"))
+        error = contexts.fail_before_run(requested(dag, dump="/no/such/dump.jsonl"))
     assert isinstance(error, InfrastructureError)
     assert "sentiment.orchestration.unopened" in {record.name for record in caplog.records}
 
@@ -130,7 +130,7 @@ def test_what_the_runs_attempt_has_recorded_is_not_recorded_twice(dag: Any, run_
     context = requested(dag, dump="/data/its.jsonl")
     context["dag_run"].run_id = "manual__opened"
     stopped = DumpRefusedError("row_count: 3 records")
-    with pytest.raises(DumpRefusedError), attempts.attempt(run_id, "find_dump"):
+    with pytest.raises(DumpRefusedError), attempts.attempt(run_id, "ingest"):
         raise stopped
     for error in (stopped, None):
         unopened.record(context | {"exception": error})
@@ -144,7 +144,7 @@ def test_a_requeue_is_recorded_with_the_night_of_its_run(ready: object, run_id: 
     dag, now = loading.load("requeue_quarantine"), datetime.now(UTC)
     for n, (requeued, dry_run) in enumerate(((run_id, True), (run_id, False), ("20000101-00000000", False))):
         conf = {"run_id": requeued, "reason": "why", "dry_run": dry_run}
-        contexts.fail_first_task(contexts.requested(dag, now + timedelta(seconds=n), None, **conf))
+        contexts.fail_before_run(contexts.requested(dag, now + timedelta(seconds=n), None, **conf))
     assert [(row.dag_id, row.night, row.source, row.dump_uri) for row in recorded()] == [
         ("requeue_quarantine", NIGHT, SOURCE, "/data/its.jsonl"),
         ("requeue_quarantine", None, None, None),

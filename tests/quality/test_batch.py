@@ -16,12 +16,12 @@ from sentiment import contract
 from sentiment.database import transaction
 from sentiment.errors import DumpRefusedError, ParameterError
 from sentiment.jobs.validate import check_batch
-from sentiment.orchestration import steps
+from sentiment.orchestration import ingesting
 from sentiment.quality import batch
 from sentiment.quality.batch import Schema, SchemaChange
 from sentiment.quality.batch_check import BatchCheck
 from sentiment.runs import attempts, opening
-from sentiment.runs.handoff import JudgedNight, ReceivedDump
+from sentiment.runs.handoff import JudgedNight
 from sentiment.runs.model import Run
 from sentiment.settings import Settings
 
@@ -118,13 +118,13 @@ def write(path: Path, n: int = 10, **more: Any) -> Path:
     return path
 
 
-def find(source: str, night: date, dump: Path, *allow: str) -> steps.OpenedRun:
+def find(source: str, night: date, dump: Path, *allow: str) -> ingesting.OpenedRun:
     reason = "it is right" if allow else None
-    return steps.find_dump(steps.Request(night, source, "cinema-fr", str(dump), reason=reason, allow=allow))
+    return ingesting.ingest(ingesting.Request(night, source, "cinema-fr", str(dump), reason=reason, allow=allow))
 
 
 def published(source: str, night: date, dump: Path, **counts: int) -> str:
-    """Run find_dump alone, and set the run to published."""
+    """Run ingest alone, and set the run to published."""
     run_id = find(source, night, dump).run_id
     with transaction("owner") as c:
         values = {"read": 10, "accepted": 10, **counts, "run_id": run_id}
@@ -141,7 +141,7 @@ def assert_stops_unless_allowed(check: BatchCheck, source: str, dump: Path, *nam
     assert f"ALLOW={check} REASON=" in refused.value.try_next
     run_id = find(source, NIGHT, dump, check).run_id
     assert opening.get_run(run_id).reason == "it is right"
-    received = attempts.finished(run_id, "find_dump").handoff(ReceivedDump)
+    received = attempts.received_dump(run_id)
     assert (received.allow, [finding.split(":")[0] for finding in received.allowed]) == ([check], [check])
     assert f"{check}: " in batch.notices(run_id)[-1]
     return run_id
@@ -187,7 +187,7 @@ def test_row_count_of_records(source: str, tmp_path: Path) -> None:
     for days in (1, 2, 3):
         published(source, NIGHT - timedelta(days=days), write(tmp_path / f"{days}.jsonl"), read=50 * days)
     run_id = find(source, NIGHT, write(tmp_path / "enough.jsonl", 20)).run_id
-    assert attempts.finished(run_id, "find_dump").handoff(ReceivedDump).record_bounds == (20, 500)
+    assert attempts.received_dump(run_id).record_bounds == (20, 500)
     few, many = write(tmp_path / "few.jsonl", 19), write(tmp_path / "many.jsonl", 501)
     assert_stops_unless_allowed(BatchCheck.row_count, source, many, "501", "20", "500")
     assert_stops_unless_allowed(BatchCheck.row_count, source, few, "19", "20", "500")
@@ -204,9 +204,9 @@ def test_every_failed_check_is_named_at_once(source: str, tmp_path: Path) -> Non
 
 def test_allowing_needs_a_known_check_and_a_reason(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="reason"):
-        steps.Request(NIGHT, "s", "cinema-fr", "d", allow=("row_count",))
+        ingesting.Request(NIGHT, "s", "cinema-fr", "d", allow=("row_count",))
     with pytest.raises(ParameterError, match=r"size.*dump_date"):
-        steps.Request(NIGHT, "s", "cinema-fr", "d", reason="why", allow=("size",))
+        ingesting.Request(NIGHT, "s", "cinema-fr", "d", reason="why", allow=("size",))
 
 
 def judge(

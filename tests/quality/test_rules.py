@@ -199,7 +199,7 @@ def test_records_are_accepted_quarantined_or_duplicate(
     rows = judged(spark, config, changes)
     verdicts = split.verdicts(rows, table).persist()
     refused, repeated = split.quarantined(verdicts), split.duplicates(verdicts)
-    assert sorted(r["record_no"] for r in split.accepted(rows, refused, repeated).collect()) == [2, 3]
+    assert sorted(r["record_no"] for r in split.accepted(verdicts, repeated).collect()) == [2, 3]
     assert [(r["record_no"], r["duplicate_of"]["record_no"]) for r in repeated.collect()] == [(4, 3)]
     by_number = {r["record_no"]: r for r in refused.collect()}
     assert sorted(by_number) == [1, 5]

@@ -28,7 +28,7 @@ WORKER = """Job aborted due to stage failure: Task 0 in stage 1.0 failed 4 times
  (TID 1) (executor 1): org.apache.spark.api.python.PythonException: Traceback (most recent call last):
   File "/opt/pyspark/worker.py", line 1247, in main
     process()
-  File "/app/include/sentiment/dump/ingest.py", line 88, in convert
+  File "/app/include/sentiment/dump/decoding.py", line 88, in convert
     return record["text"]
 {raised}
 

@@ -12,7 +12,7 @@ from sentiment.runs import attempts, listing, opening
 from sentiment.runs.model import DumpFile
 from sentiment.scoring import registry
 
-from tests.kit.rows import remove_source, run_sql, scalar
+from tests.kit.rows import age, remove_source, run_sql, scalar
 
 SOURCE, NIGHT = "status", date(2026, 7, 1)
 ALIVE = timedelta(minutes=attempts.LIVE_MINUTES) + LONGEST_RETRY_DELAY
@@ -25,12 +25,6 @@ def run_id(server: object) -> Iterator[str]:
     opening.record_dump("status", SOURCE, "test", [DumpFile(0, "test", "0" * 64, "jsonl", "none", 1, 1)])
     yield opening.open_run(NIGHT, SOURCE, "status", "cinema-fr").run_id
     remove_source(SOURCE)
-
-
-def age(run_id: str, silent: timedelta) -> None:
-    """Let the run have begun long ago, and its newest sign of life be so old."""
-    run_sql("UPDATE sentiment.run SET started_at = now() - interval '1 day' WHERE run_id = :r", r=run_id)
-    run_sql("UPDATE sentiment.run_step SET heartbeat_at = now() - :s WHERE run_id = :r", r=run_id, s=silent)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,8 @@ def _remote(uri: str) -> list[Path]:
     # Airflow's object storage has the interface of pathlib, and its credentials are Airflow's connections.
     start = min((at for c in "*?[" if (at := uri.find(c)) > 0), default=len(uri))
     try:
+        # A second look must see what came since: the file system keeps the listings of its process.
+        _object(uri[:start]).fs.invalidate_cache()  # type: ignore[attr-defined]
         if start < len(uri):
             parent, _, pattern = uri[:start].rpartition("/")
             return _matching(_object(parent), pattern + uri[start:], uri)

@@ -31,7 +31,7 @@ Work = Callable[["SparkSession", Run, attempts.Attempt, Workspace], None]
 
 def main(step: str, work: Work) -> int:
     """Run `work` as one attempt of a step of `--run-id`; return 0, or the exit code of the error it raised."""
-    parser = argparse.ArgumentParser(description=f"{step}, for a run that find_dump has opened")
+    parser = argparse.ArgumentParser(description=f"{step}, for a run that ingest has opened")
     parser.add_argument("--run-id", required=True, help="e.g. 20261122-1a2b3c4d, as `sentiment runs` lists them")
     add_outcome(parser)
     arguments = parser.parse_args()

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from pyspark.sql import functions as F
 
 from sentiment import settings
-from sentiment.dump.ingest import to_rows
+from sentiment.dump.decoding import to_rows
 from sentiment.dump.profiles import Profile
 from sentiment.errors import InfrastructureError
 from sentiment.evaluation import counting, selection, stored

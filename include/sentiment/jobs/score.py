@@ -14,7 +14,7 @@ from sentiment.drift.history import Stream
 from sentiment.jobs.entry import main
 from sentiment.labels import Band
 from sentiment.runs import attempts
-from sentiment.runs.handoff import CanaryPrediction, ReceivedDump, ScoredNight
+from sentiment.runs.handoff import CanaryPrediction, ScoredNight
 from sentiment.runs.model import Run
 from sentiment.scoring import network, registry, reuse, sentence_rows
 from sentiment.store import publishing
@@ -43,7 +43,7 @@ def work(spark: SparkSession, run: Run, attempt: attempts.Attempt, workspace: Wo
     accepted = workspace.read(spark, workspace.committed("accepted", key, validated))
     pipeline = network.load(spark, model, config.models_served)
     night.canary = canary_predictions(spark, pipeline, model)
-    dump = attempts.finished(run.run_id, "find_dump").handoff(ReceivedDump)
+    dump = attempts.received_dump(run.run_id)
     reviews = scored(accepted, workspace, model, pipeline, attempt, dump.sentences)
     reviews = reviews.join(_known(spark, run), "review_id", "left")
     reviews = reviews.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash")

@@ -1,13 +1,16 @@
-"""validate: accepted, quarantined and duplicate rows, and the batch checks."""
+"""validate: the received records, decoded and judged, parted into accepted, quarantined and duplicate, and checked."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
 from sentiment import contract, settings
+from sentiment.dump.decoding import to_rows
+from sentiment.dump.profiles import Profile
 from sentiment.errors import DumpRefusedError
 from sentiment.jobs.entry import main
 from sentiment.quality import batch, expectations, rules, split
@@ -16,8 +19,10 @@ from sentiment.quality.language import language
 from sentiment.runs import attempts, phases
 from sentiment.runs.handoff import JudgedNight, ReceivedDump
 from sentiment.runs.model import Run
+from sentiment.schemas import DECODED
 from sentiment.scoring import preparation
-from sentiment.workspace import Part, Workspace, run_key
+from sentiment.store import forgetting
+from sentiment.workspace import Workspace, run_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -26,26 +31,30 @@ if TYPE_CHECKING:
 
 
 def work(spark: SparkSession, run: Run, attempt: attempts.Attempt, workspace: Workspace) -> None:
-    """Judge each ingested record once, part accepted, quarantined and duplicate ones, and check the batch.
+    """Decode, map and judge each received record once, part accepted, quarantined and duplicate ones, check the batch.
 
-    Reads the part `ingested`. Writes `judged`, `quarantined`, `duplicate` and `accepted`, committed together once the
-    batch checks are passed, and a Great Expectations page. Counts `accepted`, `quarantined` and `duplicate`, in
-    records; together they are the records read. Hands on a JudgedNight. Raises DumpRefusedError where a batch check
-    fails that the night was not allowed to fail, or where no review is left.
+    Reads the part `received` of the run's dump, by the layouts and the source profile that ingest recorded, and the
+    suppressed keys. Writes `judged`, `quarantined`, `duplicate` and `accepted`, committed together once the batch
+    checks are passed, and a Great Expectations page. Counts `accepted`, `quarantined` and `duplicate`, in records;
+    together they are the records read. Hands on a JudgedNight. Raises DumpRefusedError where a batch check fails that
+    the night was not allowed to fail, or where no review is left; InfrastructureError where the received records are
+    gone from the workspace, ParameterError where ingest has not finished.
     """
     config, key = settings.load(), run_key(run.night, run.run_id)
-    dump = attempts.finished(run.run_id, "find_dump").handoff(ReceivedDump)
-    rows = workspace.read(spark, workspace.committed("ingested", key, attempts.finished(run.run_id, "ingest").token))
-    table = rules.table(config, run.night)
+    dump, table = attempts.received_dump(run.run_id), rules.table(config, run.night)
+    rows = decoded(spark, run, dump, workspace)
     judged = rules.judged(with_facts(rows, config), table)
     parts = {"judged": workspace.write(split.verdicts(judged, table), "judged", key, attempt.token, 0, "")}
-    # From the files: each further use of the frame would run language detection and rules again.
+    phases.reached("judged")
+    # From the files: each further use of the frame would decode, detect languages and judge again.
     verdicts = workspace.read(spark, list(parts.values()))
     for name, split_off in (("quarantined", split.quarantined), ("duplicate", split.duplicates)):
-        parts[name] = _write(workspace, name, key, attempt, split_off(verdicts))
-    others = (workspace.read(spark, [parts[name]]) for name in ("quarantined", "duplicate"))
-    parts["accepted"] = _write(workspace, "accepted", key, attempt, split.accepted(rows, *others))
+        parts[name] = workspace.write(split_off(verdicts), name, key, attempt.token, 0, "")
+    reviews = split.accepted(verdicts, workspace.read(spark, [parts["duplicate"]]))
+    parts["accepted"] = workspace.write(reviews, "accepted", key, attempt.token, 0, "")
+    parts = {name: replace(part, rows=workspace.count(part)) for name, part in parts.items()}
     attempt.counts = {name: parts[name].rows for name in ("accepted", "quarantined", "duplicate")}
+    attempt.progress(parts["judged"].rows, parts["judged"].rows)
     # Before the checks that may refuse the night: a failed attempt stores its handoff, too.
     attempt.handoff = night = split.summary(verdicts, table)
     verdict = expectations.judge(verdicts, table, run.run_id, _limits(dump, config), config.data_docs)
@@ -60,6 +69,15 @@ def work(spark: SparkSession, run: Run, attempt: attempts.Attempt, workspace: Wo
     phases.reached("validated")
 
 
+def decoded(spark: SparkSession, run: Run, dump: ReceivedDump, workspace: Workspace) -> DataFrame:
+    """Return the rows of `schemas.DECODED` of the run's dump, one for each received record."""
+    received = workspace.read(spark, workspace.committed("received", dump.records_key))
+    profile = Profile.model_validate(dump.profile)
+    rows = to_rows(received, run.source, dump.layouts, profile, forgetting.suppressed_keys())
+    DECODED.check(rows)
+    return rows
+
+
 def with_facts(rows: DataFrame, config: settings.Settings) -> DataFrame:
     """Add `language`, null where it is not to be checked, and `prepared_blank`: whether the network would see nothing.
 
@@ -67,19 +85,6 @@ def with_facts(rows: DataFrame, config: settings.Settings) -> DataFrame:
     """
     predicted = language(F.col("text")) if config.check_language else F.lit(None).cast("string")
     return rows.withColumns({"language": predicted, "prepared_blank": preparation.leaves_nothing(F.col("text"))})
-
-
-def _write(workspace: Workspace, dataset: str, key: str, attempt: attempts.Attempt, frame: DataFrame) -> Part:
-    """Write a part, and count the rows of the files: counting the frame would compute it a second time."""
-    written = workspace.write(frame, dataset, key, attempt.token, 0, "")
-    checksum = contract.key_checksum() if "review_id" in frame.columns else F.lit("")
-    counted = (
-        workspace.read(frame.sparkSession, [written])
-        .agg(F.count("*").alias("rows"), checksum.alias("checksum"))
-        .first()
-    )
-    assert counted is not None
-    return Part(written.files, counted["rows"], counted["checksum"])
 
 
 def _limits(dump: ReceivedDump, config: settings.Settings) -> expectations.Limits:

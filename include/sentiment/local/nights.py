@@ -19,8 +19,8 @@ from sentiment.database import transaction
 from sentiment.embedded import airflow, machine
 from sentiment.embedded.machine import Machine, Progress, stage
 from sentiment.errors import InfrastructureError, ParameterError, SentimentError, log_end, quoted
-from sentiment.orchestration import steps
-from sentiment.orchestration.steps import OpenedRun
+from sentiment.orchestration import ingesting
+from sentiment.orchestration.ingesting import OpenedRun
 from sentiment.runs import outcome
 from sentiment.runs.recognition import disk_full, disk_is_full
 from sentiment.samples import sample_dump
@@ -105,7 +105,7 @@ def psql_line(config: Settings, ready: Machine) -> str:
 
 def yesterday() -> date:
     """Return the last day that is over in Paris."""
-    return datetime.now(steps.PARIS).date() - timedelta(days=1)
+    return datetime.now(ingesting.PARIS).date() - timedelta(days=1)
 
 
 SAMPLES = "dumps/sample-"

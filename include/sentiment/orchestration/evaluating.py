@@ -18,7 +18,7 @@ from sentiment.evaluation.labelled_set import DESCRIPTIONS, LabelledSet, LabelSo
 from sentiment.evaluation.model import DATASET, Evaluation, Mistake, work_key
 from sentiment.evaluation.paired import Comparison, Pairs
 from sentiment.evaluation.selection import summary
-from sentiment.orchestration import steps
+from sentiment.orchestration import ingesting
 from sentiment.runs.model import Reading
 from sentiment.scoring import registry
 from sentiment.sql import statement
@@ -70,7 +70,7 @@ def find_set(request: Request) -> LabelledSet:
 
     config = settings.load()
     if request.store:
-        steps.check_schema()
+        ingesting.check_schema()
     targets = [target(registry.find(model, config)) for model in request.models]
     reading = Reading(config.source, request.profile, request.encoding)
     dump = receive(request.uri, config, Workspace(config.lake), reading)

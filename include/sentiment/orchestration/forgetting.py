@@ -28,7 +28,8 @@ from sentiment.store import forgetting
 from sentiment.store.forgetting import Target
 from sentiment.workspace import Workspace
 
-# The order in which parts are removed. `ingested` goes last: it alone leads from the review to its run and dump.
+# The order in which parts are removed. `judged` goes last, or what earlier versions wrote as `ingested`: it alone leads
+# from the review to its run and dump.
 ORDER = ("received", evaluation_model.DATASET, reuse.DATASET, *reversed(RUN_DATASETS))
 # Rows of a Parquet file that are searched at a time: records may be long.
 BATCH_ROWS = 1000
@@ -89,7 +90,7 @@ def _refuse_while_live(workspace: Workspace, target: Target) -> None:
             f"Run {run_id} worked less than {LIVE_MINUTES} minutes ago and is not over: nothing was removed.",
             f"sentiment run show {run_id}; when it is over: {target.try_next}",
         )
-    # find_dump opens its run only once the dump is received; until then only its files show that it works.
+    # ingest opens its run only once the dump is received; until then only its files show that it works.
     committed = {file for part in workspace.parts().values() for file in part.files}
     just_now = datetime.now(UTC) - timedelta(minutes=LIVE_MINUTES)
     fresh = [

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from sentiment import settings
 from sentiment.database import transaction
-from sentiment.orchestration.steps import PARIS
+from sentiment.orchestration.ingesting import PARIS
 from sentiment.runs import attempts, opening
 from sentiment.scoring import registry, reuse
 from sentiment.settings import Settings
@@ -27,6 +27,7 @@ from sentiment.workspace import Workspace
 log = logging.getLogger(__name__)
 
 # In the order in which a night makes them; `forgetting` removes them the other way round.
+# Earlier versions wrote `ingested`, too.
 RUN_DATASETS = ("ingested", "judged", "accepted", "quarantined", "duplicate", "scored", "profile")
 
 
@@ -122,12 +123,12 @@ def _remove_dump(workspace: Workspace, dump_id: str, before: datetime) -> bool:
 
 
 def _attempts(workspace: Workspace, before: datetime) -> Iterator[Leftover]:
-    """Yield what attempts of find_dump wrote and never committed."""
+    """Yield what attempts of ingest wrote and never committed."""
     for path, folder in workspace.folders(r"received/attempt=[^/]+").items():
         if folder.newest < before and _is_unnamed(workspace, path):
             is_unnamed = partial(_is_unnamed, workspace, path)
             remove = partial(_remove_if, workspace, path, is_unnamed)
-            yield Leftover("records of a killed find_dump", path, folder.n_files, "files", folder.n_bytes, remove)
+            yield Leftover("records of a killed ingest", path, folder.n_files, "files", folder.n_bytes, remove)
 
 
 def _is_unnamed(workspace: Workspace, folder: str) -> bool:
@@ -159,7 +160,7 @@ def _remove_if(workspace: Workspace, path: str, is_dead: Callable[[], bool]) -> 
 def _folder(workspace: Workspace, dataset: str, key: str, kind: str, remove: Callable[[], bool]) -> Iterator[Leftover]:
     """Yield the files that the key's manifests name, wherever they lie, as one leftover; nothing where there are none.
 
-    An attempt of find_dump writes below a folder of its own, which its manifest then names.
+    An attempt of ingest writes below a folder of its own, which its manifest then names.
     """
     parts = workspace.committed(dataset, key)
     folders = {f"{dataset}/{key}", *(file.rsplit("/", 1)[0] for part in parts for file in part.files)}

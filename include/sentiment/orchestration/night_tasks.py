@@ -17,8 +17,18 @@ if TYPE_CHECKING:
 
 PUBLISHED = Asset("sentiment_night", uri="sentiment://published/night")
 
-FIND_DUMP_DEFAULTS = {"on_failure_callback": [note_failure, unopened.record]}
-"""Of find_dump, which may fail before there is a run."""
+BEFORE_RUN = {"on_failure_callback": [note_failure, unopened.record]}
+"""Of find_dump and ingest, which may fail before there is a run."""
+
+INGEST: dict[str, Any] = {
+    # A sensor, so that no worker is held while another night of the source is at work.
+    "mode": "reschedule",
+    "poke_interval": 30,
+    "timeout": timedelta(hours=24).total_seconds(),
+    "execution_timeout": timedelta(hours=2),
+    **BEFORE_RUN,
+}
+"""Of ingest; its result is a PokeReturnValue."""
 
 
 @sentiment_task(execution_timeout=timedelta(minutes=10))
@@ -49,12 +59,11 @@ def report(run: dict[str, Any]) -> str:
     return text
 
 
-def after_find_dump(run: XComArg) -> None:
-    """Add the rest of the night behind a task `find_dump`, whose XCom has `run_id` and `nothing_new`."""
-    ingest = SparkStep(step="ingest", execution_timeout=timedelta(hours=2))
+def after_ingest(run: XComArg) -> None:
+    """Add the rest of the night behind a task `ingest`, whose XCom has `run_id` and `nothing_new`."""
     validate = SparkStep(step="validate", execution_timeout=timedelta(hours=2))
     score = SparkStep(step="score", execution_timeout=timedelta(hours=12))
     publish = SparkStep(step="publish", skip_if="dry_run", outlets=[PUBLISHED], execution_timeout=timedelta(hours=2))
     audited, tracked = audit(run), track_drift(run)
     reported = report(run)
-    run >> ingest >> validate >> score >> audited >> publish >> tracked >> reported
+    run >> validate >> score >> audited >> publish >> tracked >> reported

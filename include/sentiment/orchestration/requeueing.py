@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +19,10 @@ from sentiment import settings
 from sentiment.database import transaction
 from sentiment.dump.receive import Dump, receive, received_before
 from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError, quoted
-from sentiment.orchestration import steps
-from sentiment.orchestration.steps import OpenedRun
+from sentiment.orchestration import ingesting, waiting
+from sentiment.orchestration.ingesting import OpenedRun
 from sentiment.quality import batch
-from sentiment.runs import attempts, opening
+from sentiment.runs import attempts, opening, turns
 from sentiment.runs.handoff import ReceivedDump
 from sentiment.runs.model import DumpFile, Reading, Run
 from sentiment.sql import statement
@@ -104,7 +104,7 @@ def plan(request: Requeue) -> Plan:
     opening.check_shown(run)
     if not refused:
         raise ParameterError(f"Run {run.run_id} has refused no record that could pass.", "sentiment quarantine list")
-    then = attempts.finished(run.run_id, "find_dump").handoff(ReceivedDump)
+    then = attempts.received_dump(run.run_id)
     reading = _reading(request, run, then)
     dump = _in_workspace(run, reading, then)
     if not dump:
@@ -129,42 +129,55 @@ def _in_workspace(run: Run, reading: Reading, then: ReceivedDump) -> Dump | None
     return dump if is_same else None
 
 
-def find_or_preview(context: Context) -> dict[str, Any] | None:
-    """Open the run and return the fields of its `OpenedRun`; None after a dry run, which only logs the plan.
+def plan_or_preview(context: Context) -> dict[str, Any] | None:
+    """Log the plan; return what it is about for the tasks after it, None after a dry run.
 
-    Raises what `plan` raises; unless it is a dry run, what `find` raises.
+    Raises what `plan` raises.
     """
+    planned = plan(_request_of(context))
+    log.info("%s", planned.summary())
+    return None if context["params"]["dry_run"] else {"requeued": planned.run.run_id, "records": planned.refused}
+
+
+def ingest(context: Context) -> dict[str, Any] | None:
+    """Open the run and return the fields of its `OpenedRun`; None while it must wait for its turn.
+
+    Raises what `find` raises but NightAtWorkError.
+    """
+    return waiting.in_turn(lambda: find(_request_of(context)))
+
+
+def _request_of(context: Context) -> Requeue:
     params = context["params"]
     fields = {name: params[name] for name in ("run_id", "reason", "profile", "encoding")}
-    request = Requeue(**fields, allow=tuple(params["allow"]), airflow_run_id=context["dag_run"].run_id)
-    if params["dry_run"]:
-        log.info("%s", plan(request).summary())
-        return None
-    return asdict(find(request))
+    return Requeue(**fields, allow=tuple(params["allow"]), airflow_run_id=context["dag_run"].run_id)
 
 
 def find(request: Requeue) -> OpenedRun:
     """Make the dump's records available in the run workspace, and open the run that reprocesses them.
 
-    Raises what `plan` raises, and ParameterError where there is no reason.
+    Raises what `plan` raises, ParameterError where there is no reason, and NightAtWorkError while another night of the
+    source is between ingest and publish.
     """
     from sentiment.scoring import registry
 
     if not (request.reason or "").strip():
         raise ParameterError("a requeue needs a reason, in words.", f"{request.try_next} --reason 'why' --replace")
     batch.check_allowed(request.allow, request.reason)
-    steps.check_schema()
+    ingesting.check_schema()
     planned = plan(request)
     if planned.requeued_in:
         log.info("%s", planned.summary())
         return OpenedRun(planned.requeued_in, nothing_new=True)
+    with transaction() as c:
+        turns.check(c, planned.run.source, night=planned.run.night)
     # Before hours of reading: this raises where the model is gone, has changed or is retired.
     registry.register(registry.find(planned.run.model_id, settings.load()))
     dump = _received(request, planned)
-    run = opening.open_requeue(request.run_id, str(request.reason), request.airflow_run_id)
+    run = opening.open_requeue(request.run_id, str(request.reason), request.airflow_run_id, alone=True)
     if run.status == "published":
         return OpenedRun(run.run_id, nothing_new=True)
-    return steps.begin(run, dump, planned.reading, planned.allow, planned.sentences)
+    return ingesting.begin(run, dump, planned.reading, planned.allow, planned.sentences)
 
 
 def _received(request: Requeue, planned: Plan) -> Dump:

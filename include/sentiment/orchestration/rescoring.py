@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sentiment import settings
 from sentiment.database import transaction
 from sentiment.errors import ParameterError, quoted
-from sentiment.orchestration.steps import PARIS
+from sentiment.orchestration.ingesting import PARIS
 from sentiment.runs.model import Run
 from sentiment.scoring import registry
 from sentiment.sql import statement, with_literals

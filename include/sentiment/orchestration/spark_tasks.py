@@ -54,11 +54,13 @@ class SparkStep(SparkSubmitOperator):
         super().__init__(
             task_id=task_id or step,
             application=str(JOBS / f"{step}.py"),
-            application_args=["--run-id", "{{ ti.xcom_pull(task_ids='find_dump')['run_id'] }}"],
+            application_args=["--run-id", "{{ ti.xcom_pull(task_ids='ingest')['run_id'] }}"],
             conn_id=SPARK_CLUSTER,
             name=f"sentiment-{step}",
             # One slot on one machine, where two jobs would fight for cores and memory.
             pool="spark",
+            # Of the tasks that wait for it the furthest of a night goes first, so that nights end before others begin.
+            weight_rule="upstream",
             verbose=False,
             **kwargs,
         )
@@ -73,9 +75,9 @@ class SparkStep(SparkSubmitOperator):
     def execute(self, context: Context) -> None:
         """Submit and wait; raise the error that the job reported, InfrastructureError where it reported nothing.
 
-        Skipped where find_dump had nothing new, and where the Param `skip_if` is on.
+        Skipped where ingest had nothing new, and where the Param `skip_if` is on.
         """
-        if context["ti"].xcom_pull(task_ids="find_dump")["nothing_new"]:
+        if context["ti"].xcom_pull(task_ids="ingest")["nothing_new"]:
             raise AirflowSkipException("nothing new: this dump is published already")
         if self.skip_if and context["params"][self.skip_if]:
             raise AirflowSkipException(f"{self.skip_if}: {self.step} is left out")
@@ -118,7 +120,7 @@ class SparkStep(SparkSubmitOperator):
 
     def _figures(self, context: Context, result: JsonValue) -> task_log.Figures:
         """Return what the log's last lines report of the job; `result` of a night's jobs is null."""
-        return task_log.of_run(context["ti"].xcom_pull(task_ids="find_dump")["run_id"], self.step)
+        return task_log.of_run(context["ti"].xcom_pull(task_ids="ingest")["run_id"], self.step)
 
     def _get_hook(self) -> SparkSubmitHook:
         hook = super()._get_hook()

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def record(context: Context) -> None:
-    """Record why find_dump failed, unless an attempt of the run that it opened has; a callback of Airflow.
+    """Record why find_dump or ingest failed, unless an attempt of the run that it opened has; a callback of Airflow.
 
     Of each run in Airflow the newest failure stays: Airflow calls this once it tries no more, and again only after
     somebody has cleared the task. Where the database can't be written, that is logged, and the task's error stands.
@@ -33,7 +33,7 @@ def record(context: Context) -> None:
         with transaction() as c:
             c.execute(statement("orchestration/unopened/record"), _requested(context) | _failure(context))
     except SentimentError as second:
-        log.warning("failure of find_dump not recorded: %s", second)
+        log.warning("failure of %s not recorded: %s", context["ti"].task_id, second)
 
 
 def _requested(context: Context) -> dict[str, Any]:
@@ -49,14 +49,14 @@ def _requested(context: Context) -> dict[str, Any]:
 
 
 def _failure(context: Context) -> dict[str, str | None]:
-    error = context.get("exception")
+    error, task = context.get("exception"), context["ti"].task_id
     if not isinstance(error, BaseException):
         # The task's process is gone; Airflow has a text for it, or none.
-        gone = str(error or "Airflow ended find_dump from outside.")
+        gone = str(error or f"Airflow ended {task} from outside.")
         return {"error_kind": InfrastructureError.__name__, "error": gone, "try_next": None, "attempt_error": None}
     known = recognised(error)
     # The text of any other error might quote a record.
     is_free = isinstance(error, SentimentError | OSError)
-    message = known.without_content if is_free else f"{type(error).__name__}; its text is in the log of find_dump."
+    message = known.without_content if is_free else f"{type(error).__name__}; its text is in the log of {task}."
     kind, try_next = type(known).__name__, known.try_next or None
     return {"error_kind": kind, "error": message, "try_next": try_next, "attempt_error": known.message}

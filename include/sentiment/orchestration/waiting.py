@@ -1,17 +1,20 @@
-"""find_dump inside Airflow: which night a run stands for, and the night's dump, or waiting for it."""
+"""find_dump and ingest inside Airflow: which night a run stands for, and waiting for its dump and for its turn."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sentiment import settings
+from sentiment.dump import arrival
+from sentiment.dump.arrival import FileState
 from sentiment.dump.locate import pattern_for
-from sentiment.errors import DumpNotFoundError
-from sentiment.orchestration import steps
+from sentiment.errors import DumpNotFoundError, NightAtWorkError
+from sentiment.orchestration import ingesting
+from sentiment.orchestration.ingesting import OpenedRun, Request
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -53,7 +56,7 @@ def night_and_reason(context: Context) -> tuple[date, str]:
 
 
 def _paris_date(moment: datetime) -> date:
-    return moment.astimezone(steps.PARIS).date()
+    return moment.astimezone(ingesting.PARIS).date()
 
 
 def dump_uri(params: Mapping[str, Any], night: date) -> str:
@@ -61,14 +64,10 @@ def dump_uri(params: Mapping[str, Any], night: date) -> str:
     return str(params["dump"] or pattern_for(settings.load().dumps, night))
 
 
-def find_or_wait(context: Context, night: date) -> dict[str, Any] | None:
-    """Open the night's run and return it for the tasks after find_dump; None while a scheduled night may still wait.
-
-    A dump that was named must be there at once; a scheduled night waits SENTIMENT_DUMP_WAIT_MINUTES. Raises what
-    `steps.find_dump` raises.
-    """
-    params, config = context["params"], settings.load()
-    request = steps.Request(
+def request_of(context: Context, night: date) -> Request:
+    """Return what a run of `nightly_reviews` requests; raises ParameterError as `Request` does."""
+    params = context["params"]
+    return Request(
         night=night,
         source=params["source"],
         model=params["model"],
@@ -81,12 +80,55 @@ def find_or_wait(context: Context, night: date) -> dict[str, Any] | None:
         airflow_run_id=context["dag_run"].run_id,
         allow=tuple(params["allow"]),
     )
+
+
+def find_dump(context: Context) -> list[list[Any]] | None:
+    """Return the FileStates of the night's dump, as lists, once it is there and at rest; None while it may still come.
+
+    A dump that was named must be there, and is not waited for; a scheduled night waits SENTIMENT_DUMP_WAIT_MINUTES.
+    No file is opened. Raises what `ingesting.check` raises, DumpNotFoundError where the time is over, and what else
+    `locate` raises.
+    """
+    request = request_of(context, night_of(context))
+    ingesting.check(request)
     try:
-        return asdict(steps.find_dump(request))
+        if context["params"]["dump"] or arrival.at_rest(request.dump):
+            return [[*state] for state in arrival.look(request.dump)]
+        log.info("The dump at %s is still being written.", request.dump)
+        return None
     except DumpNotFoundError as error:
         # By the run: each look is a process of its own, which remembers nothing.
-        began = context["dag_run"].start_date or datetime.now(UTC)
-        if params["dump"] or datetime.now(UTC) - began >= timedelta(minutes=config.dump_wait_minutes):
+        began, minutes = context["dag_run"].start_date or datetime.now(UTC), settings.load().dump_wait_minutes
+        if context["params"]["dump"] or datetime.now(UTC) - began >= timedelta(minutes=minutes):
             raise
-        log.info("%s Waiting for it until %s minutes after the run began.", error.message, config.dump_wait_minutes)
+        log.info("%s Waiting for it until %s minutes after the run began.", error.message, minutes)
         return None
+
+
+def in_turn(take_in: Callable[[], OpenedRun]) -> dict[str, Any] | None:
+    """Return the fields of the run that `take_in` opens; None while another night of the source is at work.
+
+    Raises what `take_in` raises but NightAtWorkError, which is logged.
+    """
+    try:
+        return asdict(take_in())
+    except NightAtWorkError as error:
+        log.info("Waiting: %s", error)
+        return None
+
+
+def ingest(context: Context, files: Sequence[Sequence[Any]]) -> dict[str, Any] | None:
+    """Open the night's run and return its fields for the tasks after ingest; None while it must wait for its turn.
+
+    `files` are the FileStates that find_dump saw. Raises what `ingesting.ingest` raises, and InfrastructureError where
+    the dump's files changed since, or while they were read; a later try takes them as they are by then.
+    """
+    request = request_of(context, night_and_reason(context)[0])
+    is_first_try = context["ti"].try_number == 1
+    seen = [FileState(*state) for state in files] if is_first_try else arrival.look(request.dump)
+
+    def check_unchanged() -> None:
+        arrival.check_unchanged(request.dump, seen)
+
+    check_unchanged()
+    return in_turn(lambda: ingesting.ingest(request, check_unchanged))

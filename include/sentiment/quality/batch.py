@@ -1,6 +1,6 @@
 """Batch checks: each looks at a night's dump as one batch and stops the night before anything is scored.
 
-`find_dump` makes those that need the files alone (`check_arrival`), `validate` those that need every record judged
+`ingest` makes those that need the files alone (`check_arrival`), `validate` those that need every record judged
 (`check_judged`). Whoever runs the night may allow a failed check by name, with a reason that is stored with the run.
 A dump without a column for the text is refused earlier (`dump.receive`), and nothing allows it.
 """

@@ -1,7 +1,7 @@
 """The rule table. Each rule is one Spark SQL condition: Spark splits rows by it and Great Expectations judges the batch
 by the Boolean column it fills, so that the two can't disagree.
 
-A condition reads the columns of the part `ingested` (`sentiment.schemas`), and two that `jobs.validate` adds:
+A condition reads the columns of a decoded record (`schemas.DECODED`), and two that `jobs.validate` adds:
 `language` (`quality.language`; null where it is not checked) and `prepared_blank`, whether the prepared text that the
 network would be fed is empty. How to add a rule: docs/how-to/add-a-quality-rule.md.
 """

@@ -1,7 +1,8 @@
 """Split a night's records: each is accepted, quarantined or a duplicate, exactly one of these.
 
-Rows are judged once, into a narrow frame of row verdicts. Quarantined and duplicate are derived from it, and the wide
-rows are read a second time only to remove, by position, the few that are not accepted: texts are never shuffled.
+Rows are decoded and judged once, into the part `judged`. All three are derived from it: quarantined and duplicate from
+its narrow columns, and of its texts only the few rows that are not accepted are removed, by position, so that texts are
+never shuffled.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ from pyspark.sql import functions as F
 from sentiment import contract
 from sentiment.quality.rules import Rule
 from sentiment.runs.handoff import JudgedNight
-from sentiment.schemas import POSITION, QUARANTINED, REVIEW
+from sentiment.schemas import CONTENT, HASH_COLUMNS, POSITION, QUARANTINED, REVIEW
+
+OF_REFUSED = "author"
+"""The one column of content that a refused record keeps."""
 
 
 def verdicts(judged: DataFrame, rules: tuple[Rule, ...]) -> DataFrame:
-    """Return one narrow row for each row of `judged`: position, review_id, language, `refused` and the rules' flags.
+    """Return a row of `schemas.JUDGED` for each row of `judged` (`rules.judged`).
 
-    Refused rows have the columns of quarantine too, `raw` cut after 64 KiB; in other rows these are null.
+    Refused rows have the columns of quarantine, `raw` cut after 64 KiB, and of the content the author alone; in other
+    rows the columns of quarantine are null.
     """
     refused = F.size("reasons") > 0
     of_quarantine = {
@@ -29,9 +34,18 @@ def verdicts(judged: DataFrame, rules: tuple[Rule, ...]) -> DataFrame:
         "reasons": F.col("reasons"),
         "details": F.col("details"),
     }
-    of_refused = (F.when(refused, value).alias(name) for name, value in of_quarantine.items())
-    flags = (rule.flag for rule in rules)
-    return judged.select(*POSITION, "review_id", "language", refused.alias("refused"), *flags, *of_refused)
+    of_review = [name for name in (*CONTENT, *(column.name for column in HASH_COLUMNS)) if name != OF_REFUSED]
+    return judged.select(
+        "source",
+        *POSITION,
+        "review_id",
+        OF_REFUSED,
+        *(F.when(~refused, F.col(name)).alias(name) for name in of_review),
+        "language",
+        refused.alias("refused"),
+        *(rule.flag for rule in rules),
+        *(F.when(refused, value).alias(name) for name, value in of_quarantine.items()),
+    )
 
 
 def quarantined(verdicts: DataFrame) -> DataFrame:
@@ -47,11 +61,10 @@ def duplicates(verdicts: DataFrame) -> DataFrame:
     return repeated.select(*POSITION, "review_id", "duplicate_of")
 
 
-def accepted(rows: DataFrame, *others: DataFrame) -> DataFrame:
-    """Return all rows but those at the positions of `others`, the quarantined and the duplicate: one row a review."""
-    for other in others:
-        rows = rows.join(other.select(*POSITION), list(POSITION), "left_anti")
-    return rows.select(*REVIEW)
+def accepted(verdicts: DataFrame, duplicates: DataFrame) -> DataFrame:
+    """Return the rows that passed and repeat no other, without those at the positions of `duplicates`: one a review."""
+    passed = verdicts.where("NOT refused")
+    return passed.join(duplicates.select(*POSITION), list(POSITION), "left_anti").select(*REVIEW)
 
 
 def summary(verdicts: DataFrame, rules: tuple[Rule, ...]) -> JudgedNight:

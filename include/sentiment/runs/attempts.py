@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from sentiment.database import transaction
 from sentiment.errors import ParameterError, SentimentError, StaleAttemptError
-from sentiment.runs.handoff import Handoff, Model, load
+from sentiment.runs.handoff import Handoff, Model, ReceivedDump, load
 from sentiment.runs.model import COUNTS
 from sentiment.runs.recognition import recognised
 from sentiment.sql import statement
@@ -203,6 +203,18 @@ def finished(run_id: str, step: str) -> Finished:
     if row is None:
         raise ParameterError(f"Step {step} of run {run_id} has not finished.", f"sentiment run show {run_id}")
     return Finished(run_id, step, row.token, row.detail)
+
+
+def received_dump(run_id: str) -> ReceivedDump:
+    """Return what the newest finished attempt to receive the run's dump left; ParameterError where none has finished.
+
+    That attempt is of ingest; in runs of earlier versions it is of find_dump.
+    """
+    with transaction() as c:
+        row = c.execute(statement("runs/received_dump"), {"run_id": run_id}).one_or_none()
+    if row is None:
+        raise ParameterError(f"Step ingest of run {run_id} has not finished.", f"sentiment run show {run_id}")
+    return Finished(run_id, row.step, row.token, row.detail).handoff(ReceivedDump)
 
 
 def live_tokens() -> dict[int, str]:

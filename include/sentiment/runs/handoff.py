@@ -70,7 +70,7 @@ class ReceivedDump(Handoff):
         if self.received_key is None:
             raise InfrastructureError(
                 "An earlier version received this dump and cut its records otherwise.",
-                "clear the task `find_dump` in Airflow, so that this version receives it again",
+                "clear the task `ingest` in Airflow, so that this version receives it again",
             )
         return self.received_key
 

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from sentiment.database import transaction
 from sentiment.errors import ParameterError
+from sentiment.runs import turns
 from sentiment.runs.model import COUNTS, DumpFile, Run
 from sentiment.settings import PROJECT_ROOT
 from sentiment.sql import statement
@@ -79,11 +80,12 @@ def open_run(
     airflow_run_id: str | None = None,
     supersede: bool = False,
     reason: str | None = None,
+    alone: bool = False,
 ) -> Run:
     """Return the run of a night, source, dump and model: the one there is, or a new one.
 
     Raises ParameterError where another dump is published for the same night and `supersede` was not requested with a
-    reason.
+    reason; with `alone` NightAtWorkError where another run of the source is between ingest and publish.
     """
     request = Run(_new_id(night), night, source, dump_id, model_id, "running", None, reason, None, {})
     with transaction() as c:
@@ -99,6 +101,8 @@ def open_run(
                 f"trigger again with supersede = true and a reason, or: {rerun_command(request, supersede=True)}",
             )
         run_id = (existing or request).run_id
+        if alone:
+            turns.check(c, source, run_id=run_id)
         _write_run(c, replace(request, run_id=run_id, supersedes=replaced), airflow_run_id)
     return get_run(run_id)
 
@@ -116,11 +120,11 @@ def rerun_command(run: Run, allow: Collection[str] = (), supersede: bool = False
     return f"{night} ALLOW={','.join(allow)} REASON='why it is right'" if allow else night
 
 
-def open_requeue(requeued: str, reason: str, airflow_run_id: str | None = None) -> Run:
+def open_requeue(requeued: str, reason: str, airflow_run_id: str | None = None, alone: bool = False) -> Run:
     """Return the run that reads the dump of the published run `requeued` again, to replace it: the one there is, or a
     new one.
 
-    Raises ParameterError where `requeued` is not what its night shows.
+    Raises ParameterError where `requeued` is not what its night shows; with `alone` what `open_run` raises.
     """
     with transaction() as c:
         c.exec_driver_sql(LOCK_OPENING)
@@ -130,6 +134,8 @@ def open_requeue(requeued: str, reason: str, airflow_run_id: str | None = None) 
             return existing
         _check_shown(c, old)
         run_id = existing.run_id if existing else _new_id(old.night)
+        if alone:
+            turns.check(c, old.source, run_id=run_id)
         _write_run(c, replace(old, run_id=run_id, supersedes=requeued, reason=reason), airflow_run_id)
     return get_run(run_id)
 

@@ -6,8 +6,9 @@ import sys
 
 # Where being killed hurts most; the kill matrix kills at each of them.
 PHASES = (
-    "dump found",
-    "ingested",
+    "records received",
+    "run opened",
+    "judged",
     "validated",
     "chunk scored",
     "audited",

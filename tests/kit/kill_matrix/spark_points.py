@@ -16,7 +16,7 @@ from tests.kit.nights import NightSpec, run_all_steps
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-SPARK_PHASES = ("dump found", "ingested", "validated", "chunk scored", "audited", "staged")
+SPARK_PHASES = ("records received", "run opened", "judged", "validated", "chunk scored", "audited", "staged")
 TASK_RETRIED = "task tried again"
 SPARK_POINTS = (*SPARK_PHASES, TASK_RETRIED)
 

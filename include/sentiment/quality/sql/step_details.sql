@@ -1,5 +1,6 @@
--- Return the details of the finished find_dump and validate of a run, of each the newest attempt's.
-SELECT DISTINCT ON (step) detail
+-- Return the details of the finished ingest and validate of a run, of each the newest attempt's; in runs of earlier
+-- versions find_dump left what ingest leaves now.
+SELECT DISTINCT ON (step = 'validate') detail
 FROM sentiment.run_step
-WHERE run_id = :run_id AND state = 'done' AND step IN ('find_dump', 'validate')
-ORDER BY step, token DESC
+WHERE run_id = :run_id AND state = 'done' AND (step = 'validate' OR detail ? 'layouts')
+ORDER BY step = 'validate', token DESC

@@ -2,4 +2,4 @@
 SELECT coalesce(bool_or((s.detail ->> 'sentences')::boolean), false)
 FROM sentiment.run r JOIN sentiment.run_step s USING (run_id)
 WHERE r.night = :night AND r.source = :source AND r.status = 'published'
-  AND s.step = 'find_dump' AND s.state = 'done'
+  AND s.state = 'done' AND s.detail ? 'sentences'

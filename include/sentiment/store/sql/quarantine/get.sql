@@ -4,7 +4,7 @@ SELECT q.run_id, r.night, r.source,
   q.file_no, q.record_no, f.uri, f.format, f.compression, q.byte_offset, q.raw_bytes, q.raw_sha256, q.reasons,
   q.details, q.requeued_in, q.raw, (
     SELECT detail -> 'layouts' -> q.file_no ->> 'encoding' FROM sentiment.run_step s
-    WHERE s.run_id = q.run_id AND step = 'find_dump' AND state = 'done'
+    WHERE s.run_id = q.run_id AND state = 'done' AND detail ? 'layouts'
     ORDER BY token DESC
     LIMIT 1) AS encoding
 FROM sentiment.quarantine q

@@ -5,7 +5,7 @@ FROM sentiment.unopened_run;
 
 COMMENT ON VIEW sentiment.v_unopened_runs IS
   'Nights that failed before their run was opened, as where the dump is missing or unreadable; v_runs has the others';
-COMMENT ON COLUMN sentiment.v_unopened_runs.failed_at IS 'when find_dump last failed';
+COMMENT ON COLUMN sentiment.v_unopened_runs.failed_at IS 'when find_dump or ingest last failed';
 COMMENT ON COLUMN sentiment.v_unopened_runs.night IS 'the night that was to be run; null where it is not known';
 COMMENT ON COLUMN sentiment.v_unopened_runs.source IS 'where its reviews come from; null where it is not known';
 COMMENT ON COLUMN sentiment.v_unopened_runs.dump_uri IS 'the dump as it was requested; null where it is not known';

@@ -1,4 +1,4 @@
-"""Map received records to typed rows of the contract, one row a record, each with its position and raw bytes."""
+"""Decode received records and map them to typed rows of the contract, one row a record, with position and raw bytes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TYPED = ("own_id", *CONTENT, "rating_text", "date_text", "polarity_text")
 def to_rows(
     received: DataFrame, source: str, layouts: list[Layout], profile: Profile, suppressed_keys: Collection[str] = ()
 ) -> DataFrame:
-    """Decode and map every record by the profile; return the part `ingested`, one row for each of `received`.
+    """Decode and map every record by the profile; return one row of `schemas.DECODED` for each of `received`.
 
     `layouts` has one layout for each file, by `file_no`. A record that can't be read keeps its raw bytes and has a
     `problem`, its typed columns null. `suppressed_keys` are those of the suppression list (`contract.suppressed_key`):

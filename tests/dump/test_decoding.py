@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentiment.dump.ingest import to_rows
+from sentiment.dump.decoding import to_rows
 from sentiment.dump.receive import receive
 from sentiment.runs.model import Reading
 from sentiment.settings import Settings
@@ -31,7 +31,7 @@ JSONL = [
 ]
 
 
-def ingest(
+def decoded(
     spark: SparkSession, tmp_path: Path, name: str, content: bytes | None, reading: Reading = PLAIN
 ) -> list[Row]:
     path, workspace = tmp_path / name, Workspace(str(tmp_path / "lake"))
@@ -43,7 +43,7 @@ def ingest(
 
 
 def test_json_lines(spark: SparkSession, tmp_path: Path) -> None:
-    rows = ingest(spark, tmp_path, "a.jsonl", b"\n".join(JSONL))
+    rows = decoded(spark, tmp_path, "a.jsonl", b"\n".join(JSONL))
     assert len(rows) == len(JSONL)
     first = rows[0].asDict()
     expected: dict[str, Any] = {
@@ -67,7 +67,7 @@ def test_json_lines(spark: SparkSession, tmp_path: Path) -> None:
 
 
 def test_identical_texts_of_unknown_authors_stay_apart_and_nfc_is_one_text(spark: SparkSession, tmp_path: Path) -> None:
-    rows = ingest(spark, tmp_path, "a.jsonl", b"\n".join(JSONL))
+    rows = decoded(spark, tmp_path, "a.jsonl", b"\n".join(JSONL))
     assert rows[1]["review_id"] != rows[2]["review_id"]
     assert rows[1]["text_hash"] == rows[2]["text_hash"]
     assert rows[6]["text_hash"] == rows[7]["text_hash"]
@@ -77,7 +77,7 @@ def test_identical_texts_of_unknown_authors_stay_apart_and_nfc_is_one_text(spark
 
 def test_csv(spark: SparkSession, tmp_path: Path) -> None:
     content = 'id;note;critique\n1;4,5;"deux\nlignes ""citées"""\n2;3;"a";"trop"\n3;;simple\n'.encode()
-    rows = ingest(spark, tmp_path, "a.csv", content)
+    rows = decoded(spark, tmp_path, "a.csv", content)
     assert [r["text"] for r in rows] == ['deux\nlignes "citées"', None, "simple"]
     assert [r["rating"] for r in rows] == [4.5, None, None]
     assert [r["problem"] for r in rows] == [None, "not_csv", None]
@@ -85,20 +85,20 @@ def test_csv(spark: SparkSession, tmp_path: Path) -> None:
 
 def test_a_dump_in_a_named_encoding(spark: SparkSession, tmp_path: Path) -> None:
     content = "id;critique\n1;C’était déçu à 5 €\n2;œuvre".encode("cp1252") + b"\n3;\x81\n"
-    rows = ingest(spark, tmp_path, "a.csv", content, Reading(encoding="windows-1252"))
+    rows = decoded(spark, tmp_path, "a.csv", content, Reading(encoding="windows-1252"))
     assert [r["text"] for r in rows] == ["C’était déçu à 5 €", "œuvre", None]
     assert [r["problem"] for r in rows] == [None, None, "not_in_encoding"]
 
 
 def test_a_row_in_another_encoding_has_a_suggestion(spark: SparkSession, tmp_path: Path) -> None:
     content = "id;critique\n1;bien\n2;C’était très décevant, à éviter\n".encode("cp1252")
-    rows = ingest(spark, tmp_path, "a.csv", content)
+    rows = decoded(spark, tmp_path, "a.csv", content)
     assert (rows[0]["problem"], rows[1]["problem"]) == (None, "not_utf8")
     assert re.search(r"\b4\b.*\butf-8\b.*\bwindows-1252\b", rows[1]["problem_detail"])
 
 
 def test_ragged_rows_are_not_csv(spark: SparkSession, tmp_path: Path) -> None:
-    rows = ingest(spark, tmp_path, "a.csv", b"id,note,critique\n1,4\n2,4,bien\n3,4,bien,trop\n")
+    rows = decoded(spark, tmp_path, "a.csv", b"id,note,critique\n1,4\n2,4,bien\n3,4,bien,trop\n")
     assert [r["problem"] for r in rows] == ["not_csv", None, "not_csv"]
     assert re.search(r"\b3\b", rows[0]["problem_detail"])
     assert rows[1]["text"] == "bien"
@@ -109,13 +109,13 @@ def test_columns_in_any_case_in_files_of_two_formats(spark: SparkSession, tmp_pa
     folder.mkdir()
     (folder / "b.csv").write_text("Critique;Note\nDeux;4,5/5\n", "utf-8")
     (folder / "a.json").write_text('[{"Review": "Un", "RATING": 8, "x": {"y": []}}]', "utf-8")
-    rows = ingest(spark, tmp_path, "drop", None)
+    rows = decoded(spark, tmp_path, "drop", None)
     assert [(r["file_no"], r["text"], r["rating"]) for r in rows] == [(0, "Un", 8.0), (1, "Deux", 4.5)]
 
 
 def test_the_official_shape(spark: SparkSession, tmp_path: Path) -> None:
     line = {"film-url": "http://h/series/ficheserie-1/critiques/", "review": "A &amp; B &eacute;", "polarity": 0}
-    rows = ingest(spark, tmp_path, "a.jsonl", json.dumps(line).encode())
+    rows = decoded(spark, tmp_path, "a.jsonl", json.dumps(line).encode())
     row = rows[0]
     assert (row["item_id"], row["item_type"], row["text"], row["polarity"]) == (
         line["film-url"],
@@ -126,7 +126,7 @@ def test_the_official_shape(spark: SparkSession, tmp_path: Path) -> None:
 
 
 def test_an_id_makes_the_same_review_wherever_it_stands(spark: SparkSession, tmp_path: Path) -> None:
-    one = ingest(spark, tmp_path, "a.jsonl", b'{"id": "x", "review": "Un"}')
-    two = ingest(spark, tmp_path, "b.jsonl", b'{"id": "y", "review": "Un"}\n{"id": "x", "review": "Deux"}')
+    one = decoded(spark, tmp_path, "a.jsonl", b'{"id": "x", "review": "Un"}')
+    two = decoded(spark, tmp_path, "b.jsonl", b'{"id": "y", "review": "Un"}\n{"id": "x", "review": "Deux"}')
     assert one[0]["review_id"] == two[1]["review_id"] != two[0]["review_id"]
     assert one[0]["content_hash"] != two[1]["content_hash"]
