@@ -18,10 +18,10 @@ from sentiment import settings
 from sentiment.database import transaction
 from sentiment.embedded import airflow, machine
 from sentiment.embedded.machine import Machine, Progress, stage
-from sentiment.errors import InfrastructureError, ParameterError, SentimentError, log_end, quoted
+from sentiment.errors import InfrastructureError, NightAtWorkError, ParameterError, SentimentError, log_end, quoted
 from sentiment.orchestration import ingesting
 from sentiment.orchestration.ingesting import OpenedRun
-from sentiment.runs import outcome
+from sentiment.runs import opening, outcome, turns
 from sentiment.runs.recognition import disk_full, disk_is_full
 from sentiment.samples import sample_dump
 from sentiment.settings import Settings
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 DAG, REQUEUE_DAG = "nightly_reviews", "requeue_quarantine"
 POLL_S = 0.5
 """How often the progress of the steps is read, in seconds."""
+TURN_S = 20
+"""Seconds without a step after which it is looked whether the night waits for another, and between looks."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def _dags_test(
     with log.open("xb") as out:
         process = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT, cwd=config.home)
         try:
-            _follow(process, progress)
+            _follow(process, conf, progress)
         except BaseException:  # Ctrl-C too: Airflow's tasks would go on alone
             airflow.end_tree(process.pid)
             raise
@@ -162,10 +164,16 @@ def _dags_test(
     return TypeAdapter(OpenedRun).validate_python(outcome.result(note, dag, log_end(log))), log
 
 
-def _follow(process: subprocess.Popen[bytes], progress: Progress) -> None:
-    """Report each step's start, rows and end, as `sentiment.run_step` has them, until the process ends."""
+def _follow(process: subprocess.Popen[bytes], conf: Mapping[str, Any], progress: Progress) -> None:
+    """Report each step's start, rows and end, as `sentiment.run_step` has them, until the process ends.
+
+    As long as no step has begun, report once which run of another night is waited for.
+    """
     newest, reported = _newest_token(), set[tuple[int, str]]()  # token and state
+    turn_s, is_waiting = time.monotonic() + TURN_S, False
     while True:
+        if not (reported or is_waiting) and time.monotonic() > turn_s:
+            turn_s, is_waiting = time.monotonic() + TURN_S, _reported_turn(conf, progress)
         # Asked before the steps are read, so that the last ones are reported too.
         has_ended = process.poll() is not None
         for attempt in _attempts_since(newest):
@@ -176,6 +184,20 @@ def _follow(process: subprocess.Popen[bytes], progress: Progress) -> None:
         if has_ended:
             return
         time.sleep(POLL_S)
+
+
+def _reported_turn(conf: Mapping[str, Any], progress: Progress) -> bool:
+    """Report, and return, whether another night of the source is at work, so that this one's ingest waits."""
+    requeued = opening.get_run(conf["run_id"]) if "run_id" in conf else None
+    source = requeued.source if requeued else conf["source"]
+    night = requeued.night if requeued else date.fromisoformat(conf["night"])
+    try:
+        with transaction() as c:
+            turns.check(c, source, night)
+    except NightAtWorkError as error:
+        progress(f"  ingest: waits. {error.message}")
+        return True
+    return False
 
 
 def _describe(attempt: sa.Row[Any]) -> str:
