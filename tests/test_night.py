@@ -155,7 +155,7 @@ def test_predict_runs_command(night: date) -> None:
     assert run_id
     code, output = run("run", "show", run_id[0])
     assert code == 0
-    assert all(step in output for step in STEPS)
+    assert all(step in output for step in STEPS if step != "find_dump")  # which needs no run
 
 
 def test_killed_while_scoring_ends_as_if_undisturbed(night: date, dump: Path, config: Settings) -> None:
