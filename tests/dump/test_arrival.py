@@ -41,7 +41,7 @@ def test_younger_ones_are_at_rest_if_two_looks_see_the_same(tmp_path: Path, age_
     write(tmp_path / "b.jsonl", "x", age_s)
     assert at_rest(tmp_path) == (True, [arrival.BETWEEN_LOOKS_S])
     for later in ("xx", "y"):
-        write(tmp_path / "b.jsonl", "x", age_s + 5)
+        write(tmp_path / "b.jsonl", "x", age_s - 5)
         assert at_rest(tmp_path, changed_to=later)[0] is False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from functools import partial
@@ -66,6 +67,7 @@ def test_a_dump_that_is_being_written_is_waited_for(
     with caplog.at_level(logging.INFO, "sentiment"):
         assert poke(context).is_done is False
     assert str(dump) in caplog.text
+    os.utime(dump, (0, 0))
     ready = poke(context)
     assert ready.is_done
     assert [state[:2] for state in ready.xcom_value] == [[str(dump), dump.stat().st_size]]

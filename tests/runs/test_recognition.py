@@ -95,7 +95,7 @@ def test_a_program_error_names_class_file_and_line() -> None:
         sql.text("store/no_such_statement")
     message = recognised(raised.value).message
     assert re.search(r"LookupError at include/sentiment/sql\.py:\d+: ", message)
-    assert "ingest.py:88" in recognised(JavaError(WORKER.format(raised="KeyError: 'text'"))).message
+    assert "decoding.py:88" in recognised(JavaError(WORKER.format(raised="KeyError: 'text'"))).message
 
 
 def test_a_program_error_holds_no_parameters() -> None:
