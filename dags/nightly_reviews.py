@@ -8,8 +8,8 @@ the sentiment tables to Postgres and tracks drift.
 
 **When.** Every night at 04:00 Europe/Paris for the day that ended; missed nights are not caught up by themselves
 (`airflow backfill create --dag-id nightly_reviews --from-date … --to-date …` does it). Of one source one night at a
-time is between ingest and publish: the ingest of another waits, and its log says for which run. A run that only waits
-for its dump stands in nobody's way.
+time is between ingest and publish: the ingest of another waits, and its log names the run that it waits for. A run that
+only waits for its dump stands in nobody's way.
 
 **Which night.** A scheduled or backfilled run stands for the Paris date on which its data interval begins. Any other
 run stands for its `night`; without one for the Paris date of its logical date, or, where that day was not over when the

@@ -39,9 +39,9 @@ def test_every_phase_of_a_night_is_a_point() -> None:
     assert set(SPARK_PHASES) | set(MERGE_PHASES) == set(PHASES)
 
 
-def test_the_matrix_has_32_points_and_25_need_no_spark() -> None:
+def test_the_matrix_has_33_points_and_25_need_no_spark() -> None:
     assert len({point.name for point in POINTS_WITHOUT_SPARK}) == 3 * len(MERGE_PHASES) + len(FAULTS) + 1 == 25
-    assert len(set(SPARK_POINTS)) == 7
+    assert len(set(SPARK_POINTS)) == 8
 
 
 @pytest.mark.parametrize("phase", MERGE_PHASES)

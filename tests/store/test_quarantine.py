@@ -50,8 +50,8 @@ def nights(server: object, dump: Path) -> Iterator[list[Run]]:
     """Two published nights, each with its one refused record; the newer has hostile ones too."""
     days: list[tuple[date, list[str | None]]] = [(NIGHT, ["Zoé Vexillaire"]), (NIGHT + timedelta(days=1), [])]
     runs = [small_night.publish(SOURCE, night, authors) for night, authors in days]
-    with attempts.attempt(runs[1].run_id, "find_dump") as attempt:
-        attempt.handoff = ReceivedDump()
+    with attempts.attempt(runs[1].run_id, "ingest") as attempt:
+        attempt.handoff = ReceivedDump(layouts=[])
     values, at = [], 0
     for number, raw in enumerate(RECORDS, 1):
         verdict = {"reasons": ["readable", "no_nul"], "details": "readable: \x1b[31mred\nno_nul: =1+1", "no": number}
