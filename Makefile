@@ -25,6 +25,8 @@ help:  ## list the targets
 NIGHT := DUMP DATE MODEL SOURCE PROFILE ENCODING SUPERSEDE ALLOW REASON SENTENCES DRY_RUN
 UNTYPED := $(strip $(foreach name,$(NIGHT),$(if $(filter environment%,$(origin $(name))),$(name))))
 unexport $(NIGHT) SURE
+# Where it is set, each of the dozen Python processes of a night would compile what it imports anew: seconds each.
+unexport PYTHONDONTWRITEBYTECODE
 $(foreach name,$(NIGHT),$(eval nightly typed: export NIGHTLY_$(name) = $$(value $(name))))
 
 nightly: typed $(VENV)/.run  ## run one night on this machine, from nothing to a summary

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "include" / "sentiment"
 
 GROUND = {"settings", "errors", "labels"}
-BASE = {"contract", "schemas", "sql", "workspace", "runs", "database", "runtime", "samples"}
+BASE = {"contract", "arrow_functions", "schemas", "sql", "workspace", "runs", "database", "runtime", "samples"}
 MIDDLE = {"dump", "quality", "scoring", "store", "drift", "evaluation"}
 SHARED = GROUND | BASE | MIDDLE
 ALLOWED = {
@@ -31,7 +31,7 @@ ALLOWED = {
 DAG_SIDE = SHARED | {"orchestration"}
 """What DAG files and plugins may import: a cluster's Airflow has none of what only one machine needs."""
 OUTSIDE = {"bench", "tests", "tools", "dags", "plugins"}
-HEAVY = {"pyspark", "sparknlp", "great_expectations", "scipy", "pandas", "onnxruntime"}
+HEAVY = {"pyspark", "sparknlp", "great_expectations", "scipy", "pandas", "onnxruntime", "boto3"}
 
 
 def imported_modules(source: str) -> set[str]:
@@ -119,3 +119,12 @@ def test_every_dag_file_is_light_to_parse() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "module", ["local.nights", "dump.receive", "drift.tracking", "drift.renewal", "store.forgetting"]
+)
+def test_what_runs_without_spark_imports_no_pandas(module: str) -> None:
+    code = f"import sys, sentiment.{module}; print('pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]

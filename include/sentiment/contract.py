@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-import sys
 import unicodedata
-from collections.abc import Callable, Collection, Iterator
-from zipimport import zipimporter
+from collections.abc import Collection
 
-import pandas as pd
 from pyspark.sql import Column
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.functions import pandas_udf
 
 from sentiment.schemas import CONTENT
 
@@ -53,38 +49,16 @@ def review_id(own_id: Column) -> Column:
 
 def text_hash() -> Column:
     """Return SHA-256 in hex of the NFC form of `text`: the key of the score cache; null stays null."""
+    # Here, since pandas takes longer to import than all else, and Airflow's tasks need other names of this module.
+    from sentiment.arrow_functions import of_texts
 
-    def hash_nfc(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
-        forget_archives()
-        for texts in batches:
-            yield mapped(texts, nfc_sha256)
-
-    return pandas_udf(hash_nfc, "string")(F.col("text"))  # type: ignore[call-overload, no-any-return]
+    return of_texts(F.col("text"), nfc_sha256)
 
 
 def quoted(text: str) -> str:
     """Return a text as a literal of Spark SQL."""
     escaped = text.replace("\\", r"\\").replace("'", r"\'")
     return f"'{escaped}'"
-
-
-def forget_archives() -> None:
-    """Drop archives from the import cache; each of our functions on executors calls it.
-
-    The next task's Python then starts in a tenth of the time.
-
-    Spark has every task's Python invalidate its import caches, and until Python 3.13 that reads the directory of every
-    archive on its path again, pyspark.zip sixteen times: 0.1 s. An archive that is needed after all is found again.
-    """
-    for path, finder in list(sys.path_importer_cache.items()):
-        if isinstance(finder, zipimporter):
-            del sys.path_importer_cache[path]
-
-
-def mapped(texts: pd.Series, function: Callable[[str], str]) -> pd.Series:
-    """Return `function` of each text, null of null."""
-    # As objects: Arrow can't take back a series of pandas' strings that are all null.
-    return pd.Series([function(t) if isinstance(t, str) else None for t in texts], dtype="object")
 
 
 def nfc_sha256(text: str) -> str:

@@ -32,7 +32,7 @@ def airflow_ends(
     config: Any, ready: machine.Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Callable[[Outcome, int], None]:
     """Return a function that lets `airflow` be a script which writes an outcome and ends with an exit code."""
-    monkeypatch.setattr(airflow, "bin_folder", lambda: tmp_path)
+    monkeypatch.setattr(airflow, "command", lambda: [str(tmp_path / "airflow")])
     monkeypatch.setattr(machine, "prepare", lambda *_: ready)
 
     def script(ending: Outcome | None, code: int) -> None:

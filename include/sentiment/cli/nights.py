@@ -57,7 +57,7 @@ def nightly(
 
 def show_outcome(outcome: Outcome, dry_run: bool = False) -> None:
     """Print what became of a night that ran on this machine, and where to look further."""
-    from sentiment.quality.expectations import page
+    from sentiment.quality.data_docs import page
 
     _show_summary(outcome.run_id, outcome.nothing_new, dry_run)
     OUT.print(f"[bold]Data Docs[/]     {page(settings.load().data_docs)}")

@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 import sqlalchemy as sa
 
-from sentiment.embedded import secrets
+from sentiment.embedded import airflow_command, secrets
 from sentiment.errors import InfrastructureError, SetupError, log_end, quoted
 from sentiment.runtime import spark
 from sentiment.settings import PROJECT_ROOT, Settings
@@ -40,6 +40,12 @@ POOL = {"spark": {"slots": 1, "description": "Spark jobs, one at a time", "inclu
 def bin_folder() -> Path:
     """Return the folder of this Python environment's commands."""
     return Path(sys.executable).parent
+
+
+def command() -> list[str]:
+    """Return the beginning of Airflow's command line, for a process that ends by itself."""
+    # -P: the home, in which it runs, has a folder named airflow.
+    return [sys.executable, "-P", "-m", airflow_command.__name__]
 
 
 def environment(config: Settings, airflow_url: str) -> dict[str, str]:
@@ -106,8 +112,7 @@ def migrate(config: Settings, env: dict[str, str]) -> bool:
 def _airflow(arguments: list[str], env: dict[str, str], config: Settings) -> None:
     log = config.home / "logs" / "airflow-setup.log"
     with log.open("ab") as out:
-        command = [str(bin_folder() / "airflow"), *arguments]
-        done = subprocess.run(command, env=env, stdout=out, stderr=subprocess.STDOUT, check=False)
+        done = subprocess.run([*command(), *arguments], env=env, stdout=out, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
         raise InfrastructureError(f"`airflow {' '.join(arguments)}` failed; see {log}.", log_end(log))
 

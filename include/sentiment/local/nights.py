@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -147,7 +147,7 @@ def _dags_test(
     name = f"nightly-{conf['night']}" if dag == DAG else f"requeue-{conf['run_id']}"
     log = config.home / "logs" / f"{name}-{datetime.now():%Y%m%dT%H%M%S.%f}.log"
     note = log.with_suffix(".outcome.json")
-    command = [str(airflow.bin_folder() / "airflow"), "dags", "test", dag, "--conf", json.dumps(conf)]
+    command = [*airflow.command(), "dags", "test", dag, "--conf", json.dumps(conf)]
     # Airflow wraps its log at the terminal's width, in the middle of paths.
     env = {**ready.env, "SENTIMENT_FAILURE_NOTE": str(note), "COLUMNS": "200"}
     # Made here and now: no note beside it can be another night's.
@@ -183,7 +183,8 @@ def _follow(process: subprocess.Popen[bytes], conf: Mapping[str, Any], progress:
                 progress(f"  {attempt.step}: {state}")
         if has_ended:
             return
-        time.sleep(POLL_S)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(POLL_S)
 
 
 def _reported_turn(conf: Mapping[str, Any], progress: Progress) -> bool:

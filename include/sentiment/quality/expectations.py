@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentiment.contract import FORGOTTEN
+from sentiment.quality.data_docs import page
 from sentiment.quality.rules import Rule
 
 if TYPE_CHECKING:
@@ -39,19 +40,26 @@ class Verdict:
     """Entry page of Data Docs."""
 
 
+def load() -> Any:
+    """Return the library, imported by the first call; that takes seconds, so a job calls it ahead in a thread."""
+    # Read when great_expectations is imported; without it the library reports its use to its makers.
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations
+
+    return great_expectations
+
+
 def judge(verdicts: DataFrame, rules: tuple[Rule, ...], run_id: str, limits: Limits, folder: Path) -> Verdict:
     """Validate the flag columns of `verdicts` (one row a record) and write a Data Docs page below `folder`.
 
     Records that a person asked to have removed count as rows, but failing their rule is no data error.
     """
-    # Read when great_expectations is imported; without it the library reports its use to its makers.
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations as gx
+    gx = load()
     from great_expectations.checkpoint.actions import UpdateDataDocsAction
 
     folder.mkdir(parents=True, exist_ok=True)
     context = gx.get_context(mode="file", project_root_dir=folder)
-    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    context.variables.progress_bars = {"globally": False}
     context.enable_analytics(enable=False)
     checked = tuple(rule for rule in rules if rule.name != FORGOTTEN)
     # Or update: the folder keeps these objects from night to night.
@@ -66,8 +74,9 @@ def judge(verdicts: DataFrame, rules: tuple[Rule, ...], run_id: str, limits: Lim
             name="night",
             validation_definitions=[validation],
             actions=[UpdateDataDocsAction(name="pages")],
-            # COMPLETE would return a list of all failing rows to the driver.
-            result_format="SUMMARY",
+            # COMPLETE would return a list of all failing rows to the driver. Of a flag that failed the value is known,
+            # and each list of examples would be a Spark job.
+            result_format={"result_format": "SUMMARY", "partial_unexpected_count": 0},
         )
     )
     flags = verdicts.select(*(rule.flag for rule in checked))
@@ -103,8 +112,3 @@ def _failed(result: Any) -> list[str]:
                 config = expectation.expectation_config
                 failed.append((config.meta or {}).get("rule") or config.type)
     return failed
-
-
-def page(folder: Path) -> Path:
-    """Return the entry page of Data Docs below `folder`, whether it exists yet or not."""
-    return folder / "gx" / "uncommitted" / "data_docs" / "local_site" / "index.html"

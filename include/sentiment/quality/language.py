@@ -1,4 +1,4 @@
-"""Detect the language of texts: lingua in one Arrow UDF, its models loaded once a Python worker.
+"""Detect the language of texts: lingua in one Arrow UDF, its models loaded once a Python worker, as texts need them.
 
 A text's first 200 characters are detected first, which takes a sixth of a millisecond. One that does not read as
 French there is detected by its first 2,000, so that a foreign title or quotation at the beginning refuses no French
@@ -21,7 +21,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
-from sentiment.contract import forget_archives, mapped
+from sentiment.arrow_functions import forget_archives, mapped
 
 if TYPE_CHECKING:
     from lingua import LanguageDetector
@@ -60,7 +60,7 @@ def _detector() -> LanguageDetector:
     # Lingua loads its models on every core, which would take the cores from the executor's other tasks.
     os.environ["RAYON_NUM_THREADS"] = "1"
     codes = (IsoCode639_1.from_str(code) for code in LANGUAGES)
-    return LanguageDetectorBuilder.from_iso_codes_639_1(*codes).with_preloaded_language_models().build()
+    return LanguageDetectorBuilder.from_iso_codes_639_1(*codes).build()
 
 
 def _language(detector: LanguageDetector, text: str) -> str:

@@ -15,7 +15,8 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
-from sentiment.contract import forget_archives, quoted
+from sentiment.arrow_functions import forget_archives
+from sentiment.contract import quoted
 from sentiment.schemas import TEXT_SCORES
 from sentiment.scoring import chunks, saved
 from sentiment.scoring.balance import balanced
@@ -44,6 +45,8 @@ def load(spark: SparkSession, model: Model, scratch: Path) -> PipelineModel:
     from sparknlp.annotator import DistilBertForSequenceClassification, SentenceDetector, Tokenizer
     from sparknlp.base import DocumentAssembler
 
+    # Here, in one thread, since two that score at once would each broadcast.
+    _broadcast_vocabulary(spark, model)
     folder = served_copy(spark, model, scratch)
     document = DocumentAssembler().setInputCol("prepared").setOutputCol("document")
     # To Spark NLP a chunk is a sentence, so that all chunks of a long text stay in the text's row.

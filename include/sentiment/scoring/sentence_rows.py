@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
 from sentiment import contract
+from sentiment.arrow_functions import forget_archives
 from sentiment.scoring.sentences import spans
 
 
@@ -21,7 +22,7 @@ def of_reviews(reviews: DataFrame) -> DataFrame:
     """
 
     def split(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
-        contract.forget_archives()
+        forget_archives()
         for texts in batches:
             yield texts.map(lambda text: [{"begin_char": b, "end_char": e} for b, e in spans(text)])
 
