@@ -25,7 +25,7 @@ def count(fresh: DataFrame, band: Band) -> DataFrame:
         .select("item_id", "watched.*")
         .select("*", F.expr(BIN).alias("bin"), F.expr("size(edges) + 2").alias("n_bins"))
     )
-    return _moments(long).join(_bins(long), list(KEY)).select(*PROFILE.names)
+    return _by_series(_by_item(long)).select(*PROFILE.names)
 
 
 def _with_film(fresh: DataFrame) -> DataFrame:
@@ -55,18 +55,27 @@ def _value(key: str, value: str, watched: Watched) -> Column:
 BIN = "CASE WHEN value IS NULL THEN 0 ELSE 1 + size(filter(edges, e -> e <= value)) END"
 
 
-def _moments(long: DataFrame) -> DataFrame:
-    by_item = long.groupBy(*KEY, "data_type", "item_id").agg(
+BINS = tuple(f"bin_{number}" for number in range(max(w.n_bins for w in COUNTED)))
+"""Names of the counts of each bin, null bin included; a column with fewer bins leaves the last ones 0."""
+
+
+def _by_item(long: DataFrame) -> DataFrame:
+    return long.groupBy(*KEY, "data_type", "n_bins", "item_id").agg(
         F.count("*").alias("rows"),
         F.count("value").alias("n_f"),
         F.coalesce(F.sum("value"), F.lit(0.0)).alias("s_f"),
         F.sum(F.col("value") * F.col("value")).alias("sq_f"),
         F.min("value").alias("low"),
         F.max("value").alias("high"),
+        # With the moments, though no bin needs the item: a pass for bins alone would compute every value again.
+        *(F.count_if(F.col("bin") == number).alias(name) for number, name in enumerate(BINS)),
     )
+
+
+def _by_series(by_item: DataFrame) -> DataFrame:
     n, total = F.sum("n_f"), F.sum("s_f")
     mean = total / n
-    return by_item.groupBy(*KEY, "data_type").agg(
+    return by_item.groupBy(*KEY, "data_type", "n_bins").agg(
         F.sum("rows").alias("n"),
         (F.sum("rows") - n).alias("n_null"),
         mean.alias("avg"),
@@ -80,11 +89,5 @@ def _moments(long: DataFrame) -> DataFrame:
         F.sum(F.col("s_f") * F.col("s_f")).alias("sum_item_sq"),
         F.sum(F.col("s_f") * F.col("n_f")).alias("sum_item_cross"),
         F.sum((F.col("n_f") * F.col("n_f")).cast("double")).alias("sum_item_n_sq"),
+        F.slice(F.array(*(F.sum(name) for name in BINS)), F.lit(1), F.col("n_bins")).alias("bin_counts"),
     )
-
-
-def _bins(long: DataFrame) -> DataFrame:
-    counted = long.groupBy(*KEY, "n_bins", "bin").agg(F.count("*").alias("n"))
-    by_bin = counted.groupBy(*KEY, "n_bins").agg(F.map_from_entries(F.collect_list(F.struct("bin", "n"))).alias("m"))
-    filled = F.expr("transform(sequence(0, n_bins - 1), b -> coalesce(m[b], cast(0 AS bigint)))")
-    return by_bin.select(*KEY, filled.alias("bin_counts"))

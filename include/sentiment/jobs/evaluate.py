@@ -92,8 +92,8 @@ def _predictions(usable: DataFrame, model: registry.Model, workspace: Workspace,
 
     def write_chunk(chunk: DataFrame, rows: int, number: int) -> int:
         scores = network.score(chunk, pipeline, model, rows)
-        parts.append(workspace.write(scores, DATASET, f"{key}/scores", 0, 0, "", number))
-        return workspace.read(session, parts[-1:]).count()
+        parts.append(workspace.counted(workspace.write(scores, DATASET, f"{key}/scores", 0, 0, "", number)))
+        return parts[-1].rows
 
     texts = reuse.distinct_texts(usable).persist()
     for pace in reuse.in_chunks(texts, write_chunk):

@@ -24,13 +24,13 @@ from sentiment.runs.model import Run
 from sentiment.runtime import spark
 from sentiment.schemas import REVIEW
 from sentiment.scoring import network, registry
+from sentiment.scoring.reuse import Score
 from sentiment.store import forgetting, publishing
 from sentiment.workspace import Workspace, run_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from pyspark.ml import PipelineModel
     from pyspark.sql import DataFrame, SparkSession
 
 log = logging.getLogger("sentiment.jobs")
@@ -51,8 +51,12 @@ def work(session: SparkSession, request: Request, workspace: Workspace) -> int:
     model = registry.find(request.model, config)
     pipeline = network.load(session, model, config.models_served)
     canary_predictions = score.canary_predictions(session, pipeline, model)
+
+    def score_texts(texts: DataFrame, rows: int) -> DataFrame:
+        return network.score(texts, pipeline, model, rows)
+
     for number, night in enumerate(pending, 1):
-        run = _one_night(session, request, night, workspace, model, pipeline, canary_predictions)
+        run = _one_night(session, request, night, workspace, model, score_texts, canary_predictions)
         log.info("night %s, %d of %d: %s", night.night, number, len(pending), _summary(run))
     return len(pending)
 
@@ -68,7 +72,7 @@ def _one_night(
     night: Night,
     workspace: Workspace,
     model: registry.Model,
-    pipeline: PipelineModel,
+    score_texts: Score,
     predictions: list[CanaryPrediction],
 ) -> Run:
     """Take a night's stored reviews through the score cache into the tables, as one attempt of the step `rescore`."""
@@ -80,7 +84,7 @@ def _one_night(
         attempt.handoff = rescored = RescoredNight(novelty_base_run=base_run)
         accepted = _accepted(session, run, attempt, rescored, workspace)
         with_sentences = rescoring.has_sentences(night.night, run.source)
-        reviews = score.scored(accepted, workspace, model, pipeline, attempt, with_sentences)
+        reviews = score.scored(accepted, workspace, model, score_texts, attempt, with_sentences)
         rescored.uncertain_band = band = confidence.band_of(Stream(run.source, run.model_id))
         rescored.scored = part = score.write(reviews, run, attempt, workspace, band)
         rescored.canary = canary.check(model.model_id, registry.canary_fingerprint(model), run.run_id, predictions)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
-from sentiment import contract, database, settings
+from sentiment import database, settings
 from sentiment.drift import confidence, profile
 from sentiment.drift.history import Stream
 from sentiment.jobs.entry import main
@@ -41,10 +43,17 @@ def work(spark: SparkSession, run: Run, attempt: attempts.Attempt, workspace: Wo
     attempt.handoff = night = ScoredNight(novelty_base_run=publishing.newest_publication(run.source))
     validated = attempts.finished(run.run_id, "validate").token
     accepted = workspace.read(spark, workspace.committed("accepted", key, validated))
-    pipeline = network.load(spark, model, config.models_served)
-    night.canary = canary_predictions(spark, pipeline, model)
     dump = attempts.received_dump(run.run_id)
-    reviews = scored(accepted, workspace, model, pipeline, attempt, dump.sentences)
+    with ThreadPoolExecutor(1, "network") as threads:
+        # Loading takes seconds of one core, in which Spark finds out which texts are to be scored.
+        loading = threads.submit(network.load, spark, model, config.models_served)
+        predicting = threads.submit(lambda: canary_predictions(spark, loading.result(), model))
+
+        def score(texts: DataFrame, rows: int) -> DataFrame:
+            return network.score(texts, loading.result(), model, rows)
+
+        reviews = scored(accepted, workspace, model, score, attempt, dump.sentences)
+        night.canary = predicting.result()
     reviews = reviews.join(_known(spark, run), "review_id", "left")
     reviews = reviews.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash")
     night.uncertain_band = band = confidence.band_of(Stream(run.source, run.model_id))
@@ -55,17 +64,17 @@ def scored(
     accepted: DataFrame,
     workspace: Workspace,
     model: registry.Model,
-    pipeline: PipelineModel,
+    score: reuse.Score,
     attempt: attempts.Attempt,
     with_sentences: bool,
 ) -> DataFrame:
-    """Add the scores of each review's text, from the network or from the cache, and the column `sentences`.
+    """Add the scores of each review's text, by `score` or from the cache, and the column `sentences`.
 
     `sentences` is JSON, a list of sentence_no, begin_char, end_char, label and score; null unless `with_sentences`.
     """
     split = sentence_rows.of_reviews(accepted) if with_sentences else None
     texts = _texts(accepted) if split is None else _texts(accepted).unionByName(_texts(split))
-    reuse.fill(texts, workspace, model, attempt, lambda texts, rows: network.score(texts, pipeline, model, rows))
+    reuse.fill(texts, workspace, model, attempt, score)
     scores = reuse.cached(workspace, model, texts)
     reviews = accepted.join(scores, "text_hash")
     if split is None:
@@ -80,18 +89,16 @@ def write(reviews: DataFrame, run: Run, attempt: attempts.Attempt, workspace: Wo
     """
     key = run_key(run.night, run.run_id)
     # In key order, so that publishing appends to its indexes rather than jumping about in them.
-    part = workspace.write(reviews.sortWithinPartitions("review_id"), "scored", key, attempt.token, 0, "")
-    # From the files: each of the counts below would run the frame's joins again.
-    rows = workspace.read(reviews.sparkSession, [part])
-    attempt.counts |= _counts(rows, run)
-    checksum = rows.agg(contract.key_checksum().alias("c")).collect()[0]["c"]
-    scored_part = Part(part.files, attempt.counts["scored"] + attempt.counts["reused"], checksum)
-    fresh = rows.where("novelty <> 'known'")
+    written = workspace.write(reviews.sortWithinPartitions("review_id"), "scored", key, attempt.token, 0, "")
+    part = workspace.counted(written, "review_id")
+    attempt.counts |= _counts(workspace, part, run)
+    # From the files: the profile would run the frame's joins again.
+    fresh = workspace.read(reviews.sparkSession, [part]).where("novelty <> 'known'")
     profiled = workspace.write(profile.count(fresh, band), "profile", key, attempt.token, 0, "")
     # The profile first: a night whose `scored` is there is complete.
-    workspace.commit("profile", key, attempt.token, profiled)
-    workspace.commit("scored", key, attempt.token, scored_part)
-    return scored_part
+    workspace.commit("profile", key, attempt.token, workspace.counted(profiled))
+    workspace.commit("scored", key, attempt.token, part)
+    return part
 
 
 def _texts(rows: DataFrame) -> DataFrame:
@@ -117,10 +124,10 @@ def canary_predictions(spark: SparkSession, pipeline: PipelineModel, model: regi
     return [CanaryPrediction(sentence_no=int(row["text_hash"]), label=row["label"], score=row["score"]) for row in rows]
 
 
-def _counts(rows: DataFrame, run: Run) -> dict[str, int]:
-    by_run = F.count(F.when(F.col("scored_in") == run.run_id, True))
-    counted = rows.agg(by_run.alias("scored"), (F.count("*") - by_run).alias("reused")).collect()[0]
-    return {"scored": counted["scored"], "reused": counted["reused"]}
+def _counts(workspace: Workspace, part: Part, run: Run) -> dict[str, int]:
+    scored_in = (batch.column(0) for batch in workspace.batches(part.files, ["scored_in"]))
+    n_scored = sum(pc.sum(pc.equal(runs, run.run_id)).as_py() or 0 for runs in scored_in)
+    return {"scored": n_scored, "reused": part.rows - n_scored}
 
 
 if __name__ == "__main__":

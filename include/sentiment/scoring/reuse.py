@@ -20,7 +20,7 @@ from sentiment.runs.attempts import Attempt
 from sentiment.schemas import SCORE_CACHE
 from sentiment.scoring.network import SCORED
 from sentiment.scoring.registry import Model
-from sentiment.workspace import Part, Workspace
+from sentiment.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -113,14 +113,12 @@ def _commit_chunk(scored: DataFrame, workspace: Workspace, model: Model, attempt
     rows = scored.select(*SCORED, F.current_timestamp().alias("scored_at"), F.lit(attempt.run_id).alias("scored_in"))
     key = cache_key(model.fingerprint)
     # One file, since the files of years of nights are read together.
-    part = workspace.write(rows.repartition(1), DATASET, key, attempt.token, 0, "", number)
-    # Counting what was written, not `rows`, which would score it again.
-    n_rows = workspace.read(scored.sparkSession, [part]).count()
+    part = workspace.counted(workspace.write(rows.repartition(1), DATASET, key, attempt.token, 0, "", number))
     # Once a chunk: a stale attempt stops within about a minute.
     attempt.check_token()
-    workspace.commit(DATASET, key, attempt.token, Part(part.files, n_rows, part.checksum), number)
+    workspace.commit(DATASET, key, attempt.token, part, number)
     phases.reached("chunk scored")
-    return n_rows
+    return part.rows
 
 
 @dataclass
