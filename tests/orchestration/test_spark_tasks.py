@@ -16,7 +16,7 @@ from sentiment.errors import DumpRefusedError, InfrastructureError, OutOfMemoryE
 from sentiment.orchestration import task_log
 from sentiment.orchestration.dag_defaults import RETRY_POLICY
 from sentiment.orchestration.spark_tasks import SparkStep
-from sentiment.runs import outcome
+from sentiment.runs import opening, outcome
 from sentiment.runs.outcome import Outcome
 from sentiment.runtime import spark
 from sentiment.settings import Settings
@@ -33,9 +33,8 @@ class Cluster:
         self.endings = endings
         self.paths: list[Path] = []
 
-    def execute(self, task: SparkSubmitOperator, _: object) -> None:
-        arguments: list[str] = list(task.application_args or [])
-        path = Path(arguments[arguments.index("--outcome") + 1])
+    def execute(self, task: SparkStep, _: object) -> None:
+        path = path_of(task)
         assert not path.exists()
         self.paths.append(path)
         ending = self.endings.pop(0)
@@ -50,14 +49,15 @@ def connected(home: Path, monkeypatch: pytest.MonkeyPatch, set_settings: Callabl
     set_settings(database_url="postgresql://nobody@nowhere/none", spark_master="local[1]")
     monkeypatch.setenv("AIRFLOW_CONN_REVIEWS_DB", "postgresql://nobody@nowhere/none")
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_CLUSTER", json.dumps({"conn_type": "spark", "host": "local[1]"}))
-    monkeypatch.setattr(spark, "conf", lambda _: {})
+    monkeypatch.setattr(spark, "conf", lambda *_: {})
     monkeypatch.setattr(spark, "environment", lambda _: {})
     monkeypatch.setattr(task_log, "of_run", lambda *_: {})
+    monkeypatch.setattr(opening, "get_run", lambda _: SimpleNamespace(counts={"read": 7}))
     return monkeypatch
 
 
 def submit(cluster: Cluster, patch: pytest.MonkeyPatch, **context: Any) -> None:
-    def execute(task: SparkSubmitOperator, context: object) -> None:
+    def execute(task: SparkStep, context: object) -> None:
         cluster.execute(task, context)
 
     patch.setattr(SparkSubmitOperator, "execute", execute)
@@ -69,6 +69,19 @@ def test_a_job_that_reports_success_is_done(connected: pytest.MonkeyPatch) -> No
     cluster = Cluster([Outcome()])
     submit(cluster, connected)
     assert not cluster.paths[0].parent.exists()
+
+
+def test_a_job_is_submitted_by_the_settings_for_its_number_of_rows(connected: pytest.MonkeyPatch) -> None:
+    connected.setattr(spark, "conf", lambda _, rows: {"rows": str(rows)})
+    task = SparkStep(step="score")
+    connected.setattr(SparkSubmitOperator, "execute", lambda *_: outcome.write(path_of(task), Outcome()))
+    task.execute(CONTEXT)
+    assert task.conf == {"rows": "7"}
+
+
+def path_of(task: SparkStep) -> Path:
+    arguments: list[str] = list(task.application_args or [])
+    return Path(arguments[arguments.index("--outcome") + 1])
 
 
 def test_an_older_attempts_error_is_never_a_newer_ones(connected: pytest.MonkeyPatch) -> None:

@@ -29,3 +29,26 @@ def test_temporary_files_of_a_killed_session_go_and_those_in_use_stay(tmp_path: 
         os.utime(scratch / name, (week_ago, week_ago))
     sessions.make_scratch(config)
     assert [path.name for path in scratch.iterdir()] == ["running_onnx"]
+
+
+def java_flags(config: settings.Settings, rows: int | None) -> list[str]:
+    return sessions.conf(config, rows)["spark.driver.extraJavaOptions"].split()
+
+
+def test_only_a_small_run_on_this_machine_starts_java_the_quick_way(spark: SparkSession, home: Path) -> None:
+    config, quick = settings.load(), set(sessions.QUICK_JAVA.split())
+    assert quick <= set(java_flags(config, sessions.SMALL_ROWS))
+    elsewhere = config.model_copy(update={"spark_master": "spark://s:7077"})
+    for other, rows in ((config, sessions.SMALL_ROWS + 1), (config, None), (elsewhere, 1)):
+        assert not quick & set(java_flags(other, rows))
+        assert sessions.conf(other, rows)["spark.sql.shuffle.partitions"] == "8"
+
+
+def test_only_a_cluster_is_sent_the_jars(spark: SparkSession, home: Path) -> None:
+    config = settings.load()
+    here, there = (
+        sessions.conf(config.model_copy(update={"spark_master": master})) for master in ("local[*]", "spark://s:7077")
+    )
+    assert "spark.jars" not in here
+    assert there["spark.jars"].split(",") == there["spark.driver.extraClassPath"].split(":")
+    assert here["spark.driver.extraClassPath"] == there["spark.driver.extraClassPath"]

@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,8 +30,12 @@ log = logging.getLogger("sentiment.jobs")
 Work = Callable[["SparkSession", Run, attempts.Attempt, Workspace], None]
 
 
-def main(step: str, work: Work) -> int:
-    """Run `work` as one attempt of a step of `--run-id`; return 0, or the exit code of the error it raised."""
+def main(step: str, work: Work, ahead: Callable[[], object] | None = None) -> int:
+    """Run `work` as one attempt of a step of `--run-id`; return 0, or the exit code of the error it raised.
+
+    `ahead` runs in a thread while the session starts, which leaves Python idle for seconds: an import that `work` needs
+    later, and which raises its error there again.
+    """
     parser = argparse.ArgumentParser(description=f"{step}, for a run that ingest has opened")
     parser.add_argument("--run-id", required=True, help="e.g. 20261122-1a2b3c4d, as `sentiment runs` lists them")
     add_outcome(parser)
@@ -39,8 +44,11 @@ def main(step: str, work: Work) -> int:
     def start() -> None:
         run = opening.get_run(arguments.run_id)
         with attempts.attempt(run.run_id, step) as attempt:
+            if ahead:
+                # A daemon, so that no import keeps a job alive that has failed.
+                threading.Thread(target=ahead, daemon=True).start()
             # Inside the attempt, so that a session that does not start is recorded as the attempt's failure.
-            session = spark.session(f"sentiment {step} {run.run_id}")
+            session = spark.session(f"sentiment {step} {run.run_id}", run.counts["read"])
             work(session, run, attempt, Workspace(settings.load().lake))
 
     return ended(start, arguments.outcome)

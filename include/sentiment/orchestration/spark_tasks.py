@@ -19,7 +19,7 @@ from sentiment import settings
 from sentiment.errors import SetupError
 from sentiment.orchestration import task_log
 from sentiment.orchestration.connections import SPARK_CLUSTER, connection, use_connections
-from sentiment.runs import outcome
+from sentiment.runs import opening, outcome
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -92,7 +92,7 @@ class SparkStep(SparkSubmitOperator):
         config = settings.load()
         spark.make_scratch(config)
         # Not in __init__, which runs wherever the DAG file is parsed, also where there are no jars.
-        self.conf = spark.conf(config)
+        self.conf = spark.conf(config, self._rows(context))
         own = {"SENTIMENT_SPARK_MASTER": config.spark_master, "SENTIMENT_STATEMENT_TIMEOUT_S": self._timeout_s(config)}
         self.env_vars = spark.environment(config) | own
         # The modules themselves import Spark.
@@ -100,6 +100,10 @@ class SparkStep(SparkSubmitOperator):
         values = " ".join(text for text in self.application_args or [] if len(text) <= task_log.LONGEST_VALUE)
         with task_log.logged(f"{job.splitlines()[0]} Spark at {config.spark_master}, {values}") as figures:
             figures.update(self._figures(context, self._result(context)))
+
+    def _rows(self, context: Context) -> int | None:
+        """Return how many records the run has; None where that is not known before the job begins."""
+        return opening.get_run(context["ti"].xcom_pull(task_ids="find_dump")["run_id"]).counts["read"]
 
     def _result(self, context: Context) -> JsonValue:
         arguments: list[str] = self.application_args or []
@@ -162,6 +166,9 @@ class SparkRescore(SparkStep):
             raise AirflowSkipException("the model has scored every night of the range")
         self._submit(context)
 
+    def _rows(self, context: Context) -> int | None:
+        return None
+
     def _figures(self, context: Context, result: JsonValue) -> task_log.Figures:
         return task_log.of_result(result)
 
@@ -185,6 +192,9 @@ class SparkEvaluate(SparkStep):
         if not context["ti"].xcom_pull(task_ids="find_set")[self.which]:
             raise AirflowSkipException("no other model to compare with")
         self._submit(context)
+
+    def _rows(self, context: Context) -> int | None:
+        return None
 
     def _figures(self, context: Context, result: JsonValue) -> task_log.Figures:
         from sentiment.orchestration import evaluating

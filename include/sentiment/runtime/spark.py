@@ -18,17 +18,23 @@ if TYPE_CHECKING:
 
 # Age in seconds of a temporary file that no session needs: the longest task, a rescoring, may take three days.
 STALE_S = 7 * 24 * 3600
+SMALL_ROWS = 20_000
+"""Rows of a small run: it is over before Java's better compiler and collector have earned what they cost."""
+QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
-def conf(config: settings.Settings) -> dict[str, str]:
-    """Return the Spark settings of a session, however it is started; SENTIMENT_SPARK_CONF overrides them."""
+def conf(config: settings.Settings, rows: int | None = None) -> dict[str, str]:
+    """Return the Spark settings of a session, however it is started; SENTIMENT_SPARK_CONF overrides them.
+
+    `rows` is about how many rows the session works on; None where that is not known.
+    """
     local = config.spark_master.startswith("local")
+    small = local and rows is not None and rows <= SMALL_ROWS
     scratch = _scratch(config)
     # TensorFlow's natives unpack 422 MB; without this into ~, which may be small.
     natives = f"-Dorg.bytedeco.javacpp.cachedir={config.cache}/javacpp"
     paths = [str(path) for path in jars.spark_jars(config)]
     values = {
-        "spark.jars": ",".join(paths),
         "spark.driver.extraClassPath": ":".join(paths),
         # As sparknlp.start() sets them; start() itself would set local[*] and 16 GB of memory, too.
         "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
@@ -41,19 +47,22 @@ def conf(config: settings.Settings) -> dict[str, str]:
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.adaptive.coalescePartitions.enabled": "false",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
-        "spark.sql.shuffle.partitions": "8",
+        "spark.sql.shuffle.partitions": "2" if small else "8",
         "spark.driver.memory": config.spark_driver_memory,
         "spark.executor.memory": config.spark_executor_memory,
         "spark.sql.warehouse.dir": str(config.home / "spark" / "warehouse"),
         # Else Derby writes its log into whatever folder the job was started in.
         "spark.driver.extraJavaOptions": f"-Dderby.system.home={config.home}/spark -Djava.io.tmpdir={scratch} "
-        f"-Duser.timezone=UTC {natives}",
+        f"-Duser.timezone=UTC {natives}{f' {QUICK_JAVA}' if small else ''}",
         "spark.executor.extraJavaOptions": natives,
         "spark.local.dir": str(scratch),
     }
     if local:
         # Where everything runs on one machine, nothing has to listen on an address that others reach.
         values |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    else:
+        # Tasks fetch these from the driver; one that shares its process would copy 150 MB for nothing.
+        values["spark.jars"] = ",".join(paths)
     return values | config.spark_conf
 
 
@@ -78,8 +87,8 @@ def _scratch(config: settings.Settings) -> Path:
     return config.home / "spark" / "tmp"
 
 
-def session(app_name: str) -> SparkSession:
-    """Return this process's Spark session, started if there is none."""
+def session(app_name: str, rows: int | None = None) -> SparkSession:
+    """Return this process's Spark session, started if there is none, by the settings for about so many rows."""
     from pyspark.sql import SparkSession
 
     config = settings.load()
@@ -87,7 +96,7 @@ def session(app_name: str) -> SparkSession:
     os.environ.update(environment(config))
     make_scratch(config)
     builder = SparkSession.builder.appName(app_name).master(config.spark_master)
-    for name, value in conf(config).items():
+    for name, value in conf(config, rows).items():
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("WARN")
