@@ -85,23 +85,21 @@ def judge(verdicts: DataFrame, rules: tuple[Rule, ...], run_id: str, limits: Lim
 
 
 def _suite(gx: Any, rules: tuple[Rule, ...], limits: Limits) -> Any:
-    suite = gx.ExpectationSuite(name="review_rules")
     # An empty batch passes every other expectation, so the least number of rows is 1.
-    suite.add_expectation(
-        gx.expectations.ExpectTableRowCountToBeBetween(min_value=max(limits.fewest or 1, 1), max_value=limits.most)
+    rows = gx.expectations.ExpectTableRowCountToBeBetween(min_value=max(limits.fewest or 1, 1), max_value=limits.most)
+    # All at once: each one that is added to a suite has the suite looked up and read anew.
+    return gx.ExpectationSuite(name="review_rules", expectations=[rows, *(_passes(gx, rule, limits) for rule in rules)])
+
+
+def _passes(gx: Any, rule: Rule, limits: Limits) -> Any:
+    return gx.expectations.ExpectColumnValuesToBeInSet(
+        column=rule.flag,
+        value_set=[True],
+        # 1 - 0.9 is 0.09999999999999998.
+        mostly=round(1 - limits.max_share, 6),
+        description=f"**{rule.name}** ({rule.column}): else {rule.message}",
+        meta={"rule": rule.name, "condition": rule.passes},
     )
-    for rule in rules:
-        suite.add_expectation(
-            gx.expectations.ExpectColumnValuesToBeInSet(
-                column=rule.flag,
-                value_set=[True],
-                # 1 - 0.9 is 0.09999999999999998.
-                mostly=round(1 - limits.max_share, 6),
-                description=f"**{rule.name}** ({rule.column}): else {rule.message}",
-                meta={"rule": rule.name, "condition": rule.passes},
-            )
-        )
-    return suite
 
 
 def _failed(result: Any) -> list[str]:
