@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import airflow.__main__
 import pytest
 from sentiment.embedded import airflow_command
+from sentiment.runtime import garbage
 
 
 @pytest.fixture(autouse=True)
@@ -21,4 +22,4 @@ def test_airflow_is_imported_and_run_while_garbage_is_collected_seldom(monkeypat
     seen: list[int] = []
     monkeypatch.setattr(airflow.__main__, "main", lambda: seen.append(gc.get_threshold()[0]))
     airflow_command.main()
-    assert seen == [airflow_command.SELDOM]
+    assert seen == [garbage.SELDOM]

@@ -20,6 +20,7 @@ from sentiment.runs.model import Run
 from sentiment.runs.outcome import Outcome
 from sentiment.runs.recognition import recognised
 from sentiment.runtime import spark
+from sentiment.runtime.garbage import collect_seldom
 from sentiment.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def main(step: str, work: Work, ahead: Callable[[], object] | None = None) -> in
     `ahead` runs in a thread while the session starts, which leaves Python idle for seconds: an import that `work` needs
     later, and which raises its error there again.
     """
+    collect_seldom()
     parser = argparse.ArgumentParser(description=f"{step}, for a run that ingest has opened")
     parser.add_argument("--run-id", required=True, help="e.g. 20261122-1a2b3c4d, as `sentiment runs` lists them")
     add_outcome(parser)

@@ -131,4 +131,4 @@ def _counts(workspace: Workspace, part: Part, run: Run) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    sys.exit(main("score", work))
+    sys.exit(main("score", work, ahead=network.import_libraries))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from pyspark import Broadcast
-from pyspark.ml import PipelineModel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
@@ -25,6 +25,7 @@ from sentiment.scoring.registry import Model
 from sentiment.scoring.served import served_copy
 
 if TYPE_CHECKING:
+    from pyspark.ml import PipelineModel
     from sparknlp.annotator import DistilBertForSequenceClassification
     from tokenizers import Encoding
     from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
@@ -35,6 +36,12 @@ SCORED = TEXT_SCORES
 """Columns of a scored text; `probabilities` is a JSON object, label -> probability."""
 
 
+def import_libraries() -> None:
+    """Import what `load` needs of Spark; that takes half a second, so a job calls it ahead in a thread."""
+    for name in ("pyspark.ml", "sparknlp.annotator"):
+        import_module(name)
+
+
 def load(spark: SparkSession, model: Model, scratch: Path) -> PipelineModel:
     """Return the pipeline of four annotators, with the network loaded, from the column `prepared` to `class`.
 
@@ -42,6 +49,7 @@ def load(spark: SparkSession, model: Model, scratch: Path) -> PipelineModel:
     executors every ONNX graph under the name `model.onnx` and refuses a second one. Raises ParameterError where what
     Spark NLP saved does not load.
     """
+    from pyspark.ml import PipelineModel
     from sparknlp.annotator import DistilBertForSequenceClassification, SentenceDetector, Tokenizer
     from sparknlp.base import DocumentAssembler
 
