@@ -103,7 +103,7 @@ class SparkStep(SparkSubmitOperator):
 
     def _rows(self, context: Context) -> int | None:
         """Return how many records the run has; None where that is not known before the job begins."""
-        return opening.get_run(context["ti"].xcom_pull(task_ids="find_dump")["run_id"]).counts["read"]
+        return opening.get_run(context["ti"].xcom_pull(task_ids="ingest")["run_id"]).counts["read"]
 
     def _result(self, context: Context) -> JsonValue:
         arguments: list[str] = self.application_args or []
