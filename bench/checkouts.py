@@ -169,11 +169,11 @@ class Checkout:
             yield connection
 
     def newest_night(self) -> date | None:
-        """Return the newest night of any run; null where there is none."""
+        """Return the newest night of any run but of the default source, which has yesterday's; null where none is."""
         if not (self.home / EMBEDDED_ENV).exists():
             return None
         with self.connected() as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT max(night) FROM sentiment.run")
+            cursor.execute("SELECT max(night) FROM sentiment.run WHERE source <> 'allocine'")
             row: Any = cursor.fetchone()
             night: date | None = row[0]
             return night

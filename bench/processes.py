@@ -17,8 +17,8 @@ class Seen:
     began: float
     """In seconds since 1970."""
 
-    def runs(self, program: str, script: str) -> bool:
-        """Return whether it is this program, by its file's name, and has the script's path among its arguments."""
+    def runs(self, program: str, script: str | tuple[str, ...]) -> bool:
+        """Return whether it is this program, by its file's name, and an argument ends as the script's path does."""
         name = self.command[0].rsplit("/", 1)[-1] if self.command else ""
         return name.startswith(program) and any(part.endswith(script) for part in self.command[1:])
 
@@ -66,7 +66,7 @@ class Sampler(threading.Thread):
         before = max((s.written_bytes for s in self.samples if s.at <= began), default=0)
         return max((s.written_bytes for s in self.samples if s.at <= ended), default=0) - before
 
-    def first(self, program: str, script: str) -> float | None:
+    def first(self, program: str, script: str | tuple[str, ...]) -> float | None:
         """Return when the first such process began, in seconds since 1970; null where there was none."""
         return min((seen.began for seen in self.processes.values() if seen.runs(program, script)), default=None)
 

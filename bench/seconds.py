@@ -17,6 +17,8 @@ from bench.checkouts import Night, Step
 
 TASK = re.compile(r"^(\S+Z) .*\[DAG TEST\] (starting|end task) (?:task )?task_id=(\w+)")
 COLUMNS = ("Airflow", "Java", "imports", "session", "Spark jobs", "other work", "end")
+AIRFLOW = ("/airflow", ".airflow_command")
+"""How the argument ends that starts Airflow: its own command, or ours of later versions."""
 BEFORE, START, AFTER = "command, until Airflow starts", "Airflow's start", "end of Airflow and of the command"
 
 
@@ -53,7 +55,7 @@ def seconds(title: str, night: Night, events: Path) -> Seconds:
     """Return the table of a night whose applications wrote event logs into a folder."""
     tasks, rows = task_times(night.log.read_text("utf-8", "replace")), dict[str, dict[str, float]]()
     applications = [application(path.read_text("utf-8")) for path in sorted(events.iterdir())]
-    airflow = night.sampler.first("python", "/airflow") or night.began
+    airflow = night.sampler.first("python", AIRFLOW) or night.began
     first, last = min(task.began for task in tasks.values()), max(task.ended for task in tasks.values())
     rows[BEFORE] = {"other work": airflow - night.began}
     rows[START] = {"Airflow": first - airflow}

@@ -151,7 +151,7 @@ def test_cells_of_a_night_add_up_to_its_seconds(tmp_path: Path) -> None:
     (tmp_path / "events").mkdir()
     (tmp_path / "events" / "local-1").write_text("\n".join(map(json.dumps, events)), "utf-8")
     (tmp_path / "log").write_text(LOG, "utf-8")
-    began = {("python", "/airflow"): at(4), ("java", "jobs/score.py"): at(14), ("python", "jobs/score.py"): at(17)}
+    began = {("python", seconds.AIRFLOW): at(4), ("java", "jobs/score.py"): at(14), ("python", "jobs/score.py"): at(17)}
     sampler: Any = SimpleNamespace(first=lambda *which: began.get(which))
     steps = {"find_dump": Step(at(11), at(12)), "score": Step(at(20), at(41))}
     table = seconds.seconds("a night", Night(at(0), at(45), steps, sampler, tmp_path / "log"), tmp_path / "events")
