@@ -65,14 +65,13 @@ class Versions:
             checkout.start()
         try:
             for chosen in measures:
-                number = rounds or ROUNDS.get(chosen, 5)
-                self.report(f"{chosen}: {number} rounds, old and new in turn")
+                self.report(f"{chosen}, old and new in turn")
                 if chosen is Measure.digests:
                     compared.differences += self._digests()
                 elif chosen is Measure.seconds:
                     compared.tables += self._seconds()
                 else:
-                    compared.pairs += self._timed(chosen)(number)
+                    compared.pairs += self._timed(chosen)(rounds or ROUNDS.get(chosen, 5))
         finally:
             for checkout in (self.old, self.new):
                 checkout.make("down")
