@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import psycopg2
 import sqlalchemy as sa
+from psycopg2.extensions import make_dsn
 from pydantic import SecretStr
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, ProgrammingError
@@ -27,13 +30,22 @@ from sentiment.errors import (
     quoted,
 )
 
-LOCK_NOT_AVAILABLE, INSUFFICIENT_PRIVILEGE = "55P03", "42501"
+if TYPE_CHECKING:
+    from adbc_driver_manager import Error as BulkError
+    from adbc_driver_manager.dbapi import Connection as BulkConnection
+
+CONNECT = {"connect_timeout": 10, "application_name": "sentiment"}
+"""libpq's parameters of every connection, beside those of its address."""
+LOCK_NOT_AVAILABLE, INSUFFICIENT_PRIVILEGE, WRONG_STATEMENT = "55P03", "42501", "42"
 READ_ONLY, DISK_FULL, OUT_OF_MEMORY = "25006", "53100", "53200"
 SHOW_READ_ONLY = (
     'psql "$(sentiment db url --role writer)" '
     "--command=\"SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')\""
 )
 ROLES = ("owner", "writer", "reader")
+BOUND_BULK = "SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true)"
+BULK_PREFIX = re.compile(r"^\w+: \[libpq\] ")
+"""What the driver of Arrow's batches puts before the server's own text."""
 VERSION_TABLE = "schema_revision"
 """Table in which Alembic keeps the database's revision."""
 
@@ -74,9 +86,7 @@ _ENGINES: list[sa.Engine] = []
 @lru_cache(maxsize=8)
 def _engine(address: sa.URL) -> sa.Engine:
     # pool_pre_ping: a server that was restarted leaves dead connections in the pool.
-    engine = sa.create_engine(
-        address, pool_pre_ping=True, connect_args={"connect_timeout": 10, "application_name": "sentiment"}
-    )
+    engine = sa.create_engine(address, pool_pre_ping=True, connect_args=CONNECT)
     sa.event.listen(engine, "connect", _bound_waits)
     _ENGINES.append(engine)
     return engine
@@ -116,7 +126,7 @@ def transaction(role: str = "writer") -> Iterator[sa.Connection]:
         with engine(role).begin() as connection:
             yield connection
     except ProgrammingError as error:
-        raise _refused(error, role) from error
+        raise _refused(error, role, str(error.orig)) from error
     except DBAPIError as error:
         if _code(error) == LOCK_NOT_AVAILABLE:
             raise _locked_out(role) from error
@@ -126,18 +136,62 @@ def transaction(role: str = "writer") -> Iterator[sa.Connection]:
         raise failed from error
 
 
-def _code(error: DBAPIError | psycopg2.Error) -> str | None:
+@contextmanager
+def bulk_transaction(role: str = "writer") -> Iterator[BulkConnection]:
+    """Run the block in one transaction of a new connection, which takes Arrow's batches; commit at its end.
+
+    Rolls back where the block raises. Raises what `transaction` does, and InfrastructureError too for what a row meets
+    in the server. Neither waits for locks nor statements take longer than the settings allow.
+    """
+    # Imported here: only publishing needs the driver, whose import takes a while.
+    import adbc_driver_manager
+    from adbc_driver_postgresql import dbapi
+
+    config, address = settings.load(), engine(role).url
+    bounds = (f"{config.lock_timeout_s}s", f"{config.statement_timeout_s}s")
+    try:
+        with dbapi.connect(_conninfo(role)) as connection:
+            with connection.cursor() as cursor:
+                cursor.execute(BOUND_BULK, bounds)
+                cursor.fetchall()
+            yield connection
+            connection.commit()
+    except adbc_driver_manager.Error as error:
+        raise _bulk_failure(error, role, address) from error
+
+
+def _conninfo(role: str) -> str:
+    """Return the address of `role` with every parameter, TLS among them, as libpq takes it."""
+    # Not as an address: libpq takes a plus sign for itself, SQLAlchemy writes it for a space.
+    _, parameters = engine(role).dialect.create_connect_args(engine(role).url)
+    return str(make_dsn(**{**parameters, **CONNECT}))
+
+
+def _bulk_failure(error: BulkError, role: str, address: sa.URL) -> InfrastructureError | SetupError | ProgramError:
+    code, text = _code(error) or "", BULK_PREFIX.sub("", str(error)).strip()
+    # The first line alone: those after it may hold a row's values.
+    line = text.partition("\n")[0]
+    if code == LOCK_NOT_AVAILABLE:
+        return _locked_out(role)
+    if code.startswith(WRONG_STATEMENT):
+        return _refused(error, role, line)
+    server = f"reviews database at {_where(address)}"
+    return _named_failure(code, server, line) or InfrastructureError(
+        f"The {server} failed: {line}", _mend(error, address)
+    )
+
+
+def _code(error: DBAPIError | psycopg2.Error | BulkError) -> str | None:
     """Return the SQLSTATE that the server reported; None where the error is the connection's."""
-    return getattr(getattr(error, "orig", error), "pgcode", None)
+    reported = getattr(error, "orig", error)
+    return getattr(reported, "pgcode", None) or getattr(reported, "sqlstate", None)
 
 
-def _refused(error: ProgrammingError, role: str) -> SetupError | ProgramError:
+def _refused(error: ProgrammingError | BulkError, role: str, text: str) -> SetupError | ProgramError:
     """Return the error for a statement that the server does not take: of the rights, the schema, else of the code."""
     if _code(error) == INSUFFICIENT_PRIVILEGE or not _is_migrated(role):
-        return SetupError(
-            f"The {role} role can't use the reviews database: {error.orig}".strip(), "sentiment db migrate"
-        )
-    return program_error(error, str(error.orig))
+        return SetupError(f"The {role} role can't use the reviews database: {text}".strip(), "sentiment db migrate")
+    return program_error(error, text)
 
 
 def _is_migrated(role: str) -> bool:
@@ -186,14 +240,21 @@ def failure(error: DBAPIError | psycopg2.Error, address: sa.URL | None = None) -
     reported = getattr(error, "orig", error)
     lines = str(reported).strip().splitlines() or [repr(reported)]
     server = f"reviews database at {_where(address)}" if address else "database"
-    if _code(error) == READ_ONLY:
-        return ReadOnlyDatabaseError(f"The {server} takes no writes: {lines[0]}.", SHOW_READ_ONLY)
-    if _code(error) == DISK_FULL:
-        return DiskFullError(f"The disk of the {server} is full: {lines[0]}.", "df -h, on the database server")
-    if _code(error) == OUT_OF_MEMORY:
-        return OutOfMemoryError(f"The {server} has no memory left: {lines[0]}.", "free -m, on the database server")
+    if named := _named_failure(_code(error), server, lines[0]):
+        return named
     if isinstance(reported, psycopg2.OperationalError) or getattr(error, "connection_invalidated", False):
         return InfrastructureError(f"The {server} failed: {lines[-1]}", _mend(error, address))
+    return None
+
+
+def _named_failure(code: str | None, server: str, line: str) -> InfrastructureError | None:
+    """Return the error of what a SQLSTATE alone names; `line` is what the server reported."""
+    if code == READ_ONLY:
+        return ReadOnlyDatabaseError(f"The {server} takes no writes: {line}.", SHOW_READ_ONLY)
+    if code == DISK_FULL:
+        return DiskFullError(f"The disk of the {server} is full: {line}.", "df -h, on the database server")
+    if code == OUT_OF_MEMORY:
+        return OutOfMemoryError(f"The {server} has no memory left: {line}.", "free -m, on the database server")
     return None
 
 
@@ -201,7 +262,7 @@ def _where(address: sa.URL) -> str:
     return f"{address.host}:{address.port or 5432}/{address.database} as {address.username}"
 
 
-def _mend(error: DBAPIError | psycopg2.Error, address: sa.URL | None) -> str:
+def _mend(error: DBAPIError | psycopg2.Error | BulkError, address: sa.URL | None) -> str:
     """Return the command that starts this home's own server again, where that is what can't be reached."""
     own = sa.make_url(settings.load().embedded_url or "postgresql://")
     is_own = address is not None and (own.host, own.port) == (address.host, address.port)

@@ -71,8 +71,12 @@ class PartSchema:
         return ", ".join(f"{column.name} {column.spark}" for column in self.columns if not column.optional)
 
     def arrow(self) -> pa.Schema:
-        """Return the schema for writers without Spark; KeyError for a nested type."""
+        """Return the schema for writers without Spark; KeyError for a struct."""
         return pa.schema([(column.name, ARROW[column.spark]) for column in self.columns if not column.optional])
+
+    def staged_arrow(self) -> pa.Schema:
+        """Return the schema in which rows are loaded into the part's staging table."""
+        return pa.schema([(column.name, ARROW[column.spark]) for column in self.columns if column.postgres])
 
     def check(self, frame: DataFrame) -> None:
         """Raise PartSchemaError naming each column that is missing, undeclared or of another type."""
@@ -104,8 +108,10 @@ ARROW = {
     "boolean": pa.bool_(),
     "date": pa.date32(),
     "timestamp": pa.timestamp("us", "UTC"),
+    "array<string>": pa.list_(pa.string()),
+    "array<bigint>": pa.list_(pa.int64()),
 }
-"""Spark type -> Arrow type, for the flat types."""
+"""Spark type -> Arrow type, for all types but structs."""
 
 
 def _as(columns: tuple[Column, ...], names: str) -> tuple[Column, ...]:

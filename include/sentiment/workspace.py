@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # An object store answers each after tens of milliseconds, and a score cache of years has many.
 MANIFESTS_AT_ONCE = 16
+BATCH_ROWS = 65_536
+"""Most rows of a batch that is read without Spark, unless fewer are asked for."""
 SPARK_SCHEMA = b"org.apache.spark.sql.parquet.row.metadata"
 KEY_DIGITS = 15
 """Hex digits at the begin of a key of which `contract.key_checksum` is the sum."""
@@ -124,11 +126,24 @@ class Workspace:
             total += _bits(batch.column(0))
         return replace(part, rows=n_rows, checksum=str(total))
 
-    def batches(self, files: list[str], columns: list[str]) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of Parquet files of the workspace, batch by batch, with these columns alone."""
+    def batches(
+        self, files: Sequence[str], columns: Collection[str], rows: int = BATCH_ROWS
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of Parquet files of the workspace, in their order, in batches of at most `rows` rows.
+
+        Of `columns` a batch has those that its file has. Of a file at most one row group, compressed, is in memory.
+        Raises InfrastructureError where a file is damaged.
+        """
+        # Spark writes times as 96 bits, which by default are read as nanoseconds: those end in 2262.
+        options = {"coerce_int96_timestamp_unit": "us", "pre_buffer": True}
         for file in files:
-            with pq.ParquetFile(self.local(file), filesystem=self._fs) as opened:
-                yield from opened.iter_batches(columns=columns)
+            try:
+                with pq.ParquetFile(self.local(file), filesystem=self._fs, **options) as opened:
+                    names = [name for name in opened.schema_arrow.names if name in columns]
+                    for group in range(opened.num_row_groups):
+                        yield from opened.iter_batches(rows, row_groups=[group], columns=names)
+            except pa.ArrowInvalid as error:
+                raise InfrastructureError(f"{self.local(file)} is damaged: {error}", "sentiment runs") from error
 
     def list_files(self, folder: str) -> list[str]:
         """Return the Parquet files below a folder, relative to the workspace, sorted."""
@@ -226,6 +241,13 @@ class Workspace:
 
     def read(self, spark: SparkSession, parts: list[Part]) -> DataFrame:
         """Return one frame over committed parts; raise InfrastructureError where there is none, or a file is gone."""
+        files = self.files_of(parts)
+        reader, schema = spark.read, self._spark_schema(files[0])
+        # Without a schema Spark starts a job to read this footer, each time.
+        return (reader.schema(schema) if schema else reader).parquet(*(self.address(f) for f in files))
+
+    def files_of(self, parts: Sequence[Part]) -> list[str]:
+        """Return the files of committed parts; raise InfrastructureError where there is none, or a file is gone."""
         files = [f for part in parts for f in part.files]
         if not files:
             raise InfrastructureError(
@@ -234,9 +256,7 @@ class Workspace:
         missing = [i.path for i in self._fs.get_file_info([self.local(f) for f in files]) if not i.is_file]
         if missing:
             raise InfrastructureError(f"{missing[0]} is committed but gone from the workspace.", "sentiment runs")
-        reader, schema = spark.read, self._spark_schema(files[0])
-        # Without a schema Spark starts a job to read this footer, each time.
-        return (reader.schema(schema) if schema else reader).parquet(*(self.address(f) for f in files))
+        return files
 
     def _spark_schema(self, file: str) -> StructType | None:
         """Return the schema that Spark left in the footer of a file it wrote; None for a file of another writer."""

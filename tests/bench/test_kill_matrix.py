@@ -15,7 +15,7 @@ from tests.kit.kill_matrix.faults import FAULTS, Fault
 from tests.kit.kill_matrix.merge_points import MERGE_PHASES
 from tests.kit.kill_matrix.reader import ConcurrentReader
 from tests.kit.kill_matrix.runner import POINTS_WITHOUT_SPARK
-from tests.kit.kill_matrix.spark_points import SPARK_PHASES, SPARK_POINTS
+from tests.kit.kill_matrix.spark_points import SPARK_PHASES
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -39,13 +39,13 @@ def test_every_phase_of_a_night_is_a_point() -> None:
     assert set(SPARK_PHASES) | set(MERGE_PHASES) == set(PHASES)
 
 
-def test_the_matrix_has_33_points_and_25_need_no_spark() -> None:
-    assert len({point.name for point in POINTS_WITHOUT_SPARK}) == 3 * len(MERGE_PHASES) + len(FAULTS) + 1 == 25
-    assert len(set(SPARK_POINTS)) == 8
+def test_the_matrix_has_37_points_and_30_need_no_spark() -> None:
+    assert len({point.name for point in POINTS_WITHOUT_SPARK}) == 3 * len(MERGE_PHASES) + len(FAULTS) + 1 == 30
+    assert len(set(SPARK_PHASES)) == 7
 
 
 @pytest.mark.parametrize("phase", MERGE_PHASES)
-def test_killed_in_the_merge(phase: str, reader: ConcurrentReader) -> None:
+def test_killed_while_publishing(phase: str, reader: ConcurrentReader) -> None:
     assert [violation for seed in range(4) for violation in merge_points.kill_merge(phase, seed)] == []
 
 
@@ -68,7 +68,3 @@ def test_two_backfills_at_once(reader: ConcurrentReader) -> None:
 def test_killed_before_the_merge(phase: str, spark: SparkSession, reader: ConcurrentReader) -> None:
     seed = SPARK_PHASES.index(phase)  # even: the steps that are done are left out; odd: all run again
     assert spark_points.kill_night(spark, phase, range(seed, seed + 1)) == []
-
-
-def test_a_spark_task_tried_again_writes_nothing_twice(spark: SparkSession, reader: ConcurrentReader) -> None:
-    assert spark_points.retry_task(spark, 0) == []

@@ -60,7 +60,7 @@ def test_tasks_follow_the_steps_in_order(dags: dict[str, Any], dag_id: str) -> N
 def test_every_task_has_a_timeout_and_spark_jobs_share_a_pool(dags: dict[str, DAG], dag_id: str) -> None:
     dag = dags[dag_id]
     assert all(task.execution_timeout for task in dag.tasks)
-    assert {t.task_id for t in dag.tasks if t.pool == "spark"} == {"validate", "score", "publish"}
+    assert {t.task_id for t in dag.tasks if t.pool == "spark"} == {"validate", "score"}
     assert [t.task_id for t in dag.tasks if t.outlets] == ["publish"]
     assert all(task.on_failure_callback and task.retry_policy is RETRY_POLICY for task in dag.tasks)
     assert all(task.weight_rule == "upstream" for task in dag.tasks if task.pool == "spark")

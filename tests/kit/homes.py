@@ -59,3 +59,15 @@ def driver_bytes(session: SparkSession) -> float:
     return (
         float(runtime.totalMemory() - runtime.freeMemory()) + resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     )
+
+
+def reset_peak() -> int:
+    """Let the peak of this process's resident memory begin anew, at what it has now; return that, in bytes."""
+    Path("/proc/self/clear_refs").write_text("5", "ascii")
+    return peak_bytes()
+
+
+def peak_bytes() -> int:
+    """Return the peak of this process's resident memory, in bytes."""
+    status = Path("/proc/self/status").read_text("ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) << 10

@@ -1,6 +1,6 @@
 """Nights for the kill matrix and the tests: small dumps, and two ways to publish one.
 
-`publish_without_spark` stages what the oracle reads in the dump, so that hundreds of nights take seconds;
+`publish_without_spark` publishes what the oracle reads in the dump, so that hundreds of nights take seconds;
 `run_all_steps` runs the real jobs on one Spark session.
 """
 
@@ -16,19 +16,19 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import sqlalchemy as sa
-from psycopg2.extras import execute_values
-from psycopg2.sql import SQL, Identifier
-from sentiment import settings
-from sentiment.database import engine, transaction
+from sentiment import schemas, settings
+from sentiment.database import transaction
+from sentiment.orchestration import publishing_night
 from sentiment.runs import attempts, opening
 from sentiment.runs.attempts import Attempt
+from sentiment.runs.handoff import ScoredNight
 from sentiment.runs.model import DumpFile, Run
 from sentiment.samples import sample_dump
-from sentiment.schemas import STAGED
 from sentiment.store import publishing
-from sentiment.store.staging import Staging
-from sentiment.workspace import Part, Workspace
+from sentiment.workspace import Part, Workspace, run_key
 
 from tests.kit import oracle
 
@@ -81,20 +81,21 @@ def dump(night: date, seed: int) -> Path:
 
 
 def publish_without_spark(spec: NightSpec, after_staging: Callable[[Attempt], None] = lambda _: None) -> None:
-    """Publish a night in one attempt: open its run, stage it, call `after_staging`, merge.
+    """Publish a night in one attempt: open its run, write its parts, load them, call `after_staging`, merge.
 
     Raises the pipeline's errors.
     """
-    dump_id = hashlib.sha256(spec.dump.read_bytes()).hexdigest()
-    opening.record_dump(dump_id, spec.source, str(spec.dump), [_file(spec.dump)])
-    run = _open(spec, dump_id)
+    run = open_night(spec)
     with attempts.attempt(run.run_id, "publish") as attempt:
         expected = stage(run, attempt, spec)
         after_staging(attempt)
         publishing.merge(run, attempt, expected)
 
 
-def _open(spec: NightSpec, dump_id: str) -> Run:
+def open_night(spec: NightSpec) -> Run:
+    """Open the night's run, or find the one that is open."""
+    dump_id = hashlib.sha256(spec.dump.read_bytes()).hexdigest()
+    opening.record_dump(dump_id, spec.source, str(spec.dump), [_file(spec.dump)])
     if spec.requeue_of:
         return opening.open_requeue(spec.requeue_of, str(spec.reason))
     return opening.open_run(spec.night, spec.source, dump_id, spec.model, supersede=spec.supersede, reason=spec.reason)
@@ -105,32 +106,46 @@ def _file(path: Path) -> DumpFile:
 
 
 def stage(run: Run, attempt: Attempt, spec: NightSpec) -> publishing.Expected:
-    """Fill the attempt's staging tables as the publish job would; return what `score` would have handed over."""
+    """Write what `validate` and `score` would have left of a dump, and load it as the step publish does."""
+    write_parts(run, spec)
+    return publishing_night.stage(run, attempt, Workspace())
+
+
+def write_parts(run: Run, spec: NightSpec) -> None:
+    """Commit the parts `quarantined`, `profile` (empty) and `scored` of a dump, in finished attempts of their steps."""
     novelty_base_run = publishing.newest_publication(run.source)
     with transaction() as c:
         query = publishing.known_before(run.night, run.source)
         known = {row.review_id: row.known_hash for row in c.exec_driver_sql(query)}
-    night, staging = oracle.read(spec.dump, run.source, run.night), Staging(run.run_id, attempt.token)
-    staging.create()
-    rows = [_staged(review, run, known) for review in night.accepted]
-    _insert(staging, "review", rows)
-    _insert(staging, "quarantine", [_refused(number, raw) for number, raw in night.quarantined.items()])
-    checksum = str(sum(int(review.review_id[:15], 16) for review in night.accepted))
-    return publishing.Expected(Part([], len(rows), checksum), len(night.quarantined), novelty_base_run)
+    night = oracle.read(spec.dump, run.source, run.night)
+    with attempts.attempt(run.run_id, "validate") as validate:
+        _commit(run, validate, "quarantined", [_refused(number, raw) for number, raw in night.quarantined.items()])
+    with attempts.attempt(run.run_id, "score") as score:
+        _commit(run, score, "profile", [])
+        checksum = str(sum(int(review.review_id[:15], 16) for review in night.accepted))
+        part = _commit(run, score, "scored", [_scored(review, run, known) for review in night.accepted], checksum)
+        score.handoff = ScoredNight(scored=part, novelty_base_run=novelty_base_run)
 
 
-def _staged(review: oracle.Review, run: Run, known: dict[str, str]) -> dict[str, Any]:
-    names = ("item_id", "item_type", "item_title", "author", "rating", "review_date", "title", "text", "polarity")
-    content = dict(zip(names, review.content, strict=True))
+def _commit(run: Run, attempt: Attempt, dataset: str, rows: list[dict[str, Any]], checksum: str = "") -> Part:
+    workspace, key = Workspace(), run_key(run.night, run.run_id)
+    file = f"{workspace.folder(dataset, key, attempt.token)}/part.parquet"
+    workspace.filesystem.create_dir(workspace.local(file).rpartition("/")[0])
+    table = pa.Table.from_pylist(rows, schemas.of_part(dataset).arrow())
+    pq.write_table(table, workspace.local(file), filesystem=workspace.filesystem)
+    part = Part([file], len(rows), checksum)
+    workspace.commit(dataset, key, attempt.token, part)
+    return part
+
+
+def _scored(review: oracle.Review, run: Run, known: dict[str, str]) -> dict[str, Any]:
     content_hash = hashlib.sha256(repr(review.content).encode()).hexdigest()[:32]
     before = known.get(review.review_id)
     novelty = "new" if before is None else "known" if before == content_hash else "changed"
-    # What readers see of a known review stays, so that publishing needs its content only where it replaces a run.
-    without_content = novelty == "known" and run.supersedes is None
     p = hashed_probability(review.text)
     return {
-        **content,
-        **(dict.fromkeys(("title", "text", "author")) if without_content else {}),
+        **dict(zip(schemas.CONTENT, review.content, strict=True)),
+        "source": run.source,
         "file_no": 0,
         "record_no": review.record_no,
         "review_id": review.review_id,
@@ -144,6 +159,7 @@ def _staged(review: oracle.Review, run: Run, known: dict[str, str]) -> dict[str,
         "n_wordpieces": 9,
         "n_chunks": 1,
         "scored_at": datetime(2026, 3, 1, tzinfo=UTC),
+        "scored_in": run.run_id,
     }
 
 
@@ -152,25 +168,12 @@ def _refused(number: int, raw: bytes) -> dict[str, Any]:
     return {**names, "file_no": 0, "record_no": number, "raw": raw, "raw_sha256": hashlib.sha256(raw).hexdigest()}
 
 
-def _insert(staging: Staging, kind: str, rows: list[dict[str, Any]]) -> None:
-    columns = STAGED[kind].staged
-    statement = SQL("INSERT INTO {} ({}) VALUES %s").format(
-        Identifier("staging", staging.name(kind)), SQL(", ").join(map(Identifier, columns))
-    )
-    connection = engine("writer").raw_connection()
-    try:
-        execute_values(connection.cursor(), statement, [[row.get(name) for name in columns] for row in rows])
-        connection.commit()
-    finally:
-        connection.close()
-
-
 def run_all_steps(session: SparkSession, spec: NightSpec, resume: bool = False) -> None:
     """Run every step of a night in this process, as Airflow runs them.
 
     `resume` leaves out the steps that are done, as clearing a failed task does.
     """
-    from sentiment.jobs import publish, score, validate
+    from sentiment.jobs import score, validate
     from sentiment.orchestration import ingesting, requeueing, steps
 
     if spec.requeue_of:
@@ -181,12 +184,13 @@ def run_all_steps(session: SparkSession, spec: NightSpec, resume: bool = False) 
         )
     if opened.nothing_new:
         return
-    jobs = {"validate": validate.work, "score": score.work, "publish": publish.work}
+    jobs = {"validate": validate.work, "score": score.work}
+    others = {"audit": steps.audit, "publish": publishing_night.publish}
     for step in ("validate", "score", "audit", "publish"):
         if resume and _is_done(opened.run_id, step):
             continue
-        if step == "audit":
-            steps.audit(opened.run_id)
+        if step in others:
+            others[step](opened.run_id)
             continue
         run = opening.get_run(opened.run_id)
         with attempts.attempt(opened.run_id, step) as attempt:

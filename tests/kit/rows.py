@@ -66,7 +66,6 @@ def copy_rows(table: str, key: str, value: object, **other: object) -> None:
 def staged_views(connection: sa.Connection, staging: Staging) -> Iterator[None]:
     """Let statements write an attempt's staging tables as `staged_review` and the like, as publishing reads them."""
     staging.open_views(connection)
-    staging.open_reviews(connection, has_duplicates=False)
     yield
     staging.close_views(connection)
 

@@ -211,7 +211,7 @@ def test_the_search_finds_a_row_that_remains(scene: Scene, template: str) -> Non
     detail = json.dumps({"text": template.format(id=mine, text=TEXT)})
     run_sql("UPDATE sentiment.run_step SET detail = cast(:detail AS jsonb) WHERE run_id IN "
             "(SELECT run_id FROM sentiment.run WHERE source = :s)", detail=detail, s=scene.source)  # fmt: skip
-    with pytest.raises(InfrastructureError, match=r"2 rows of sentiment\.run_step") as caught:
+    with pytest.raises(InfrastructureError, match=r"6 rows of sentiment\.run_step") as caught:
         forgetting.forget(mine, dry_run=False)
     assert caught.value.try_next == f"sentiment review forget {mine} --remove"
     assert scene.tables() == before
@@ -228,7 +228,7 @@ def test_errors_and_verdicts_that_name_it_are_emptied(scene: Scene) -> None:
     )
     run_sql(insert, e=error, s=scene.source)
     removed = forgetting.forget(scene.id_of("mine"), dry_run=False).removed
-    assert (removed["errors in sentiment.run_step"], removed["verdicts in sentiment.run"]) == (2, 2)
+    assert (removed["errors in sentiment.run_step"], removed["verdicts in sentiment.run"]) == (6, 2)
     assert removed["errors in sentiment.unopened_run"] == 2
     run_sql("DELETE FROM sentiment.unopened_run")
 

@@ -43,6 +43,9 @@ def published() -> Iterator[Run]:
     night = date(2026, 5, 4)
     for seed, supersede in ((5, False), (6, True)):
         publish_without_spark(NightSpec(SOURCE, night, nights.dump(night, seed), supersede))
+    for run in scalar("SELECT array_agg(run_id) FROM sentiment.run WHERE source = :s", s=SOURCE):
+        for dataset in ("scored", "profile", "quarantined"):  # tests put their own parts
+            Workspace().remove(dataset, run_key(night, run))
     run_id = scalar("SELECT run_id FROM sentiment.run WHERE source = :s AND status = 'superseded'", s=SOURCE)
     yield opening.get_run(str(run_id))
     remove_source(SOURCE)

@@ -50,5 +50,5 @@ def publish(source: str, night: date, authors: list[str | None]) -> Run:
                 c.execute(sa.text(REVIEW), values)
         checksum = str(sum(int(i[:15], 16) for i in ids))
         baseline = publishing.newest_publication(source)
-        publishing.merge(run, attempt, Expected(Part([], len(authors), checksum), 1, baseline))
+        publishing.merge(run, attempt, Expected(Part([], len(authors), checksum), 1, 0, baseline))
     return opening.get_run(run.run_id)

@@ -236,6 +236,22 @@ def test_tls_parameters_reach_psycopg2(elsewhere: Server, tmp_path: Path, monkey
     door.close()
 
 
+def test_tls_parameters_reach_the_loader(elsewhere: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    right, wrong = certificate(tmp_path / "right one.pem"), certificate(tmp_path / "wrong.pem")
+    door = TlsDoor(right, elsewhere.port)
+    with monkeypatch.context() as patch:
+        through(door, right, patch)
+        with database.bulk_transaction() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT current_user::text")
+            assert cursor.fetchall() == [("sentiment_writer",)]
+        through(door, wrong, patch)
+        with pytest.raises(InfrastructureError, match="certificate verify failed"):
+            with database.bulk_transaction():
+                pass
+    settings.load.cache_clear()
+    door.close()
+
+
 def test_tls_parameters_reach_jdbc(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {"sslrootcert": "/etc/a root/ca.pem", "sslcert": "/etc/c&c.pem", "sslkey": "/etc/k.pk8"}
     query = {"sslmode": "verify-full", **files}

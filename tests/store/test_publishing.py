@@ -54,27 +54,24 @@ def review_id(number: int) -> str:
     return f"{number:032x}"
 
 
-def stage(
-    run: Run, attempt: Attempt, texts: dict[int, str], twice: bool = False, titles: dict[str, str] | None = None
-) -> Expected:
-    """Fill staging as Spark would, at least once, and return what the manifest of `score` would have."""
+def stage(run: Run, attempt: Attempt, texts: dict[int, str], titles: dict[str, str] | None = None) -> Expected:
+    """Fill staging, and return what the manifest of `score` would have."""
     staging = Staging(run.run_id, attempt.token)
     staging.create()
     with transaction() as c, staged_views(c, staging):
-        for _ in range(1 + twice):
-            for number, text in texts.items():
-                values = {"source": SOURCE, "record_no": number, "review_id": review_id(number), "text": text}
-                c.execute(sa.text(STAGED), values)
+        for number, text in texts.items():
+            values = {"source": SOURCE, "record_no": number, "review_id": review_id(number), "text": text}
+            c.execute(sa.text(STAGED), values)
         for number, (item_id, title) in zip(texts, (titles or {}).items(), strict=False):
             named = {"id": review_id(number), "item": item_id, "title": title}
             c.execute(sa.text(NAME), named)
     checksum = str(sum(int(review_id(n)[:15], 16) for n in texts))
-    return Expected(Part([], len(texts), checksum), 0, publishing.newest_publication(SOURCE))
+    return Expected(Part([], len(texts), checksum), 0, 0, publishing.newest_publication(SOURCE))
 
 
-def publish(run: Run, texts: dict[int, str], twice: bool = False, titles: dict[str, str] | None = None) -> None:
+def publish(run: Run, texts: dict[int, str], titles: dict[str, str] | None = None) -> None:
     with attempts.attempt(run.run_id, "publish") as attempt:
-        publishing.merge(run, attempt, stage(run, attempt, texts, twice, titles))
+        publishing.merge(run, attempt, stage(run, attempt, texts, titles))
 
 
 REVIEWS = """
@@ -91,9 +88,9 @@ def state() -> dict[str, list[Any]]:
     return {"reviews": [tuple(r) for r in reviews], "nights": [(r[0], int(r[1])) for r in nights]}
 
 
-def test_staged_twice_is_published_once() -> None:
+def test_a_night_is_published_and_its_staging_is_dropped() -> None:
     run = open_run()
-    publish(run, {1: "a", 2: "b"}, twice=True)
+    publish(run, {1: "a", 2: "b"})
     assert state()["nights"] == [(NIGHT, 2)]
     after = opening.get_run(run.run_id)
     assert (after.status, after.counts["published"]) == ("published", 2)
@@ -119,13 +116,14 @@ def test_a_stale_attempt_cannot_publish() -> None:
     assert state() == {"reviews": [], "nights": []}
 
 
-@pytest.mark.parametrize("lie", ["rows", "checksum", "quarantined"])
+@pytest.mark.parametrize("lie", ["rows", "checksum", "quarantined", "profiled"])
 def test_staging_that_differs_from_the_manifest_is_refused(lie: str) -> None:
     run = open_run()
     with pytest.raises(InfrastructureError), attempts.attempt(run.run_id, "publish") as attempt:
         expected = stage(run, attempt, {1: "a", 2: "b"})
         part = Part([], expected.scored.rows + (lie == "rows"), "7" if lie == "checksum" else expected.scored.checksum)
-        publishing.merge(run, attempt, Expected(part, int(lie == "quarantined"), expected.novelty_base_run))
+        others = (int(lie == "quarantined"), int(lie == "profiled"))
+        publishing.merge(run, attempt, Expected(part, *others, expected.novelty_base_run))
     assert state() == {"reviews": [], "nights": []}
     assert opening.get_run(run.run_id).status == "failed"
 
@@ -225,7 +223,7 @@ VALUES ('all', 'all', 'uncertain', 'categorical', 1, 0, 'e', '{0,0,1}', 1),
 def test_the_band_that_score_counted_by_is_published_with_what_is_uncertain(band: tuple[float, float] | None) -> None:
     run = open_run()
     with attempts.attempt(run.run_id, "publish") as attempt:
-        expected = replace(stage(run, attempt, {1: "a"}), uncertain_band=band)
+        expected = replace(stage(run, attempt, {1: "a"}), uncertain_band=band, profiled=2)
         with transaction() as c, staged_views(c, Staging(run.run_id, attempt.token)):
             c.execute(sa.text(STAGED_PROFILE))
         publishing.merge(run, attempt, expected)

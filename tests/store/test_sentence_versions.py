@@ -72,7 +72,7 @@ def publish(
                 c.execute(sa.text(STAGED), values)
         checksum = str(sum(int(i[:15], 16) for i in texts))
         baseline = publishing.newest_publication(SOURCE)
-        publishing.merge(run, attempt, Expected(Part([], len(texts), checksum), 0, baseline))
+        publishing.merge(run, attempt, Expected(Part([], len(texts), checksum), 0, 0, baseline))
     return opening.get_run(run.run_id)
 
 

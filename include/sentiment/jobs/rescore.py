@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from sentiment import contract, database, settings
 from sentiment.drift import canary, confidence
 from sentiment.drift.history import Stream
-from sentiment.jobs import publish, score
+from sentiment.jobs import score
 from sentiment.jobs.entry import add_outcome, ended
 from sentiment.orchestration import rescoring
 from sentiment.orchestration.rescoring import Night, Request
@@ -25,7 +25,9 @@ from sentiment.runtime import spark
 from sentiment.schemas import REVIEW
 from sentiment.scoring import network, registry
 from sentiment.scoring.reuse import Score
-from sentiment.store import forgetting, publishing
+from sentiment.store import forgetting, loading, publishing
+from sentiment.store.loading import Rows
+from sentiment.store.publishing import Expected
 from sentiment.workspace import Workspace, run_key
 
 if TYPE_CHECKING:
@@ -88,13 +90,13 @@ def _one_night(
         rescored.uncertain_band = band = confidence.band_of(Stream(run.source, run.model_id))
         rescored.scored = part = score.write(reviews, run, attempt, workspace, band)
         rescored.canary = canary.check(model.model_id, registry.canary_fingerprint(model), run.run_id, predictions)
-        staging, key = publish.staged(run, attempt), run_key(run.night, run.run_id)
-        scored = workspace.read(session, workspace.committed("scored", key, attempt.token))
-        for column in ("title", "text", "author"):  # what is shown is stored already
-            scored = scored.withColumn(column, F.when(~F.col("is_shown"), F.col(column)))
-        publish.fill(staging, "review", scored)
-        publish.fill(staging, "profile", workspace.read(session, workspace.committed("profile", key, attempt.token)))
-        publishing.merge(run, attempt, publishing.Expected(part, 0, base_run, band))
+        key = run_key(run.night, run.run_id)
+        profiled = workspace.committed("profile", key, attempt.token)
+        # What is shown is stored already.
+        scored = Rows(workspace.committed("scored", key, attempt.token), loading.SHOWN)
+        loading.stage(attempt, workspace, {"profile": Rows(profiled), "review": scored})
+        expected = Expected(part, 0, sum(map(workspace.count, profiled)), base_run, band)
+        publishing.merge(run, attempt, expected)
     opening.set_status(run.run_id, "published", f"Night {run.night} once more, by {run.model_id}.")
     return opening.get_run(run.run_id)
 

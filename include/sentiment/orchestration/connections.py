@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 
@@ -33,7 +35,10 @@ def sentiment_task(kind: Callable[..., Any] = task, /, **options: Any) -> Callab
         def body(*arguments: Any, **named: Any) -> Any:
             params.check_conf(get_current_context())
             use_connections()
-            with task_log.logged(f"{function.__name__}: {about}") as figures:
+            with (
+                _bounded(options.get("execution_timeout")),
+                task_log.logged(f"{function.__name__}: {about}") as figures,
+            ):
                 result = function(*arguments, **named)
                 figures.update(_figures(function.__name__, (result, *arguments, *named.values())))
             return result
@@ -42,6 +47,18 @@ def sentiment_task(kind: Callable[..., Any] = task, /, **options: Any) -> Callab
         return decorated
 
     return decorate
+
+
+@contextmanager
+def _bounded(task_timeout: timedelta | None) -> Iterator[None]:
+    """Let no statement of the block take longer than the task that waits for it may."""
+    config = settings.load()
+    usual = config.statement_timeout_s
+    config.statement_timeout_s = min(usual, int(task_timeout.total_seconds())) if task_timeout else usual
+    try:
+        yield
+    finally:
+        config.statement_timeout_s = usual
 
 
 def _figures(task_id: str, values: tuple[object, ...]) -> task_log.Figures:

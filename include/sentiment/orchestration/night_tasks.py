@@ -39,6 +39,20 @@ def audit(run: dict[str, Any]) -> None:
     steps.audit(run["run_id"])
 
 
+@sentiment_task(outlets=[PUBLISHED], execution_timeout=timedelta(hours=2))
+def publish(run: dict[str, Any]) -> None:
+    """Load the night into staging, and make all of it visible in one transaction."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from sentiment.orchestration import publishing_night
+
+    if run["nothing_new"]:
+        raise AirflowSkipException("nothing new: this dump is published already")
+    if get_current_context()["params"]["dry_run"]:
+        raise AirflowSkipException("dry_run: publish is left out")
+    publishing_night.publish(run["run_id"])
+
+
 @sentiment_task(execution_timeout=timedelta(minutes=30))
 def track_drift(run: dict[str, Any]) -> None:
     """Compare the night with its reference and the night before."""
@@ -63,7 +77,6 @@ def after_ingest(run: XComArg) -> None:
     """Add the rest of the night behind a task `ingest`, whose XCom has `run_id` and `nothing_new`."""
     validate = SparkStep(step="validate", execution_timeout=timedelta(hours=2))
     score = SparkStep(step="score", execution_timeout=timedelta(hours=12))
-    publish = SparkStep(step="publish", skip_if="dry_run", outlets=[PUBLISHED], execution_timeout=timedelta(hours=2))
-    audited, tracked = audit(run), track_drift(run)
+    audited, published, tracked = audit(run), publish(run), track_drift(run)
     reported = report(run)
-    run >> validate >> score >> audited >> publish >> tracked >> reported
+    run >> validate >> score >> audited >> published >> tracked >> reported

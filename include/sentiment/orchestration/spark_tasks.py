@@ -50,7 +50,7 @@ class BriefLogger:
 class SparkStep(SparkSubmitOperator):
     """One of our jobs on the cluster of the connection `spark_cluster`; its errors come back as our own."""
 
-    def __init__(self, *, step: str, skip_if: str = "", task_id: str = "", **kwargs: Any) -> None:
+    def __init__(self, *, step: str, task_id: str = "", **kwargs: Any) -> None:
         super().__init__(
             task_id=task_id or step,
             application=str(JOBS / f"{step}.py"),
@@ -65,7 +65,6 @@ class SparkStep(SparkSubmitOperator):
             **kwargs,
         )
         self.step = step
-        self.skip_if = skip_if
 
     def _timeout_s(self, config: settings.Settings) -> str:
         """Return the statement timeout, in seconds: no statement outlives the task that waits for it."""
@@ -75,12 +74,10 @@ class SparkStep(SparkSubmitOperator):
     def execute(self, context: Context) -> None:
         """Submit and wait; raise the error that the job reported, InfrastructureError where it reported nothing.
 
-        Skipped where ingest had nothing new, and where the Param `skip_if` is on.
+        Skipped where ingest had nothing new.
         """
         if context["ti"].xcom_pull(task_ids="ingest")["nothing_new"]:
             raise AirflowSkipException("nothing new: this dump is published already")
-        if self.skip_if and context["params"][self.skip_if]:
-            raise AirflowSkipException(f"{self.skip_if}: {self.step} is left out")
         self._submit(context)
 
     def _submit(self, context: Context) -> None:

@@ -12,6 +12,7 @@ PHASES = (
     "validated",
     "chunk scored",
     "audited",
+    "loading",
     "staged",
     "locked",
     "merged",

@@ -27,7 +27,7 @@ def is_newest_night(c: sa.Connection, night: date, source: str) -> bool:
 
 
 def merge(c: sa.Connection, run: Run, replaced: list[str], band: Band | None) -> int:
-    """Merge the view `staged` into every table; return how many of its reviews are visible with their score, or
+    """Merge what is staged into every table; return how many of its reviews are visible with their score, or
     overtaken by a newer night. `replaced` are the runs whose night this run takes the place of, `band` is what the
     profile counts `uncertain` by, None where that is not recorded.
     """

@@ -1,6 +1,6 @@
 """Publish a night by write-audit-publish: all of it at once, once, by the newest attempt only.
 
-Spark has written the night to staging tables (`staging.py`). One transaction audits what is staged, takes back the
+The night is loaded into staging tables first (`loading.py`). One transaction audits what is staged, takes back the
 night that the run replaces, merges (`merging.py`), and marks the run as published, or changes nothing. Whether it
 committed is read from `sentiment.run` afterwards: a lost answer to COMMIT is no reason to guess.
 """
@@ -39,12 +39,14 @@ class Expected:
     """What `score` and `validate` wrote; staging that holds anything else is refused.
 
     `scored` has the rows and the key checksum of the reviews, `quarantined` is how many records were refused,
-    `novelty_base_run` the newest publication of the source when novelty was decided, None where there was none.
-    `uncertain_band` is what the profile counts `uncertain` by; None where an earlier version counted.
+    `profiled` how many rows the profile has, `novelty_base_run` the newest publication of the source when novelty was
+    decided, None where there was none. `uncertain_band` is what the profile counts `uncertain` by; None where an
+    earlier version counted.
     """
 
     scored: Part
     quarantined: int
+    profiled: int
     novelty_base_run: str | None
     uncertain_band: Band | None = None
 
@@ -108,7 +110,7 @@ def merge(run: Run, attempt: attempts.Attempt, expected: Expected) -> None:
 
 def _publish(c: sa.Connection, run: Run, attempt: attempts.Attempt, staging: Staging, expected: Expected) -> None:
     staging.open_views(c)
-    _audit(c, run, staging, expected)
+    _audit(c, run, expected)
     replaced = _supersede(c, run)
     n_published = merging.merge(c, run, replaced, expected.uncertain_band)
     # Views outlive the transaction, and nobody else could drop the staging tables below them.
@@ -140,15 +142,14 @@ def lock_publishers(c: sa.Connection) -> None:
     c.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
 
 
-def _audit(c: sa.Connection, run: Run, staging: Staging, expected: Expected) -> None:
-    """Compare what is staged with what was expected, and make the view `staged` of each review once."""
-    reviews = c.execute(statement("store/publish/count_staged")).one()
-    refused = c.execute(statement("store/publish/count_staged_quarantine")).scalar_one()
-    staged = (reviews.rows, reviews.checksum, refused)
-    manifest = (expected.scored.rows, expected.scored.checksum, expected.quarantined)
+def _audit(c: sa.Connection, run: Run, expected: Expected) -> None:
+    """Raise InfrastructureError where what is staged is not what was expected."""
+    counted = c.execute(statement("store/publish/count_staged")).one()
+    staged = (counted.reviews, counted.checksum, counted.quarantined, counted.profiled)
+    manifest = (expected.scored.rows, expected.scored.checksum, expected.quarantined, expected.profiled)
     if staged != manifest:
         raise InfrastructureError(
-            f"Staging holds (reviews, checksum, quarantined) {staged}, the manifest says {manifest}.",
+            f"Staging holds (reviews, checksum, quarantined, profiled) {staged}, the manifest says {manifest}.",
             opening.rerun_command(run),
         )
     if _newest_publication(c, run.source) != expected.novelty_base_run:
@@ -156,8 +157,6 @@ def _audit(c: sa.Connection, run: Run, staging: Staging, expected: Expected) -> 
             "Another night was published since this one's novelty was decided, so new and known may be wrong.",
             f"clear the task `score` in Airflow, or: {opening.rerun_command(run)}",
         )
-    # The sum of no rows is null.
-    staging.open_reviews(c, has_duplicates=reviews.written not in {None, reviews.rows})
 
 
 def _supersede(c: sa.Connection, run: Run) -> list[str]:

@@ -1,25 +1,22 @@
-"""Staging tables of one publishing attempt, filled by Spark JDBC; named by run and fencing token."""
+"""Staging tables of one publishing attempt; named by run and fencing token, and loaded by `loading`."""
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from psycopg2.errors import LockNotAvailable, UndefinedTable
 from psycopg2.sql import SQL, Identifier
+from sqlalchemy.exc import DBAPIError
 
-from sentiment import database
 from sentiment.database import transaction
 from sentiment.errors import ParameterError
 from sentiment.schemas import STAGED
-from sentiment.sql import execute, statement
+from sentiment.sql import execute
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
-CONNECTIONS = 4
-BATCH_ROWS = 5000
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,14 +45,6 @@ class Staging:
                 template = SQL("CREATE UNLOGGED TABLE {} ({})")
                 execute(c, template.format(Identifier("staging", self.name(kind)), SQL(part.staging_ddl)))
 
-    def fill(self, kind: str, frame: DataFrame) -> None:
-        """Append a frame by JDBC; each row at least once, since a Spark task may be tried again."""
-        partitions = min(frame.rdd.getNumPartitions(), CONNECTIONS)
-        options = database.jdbc_options(database.url("writer"))
-        # Not repartition: its shuffle would lose the order of keys in which `score` has written the reviews.
-        writer = frame.coalesce(max(partitions, 1)).write.format("jdbc").options(**options)
-        writer.options(dbtable=self.table(kind), batchsize=BATCH_ROWS).mode("append").save()
-
     def open_views(self, c: sa.Connection) -> None:
         """Make the temporary views `staged_review`, `staged_quarantine` and `staged_profile` of the tables.
 
@@ -64,33 +53,42 @@ class Staging:
         for kind in STAGED:
             view, table = Identifier(f"staged_{kind}"), Identifier("staging", self.name(kind))
             execute(c, SQL("CREATE TEMP VIEW {} AS TABLE {}").format(view, table))
-        # Spark filled the table a moment ago; the planner knows nothing of it.
+        # The table was filled a moment ago; the planner knows nothing of it.
         analyze = SQL("ANALYZE {} (review_id, item_id, novelty)")
         execute(c, analyze.format(Identifier("staging", self.name("review"))))
 
-    def open_reviews(self, c: sa.Connection, has_duplicates: bool) -> None:
-        """Make the temporary view `staged`: each staged review once; a copy of them where Spark wrote rows twice."""
-        if has_duplicates:
-            c.execute(statement("store/publish/deduplicate_staged"))
-            c.execute(sa.text("ANALYZE staged_once"))
-            c.execute(sa.text("CREATE TEMP VIEW staged AS TABLE staged_once"))
-        else:
-            c.execute(sa.text("CREATE TEMP VIEW staged AS TABLE staged_review"))
-
     def close_views(self, c: sa.Connection) -> None:
-        """Drop the views that `open_views` and `open_reviews` made."""
-        c.execute(sa.text("DROP VIEW staged, staged_review, staged_quarantine, staged_profile"))
+        """Drop the views that `open_views` made."""
+        c.execute(sa.text("DROP VIEW staged_review, staged_quarantine, staged_profile"))
 
     def drop(self, older_only: bool = False) -> None:
-        """Drop this attempt's tables, or only those of the run's older attempts."""
+        """Drop this attempt's tables and those of the run's older attempts, or only those of older ones.
+
+        A table that an older attempt still loads stays, be that attempt's process stopped: maintain_store drops it.
+        """
         prefix = f"_{self.run_id.replace('-', '_')}_"
         query = "SELECT tablename FROM pg_tables WHERE schemaname = 'staging' AND strpos(tablename, :prefix) > 0"
         with transaction() as c:
             for name in list(c.execute(sa.text(query), {"prefix": prefix}).scalars()):
                 token = int(name.rsplit("_", 1)[1])
                 # A greater token is a newer attempt's, which works on its tables now.
-                if token < self.token or (token == self.token and not older_only):
+                if token == self.token and not older_only:
                     drop_table(c, name)
+                elif token < self.token:
+                    _drop_unless_loaded(c, name)
+
+
+def _drop_unless_loaded(c: sa.Connection, name: str) -> None:
+    lock = SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE NOWAIT").format(Identifier("staging", name))
+    try:
+        with c.begin_nested():
+            execute(c, lock)
+            drop_table(c, name)
+    except DBAPIError as error:
+        # Undefined where another attempt has dropped it at this moment.
+        if not isinstance(error.orig, LockNotAvailable | UndefinedTable):
+            raise
+        log.info("staging table %s stays: an attempt still loads it, or it is gone", name)
 
 
 def drop_table(c: sa.Connection, name: str) -> None:

@@ -36,11 +36,16 @@ WHERE usename = 'sentiment_writer' AND pid IN (
   SELECT pid FROM pg_locks
   WHERE locktype = 'advisory' AND granted AND classid::bigint << 32 | objid::bigint = :lock_key)
 """
+LOADER_PIDS = """
+SELECT pid FROM pg_stat_progress_copy JOIN pg_stat_activity USING (pid)
+WHERE usename = 'sentiment_writer' AND command = 'COPY FROM'
+"""
 LONG_TEXT = """
 UPDATE {table}
 SET text = (SELECT string_agg(sha256(i::text::bytea)::text, '') FROM generate_series(1, 400000) i)
-WHERE record_no = (SELECT min(record_no) FROM {table} WHERE novelty = 'new')
+WHERE record_no = (SELECT min(record_no) FROM {table} WHERE review_id NOT IN (SELECT review_id FROM sentiment.review))
 """
+"""Of a review that is in no table: one of a newer night's would not be written again."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +95,21 @@ def _lose_commit_answer(spec: NightSpec) -> None:
 
 
 def _terminate_backend(spec: NightSpec) -> None:
-    def terminate() -> None:
-        with _superuser().begin() as c:
-            for pid in _publisher_pids(c):
-                c.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
-
-    on_phase("merged", terminate)
+    on_phase("merged", lambda: _terminate(_publisher_pids))
     publish_without_spark(spec)
+
+
+def _terminate_loader(spec: NightSpec) -> None:
+    on_phase("loading", lambda: _terminate(lambda c: list(c.execute(sa.text(LOADER_PIDS)).scalars())))
+    publish_without_spark(spec)
+
+
+def _terminate(pids_of: Callable[[sa.Connection], list[int]]) -> None:
+    with _superuser().begin() as c:
+        pids = pids_of(c)
+        assert pids, "the server process to terminate is gone"
+        for pid in pids:
+            c.execute(sa.text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": pid})
 
 
 def _publisher_pids(c: sa.Connection) -> list[int]:
@@ -121,12 +134,18 @@ def _staged_reviews(attempt: Attempt) -> Identifier:
 
 
 def _restart_server(spec: NightSpec) -> None:
-    def restart(_: Attempt) -> None:
-        server = machine.postgres(settings.load())
-        server.crash()
-        server.start()
+    publish_without_spark(spec, lambda _: _restart())
 
-    publish_without_spark(spec, restart)
+
+def _restart_server_while_loading(spec: NightSpec) -> None:
+    on_phase("loading", _restart)
+    publish_without_spark(spec)
+
+
+def _restart() -> None:
+    server = machine.postgres(settings.load())
+    server.crash()
+    server.start()
 
 
 def _hold_lock(spec: NightSpec) -> None:
@@ -163,6 +182,8 @@ def _as_user_of(pid: int) -> list[str]:
 FAULTS = (
     Fault("commit answer lost", _lose_commit_answer, commits=True),
     Fault("backend terminated in the merge", _terminate_backend),
+    Fault("backend terminated while loading", _terminate_loader),
+    Fault("database restarted while loading", _restart_server_while_loading),
     Fault("constraint broken in one table", _break_constraint),
     Fault("database restarted in immediate mode", _restart_server),
     Fault("lock not had in time", _hold_lock),

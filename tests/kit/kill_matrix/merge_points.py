@@ -1,4 +1,4 @@
-"""Points in the merge: publishing killed at a phase, overtaken by another attempt or night, and two backfills."""
+"""Points of publishing without Spark: killed at a phase, overtaken by another attempt or night, and two backfills."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.kit.kill_matrix.scenes import (
 from tests.kit.nights import NightSpec, publish_without_spark
 from tests.kit.oracle import besides_staging
 
-MERGE_PHASES = ("staged", "locked", "merged", "before commit", "after commit", "cleaned")
+MERGE_PHASES = ("loading", "staged", "locked", "merged", "before commit", "after commit", "cleaned")
 COMMITTED = frozenset({"after commit", "cleaned"})
 PUBLISHED_OR_REFUSED = frozenset({0, 4})
 """Exit codes that an attempt may end with that another one overtook: published, or an infrastructure error."""
 
 
 def kill_merge(phase: str, seed: int) -> list[str]:
-    """Kill the merge at a phase and publish the night twice more; return violations seen after each."""
+    """Kill publishing at a phase and publish the night twice more; return violations seen after each."""
     story = scene(f"kill_{MERGE_PHASES.index(phase)}_{seed}", seed)
     violations = story.publish_before()
     violations += kill_at(phase, lambda: publish_without_spark(story.disturbed))

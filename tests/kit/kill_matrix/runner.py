@@ -19,7 +19,7 @@ from tests.kit.kill_matrix import faults, merge_points, spark_points
 from tests.kit.kill_matrix.faults import FAULTS
 from tests.kit.kill_matrix.merge_points import MERGE_PHASES
 from tests.kit.kill_matrix.reader import ConcurrentReader
-from tests.kit.kill_matrix.spark_points import SPARK_POINTS
+from tests.kit.kill_matrix.spark_points import SPARK_PHASES
 
 SEEDS_PER_SESSION = 9
 """A killed process returns nothing to the Java machine that it used, so a machine ends after this many seeds."""
@@ -54,7 +54,7 @@ POINTS_WITHOUT_SPARK = (
 
 
 NAMES_WITHOUT_SPARK = tuple(point.name for point in POINTS_WITHOUT_SPARK)
-NAMES = (*NAMES_WITHOUT_SPARK, *SPARK_POINTS)
+NAMES = (*NAMES_WITHOUT_SPARK, *SPARK_PHASES)
 
 
 @dataclass
@@ -108,7 +108,7 @@ def _progress(position: str, name: str, outcome: Outcome) -> str:
 def _run_in_own_session(point: str, seeds: range) -> list[str]:
     from sentiment.runtime import spark
 
-    return spark_points.run_point(point, spark.session("kill matrix"), seeds)
+    return spark_points.kill_night(spark.session("kill matrix"), point, seeds)
 
 
 @contextmanager
@@ -131,12 +131,12 @@ def measure(n_seeds: int, report: Report, names: Collection[str] = NAMES) -> int
     A partly published night that the concurrent reader saw counts as a violation too.
     """
     without = [point for point in POINTS_WITHOUT_SPARK if point.name in names]
-    with_spark = [name for name in SPARK_POINTS if name in names]
+    with_spark = [name for name in SPARK_PHASES if name in names]
     with own_home(), _spark_settings(), ConcurrentReader() as reader:
         outcomes = []
         if without:
             outcomes.append(run_without_spark(without, n_seeds, report))
-            report(f"{outcomes[-1].describe(n_seeds)} (merge, overtaking, faults; no Spark)")
+            report(f"{outcomes[-1].describe(n_seeds)} (loading, merge, overtaking, faults; no Spark)")
         if with_spark:
             outcomes.append(run_with_spark(with_spark, n_seeds, report))
             report(f"{outcomes[-1].describe(n_seeds)} (with Spark)")

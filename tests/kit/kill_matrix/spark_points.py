@@ -1,12 +1,10 @@
-"""Points before the merge, on the real jobs: a night killed at a phase, and a Spark task tried again."""
+"""Points before the merge, on the real jobs: a night killed at a phase."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-
-from sentiment.store.staging import Staging
+from typing import TYPE_CHECKING
 
 from tests.kit import nights, oracle
 from tests.kit.kill_matrix.processes import in_own_thread, kill_at
@@ -17,15 +15,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 SPARK_PHASES = ("records received", "run opened", "judged", "validated", "chunk scored", "audited", "staged")
-TASK_RETRIED = "task tried again"
-SPARK_POINTS = (*SPARK_PHASES, TASK_RETRIED)
-
-
-def run_point(point: str, session: SparkSession, seeds: range) -> list[str]:
-    """Run one of SPARK_POINTS over seeds on one Spark session; return violations."""
-    if point == TASK_RETRIED:
-        return [violation for seed in seeds for violation in retry_task(session, seed)]
-    return kill_night(session, point, seeds)
 
 
 def kill_night(session: SparkSession, phase: str, seeds: range) -> list[str]:
@@ -64,34 +53,3 @@ def _small_chunks() -> Iterator[None]:
         yield
     finally:
         reuse.CHUNK_TEXTS = usual
-
-
-def retry_task(session: SparkSession, seed: int) -> list[str]:
-    """Publish a night whose staged rows Spark writes several times; return violations.
-
-    Each task fails once after its rows have gone out, so that Spark tries it again; then all reviews are written once
-    more.
-    """
-    spec = NightSpec(f"again_{seed}", nights.FIRST, nights.dump(nights.FIRST, seed + 9000))
-    fill = Staging.fill
-
-    def fill_twice(self: Staging, kind: str, frame: Any) -> None:
-        fill(self, kind, frame.repartition(2).mapInPandas(_fail_once, frame.schema))
-        if kind == "review":
-            fill(self, kind, frame)
-
-    Staging.fill = fill_twice  # type: ignore[method-assign]
-    try:
-        run_all_steps(session, spec)
-    finally:
-        Staging.fill = fill  # type: ignore[method-assign]
-    return oracle_after([spec], _probabilities(session, [spec]), all_steps=True).violations()
-
-
-def _fail_once(batches: Iterator[Any]) -> Iterator[Any]:
-    from pyspark import TaskContext
-
-    yield from batches
-    context = TaskContext.get()
-    if context is not None and context.attemptNumber() == 0:
-        raise RuntimeError("injected: the task fails once")

@@ -1,6 +1,4 @@
--- Count staged reviews as written and each once, with the checksum of their keys (contract.key_checksum in Spark).
-SELECT sum(times)::bigint AS written, count(*) AS rows,
-  coalesce(sum(('x' || left(review_id, 15))::bit(60)::bigint), 0)::numeric::text AS checksum
-FROM (
-  SELECT file_no, record_no, review_id, count(*) AS times FROM staged_review GROUP BY file_no, record_no, review_id
-) AS distinct_records
+-- Count what is staged, and add up the reviews' keys (contract.key_checksum in Spark).
+SELECT count(*) AS reviews, coalesce(sum(('x' || left(review_id, 15))::bit(60)::bigint), 0)::numeric::text AS checksum,
+  (SELECT count(*) FROM staged_quarantine) AS quarantined, (SELECT count(*) FROM staged_profile) AS profiled
+FROM staged_review

@@ -13,7 +13,7 @@ FROM (
     CASE WHEN p_positive IS NOT NULL THEN
       ln(least(greatest(p_positive, 6.144174602214718e-06), 0.9999938558253978)
         / (1 - least(greatest(p_positive, 6.144174602214718e-06), 0.9999938558253978))) END AS logit
-  FROM staged
+  FROM staged_review
   CROSS JOIN (
     SELECT positive_label, uncertain_low, uncertain_high FROM sentiment.model WHERE model_id = :model_id) AS m
 ) AS s

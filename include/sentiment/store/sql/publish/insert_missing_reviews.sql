@@ -4,6 +4,6 @@ INSERT INTO sentiment.review (
   content_hash, first_night, run_id)
 SELECT review_id, :source, item_id, item_type, item_title, author, rating, review_date, title, text, polarity,
   text_hash, content_hash, :night, :run_id
-FROM staged
+FROM staged_review
 WHERE text IS NOT NULL
 ON CONFLICT DO NOTHING

@@ -10,7 +10,7 @@ WITH kept AS (
       'review_id', s.review_id, 'model_id', cast(:model_id AS text), 'label', s.label, 'score', s.score,
       'p_positive', s.p_positive, 'probabilities', s.probabilities::jsonb, 'n_wordpieces', s.n_wordpieces,
       'n_chunks', s.n_chunks, 'text_hash', s.text_hash, 'scored_at', s.scored_at, 'sentences', s.sentences::jsonb))
-  FROM staged s JOIN sentiment.review r USING (review_id)
+  FROM staged_review s JOIN sentiment.review r USING (review_id)
   WHERE s.text IS NOT NULL AND s.content_hash <> r.content_hash
   ON CONFLICT (review_id, content_hash) DO UPDATE SET run_id = excluded.run_id,
     -- Scores by other models stay, and a later one by this model.
