@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip --quiet
 COMMA := ,
 FAST := unit or postgres
-# A file's tests stay on one worker, so that each database and each Spark session is made once.
-WORKERS := -n 2 --dist loadfile
+# A file's tests stay on one worker, so that each database and each Spark session is made once; the heaviest come first.
+WORKERS := -n 2 --dist loadgroup --no-loadscope-reorder
 COVERAGE := --cov --cov-report=term:skip-covered
 COVERAGE_FLOOR := 80
 SECONDS_SINCE = $$(( $$(date +%s) - began ))

@@ -35,14 +35,45 @@ LANE_OF_FIXTURE = {"night": "night", "airflow_env": "night", "spark": "spark", "
 """Fixture -> the lane of the tests that use it, the heaviest first; a marker on the test or its module wins."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before -m chooses by marker
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put every test in one lane."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Put every test in one lane, and the heaviest modules first, so that no worker ends with one of them alone."""
     for item in items:
+        fixtures = getattr(item, "fixturenames", ())
         if not any(item.get_closest_marker(lane) for lane in LANES):
-            fixtures = getattr(item, "fixturenames", ())
             lane = next((lane for name, lane in LANE_OF_FIXTURE.items() if name in fixtures), "unit")
             item.add_marker(getattr(pytest.mark, lane))
+    _group(items)
+    yield  # -m chooses by marker, plugins shuffle
+    weights = {module: max(map(_weight, own)) for module, own in _by_module(items).items()}
+    items.sort(key=lambda item: weights[item.getparent(pytest.Module)], reverse=True)
+
+
+def _by_module(items: list[pytest.Item]) -> dict[pytest.Module | None, list[pytest.Item]]:
+    modules: dict[pytest.Module | None, list[pytest.Item]] = {}
+    for item in items:
+        modules.setdefault(item.getparent(pytest.Module), []).append(item)
+    return modules
+
+
+def _weight(item: pytest.Item) -> tuple[bool, int, bool]:
+    """Return what is greater of the tests that take longer: of the published night, then by lane, then heavy ones."""
+    lane = next(number for number, lane in enumerate(LANES) if item.get_closest_marker(lane))
+    return "night" in getattr(item, "fixturenames", ()), lane, item.get_closest_marker("heavy") is not None
+
+
+def _group(items: list[pytest.Item]) -> None:
+    """Keep each module's tests on one worker of pytest-xdist, and what two workers would both have to make, too.
+
+    That is the published night, and in the fast lanes Airflow's database.
+    """
+    for module, own in _by_module(items).items():
+        used = {name for item in own for name in getattr(item, "fixturenames", ())}
+        alone = module.nodeid if module is not None else ""
+        for item in own:
+            is_fast = item.get_closest_marker("unit") or item.get_closest_marker("postgres")
+            shared = "night" if "night" in used else "ready" if is_fast and "ready" in used else alone
+            item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.fixture(scope="session")

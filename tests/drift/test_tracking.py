@@ -179,6 +179,7 @@ def test_a_reason_for_quarantine_is_named_even_if_the_reference_never_had_it(str
     assert [text for text in named if text not in alarm["sentence"]] == []
 
 
+@pytest.mark.heavy
 def test_shuffled_late_and_replayed_nights_end_in_the_same_tables(stream: Stream) -> None:
     nights = simulated(Shift(share=-0.1), seed=3)
     dates = stored_nights.put(stream, FIRST, AUDIENCE, nights)
@@ -205,6 +206,7 @@ def test_shuffled_late_and_replayed_nights_end_in_the_same_tables(stream: Stream
 NEWEST_REVISION = "SELECT max(revision) FROM drift.drift_metrics WHERE source = :source AND model_id = :model_id"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("chunk", [1, 7])
 def test_how_many_nights_are_in_memory_changes_nothing(
     stream: Stream, monkeypatch: pytest.MonkeyPatch, chunk: int
@@ -232,6 +234,7 @@ def test_a_small_night_a_missing_night_and_a_new_category_raise_nothing(stream: 
     assert Counter(s for night in statuses.values() for s in night.elements())["ok"] > 100
 
 
+@pytest.mark.heavy
 def test_a_series_unknown_to_the_reference_is_insufficient_data_and_changes_no_other(stream: Stream) -> None:
     frozen, after = pinned(stream, simulated(Shift(share=-0.1)))
     statuses_before = tracking.replay(stream, after[0], None)
@@ -265,6 +268,7 @@ SELECT night, reference_id, n, z, threshold, status FROM drift.v_drift
 WHERE source = :source AND model_id = :model_id AND drift_type = 'BASELINE' AND slice_value = 'podcast'"""
 
 
+@pytest.mark.heavy
 def test_a_new_reference_leaves_out_nights_in_alarm_and_starts_anew(stream: Stream) -> None:
     first, after = pinned(stream, simulated(Shift(share=-0.12)))
     tracking.replay(stream, after[0], None)

@@ -124,6 +124,7 @@ def of_others(profiles: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return [row for row in profiles if row[3] != "uncertain"]
 
 
+@pytest.mark.heavy
 def test_pinning_counts_stored_nights_by_the_calibrated_band_and_changes_no_other_figure(
     stream: Stream, dates: list[date]
 ) -> None:

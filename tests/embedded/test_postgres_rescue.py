@@ -107,6 +107,7 @@ def test_two_starts_at_once_give_one_server(embedded: EmbeddedPostgres, folder: 
     assert ports == {str(embedded.start().port)}
 
 
+@pytest.mark.heavy
 def test_a_lost_password_file_is_named_and_the_data_stay(embedded: EmbeddedPostgres, folder: Path) -> None:
     embedded.start()
     embedded.stop()
@@ -131,6 +132,7 @@ def test_another_port_is_taken_when_the_last_one_is_gone(embedded: EmbeddedPostg
         assert answers(server)
 
 
+@pytest.mark.heavy
 @as_root
 def test_a_wheel_that_only_root_reads_is_copied(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packages = postgres._installed().parents[1]
@@ -147,6 +149,7 @@ def test_a_wheel_that_only_root_reads_is_copied(folder: Path, monkeypatch: pytes
         server.destroy()
 
 
+@pytest.mark.heavy
 @as_root
 def test_data_that_were_moved_stay_there(folder: Path) -> None:
     folder.chmod(0o700)

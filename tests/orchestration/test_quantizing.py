@@ -47,6 +47,7 @@ def quiet(_: str) -> None:
     pass
 
 
+@pytest.mark.heavy
 def test_a_twin_is_registered_with_how_it_compares(config: Settings, parent: Model) -> None:
     twin, comparison = quantizing.quantize(parent, TEXTS * 4, config, anyway=True, progress=quiet)
     assert twin == registry.find("random-int8", config)

@@ -113,6 +113,7 @@ def engine_of(addresses: dict[str, str | None], setting: str) -> sa.Engine:
     return sa.create_engine(address, poolclass=sa.NullPool)
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("unfinished")
 def test_the_documented_commands_bring_everything_back(home: Path, checkout: Path, new_home: Settings) -> None:
     type_in(TOOLS + BACKUP, checkout, settings.load().home)

@@ -52,6 +52,7 @@ def test_every_earlier_revision_has_data_to_be_tested_with() -> None:
     assert list(EARLIER) == revisions()[:-1]
 
 
+@pytest.mark.heavy
 def test_from_empty_and_from_every_revision_the_schema_is_the_same(server: Database) -> None:
     pages = []
     for start in (None, *EARLIER):
