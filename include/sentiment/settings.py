@@ -35,7 +35,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SENTIMENT_", env_ignore_empty=True, extra="ignore")
 
     home: Path = Field(DEFAULT_HOME, description="folder with all state of the embedded default")
-    cache: Path = Field(Path("~/.cache/sentiment"), description="folder for downloaded jars, shared by checkouts")
+    cache: Path = Field(
+        Path("~/.cache/sentiment"),
+        description="folder for jars and the archive of their classes, shared by checkouts",
+    )
 
     database_url: SecretStr | None = Field(
         None, description="reviews database as the writer role, `postgresql://user:password@host:port/name`"

@@ -49,7 +49,7 @@ def connected(home: Path, monkeypatch: pytest.MonkeyPatch, set_settings: Callabl
     set_settings(database_url="postgresql://nobody@nowhere/none", spark_master="local[1]")
     monkeypatch.setenv("AIRFLOW_CONN_REVIEWS_DB", "postgresql://nobody@nowhere/none")
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_CLUSTER", json.dumps({"conn_type": "spark", "host": "local[1]"}))
-    monkeypatch.setattr(spark, "conf", lambda *_: {})
+    monkeypatch.setattr(spark, "conf", lambda *_, **__: {})
     monkeypatch.setattr(spark, "environment", lambda _: {})
     monkeypatch.setattr(task_log, "of_run", lambda *_: {})
     monkeypatch.setattr(opening, "get_run", lambda _: SimpleNamespace(counts={"read": 7}))
@@ -72,7 +72,7 @@ def test_a_job_that_reports_success_is_done(connected: pytest.MonkeyPatch) -> No
 
 
 def test_a_job_is_submitted_by_the_settings_for_its_number_of_rows(connected: pytest.MonkeyPatch) -> None:
-    connected.setattr(spark, "conf", lambda _, rows: {"rows": str(rows)})
+    connected.setattr(spark, "conf", lambda _, rows, **__: {"rows": str(rows)})
     task = SparkStep(step="score")
     connected.setattr(SparkSubmitOperator, "execute", lambda *_: outcome.write(path_of(task), Outcome()))
     task.execute(CONTEXT)

@@ -24,6 +24,7 @@ from sentiment.orchestration import ingesting
 from sentiment.orchestration.ingesting import OpenedRun
 from sentiment.runs import opening, outcome, turns
 from sentiment.runs.recognition import disk_full, disk_is_full
+from sentiment.runtime import class_archive
 from sentiment.samples import sample_dump
 from sentiment.settings import Settings
 from sentiment.sql import statement
@@ -92,6 +93,8 @@ def _through_airflow(dag: str, title: str, conf: dict[str, Any], ready: Machine,
     with stage(progress, f"{title} through Airflow's DAG {dag}") as remarks, airflow.night_in_progress(ready.env):
         opened, log = _dags_test(config, ready, dag, conf, progress)
         remarks.append(f"log {log}")
+    # After the first night, when the machine has nothing else to do.
+    class_archive.make_in_background(config)
     return Outcome(opened.run_id, opened.nothing_new, log, psql_line(config, ready))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentiment import settings
-from sentiment.runtime import jars, java
+from sentiment.runtime import class_archive, jars, java
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -23,10 +23,11 @@ SMALL_ROWS = 20_000
 QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
-def conf(config: settings.Settings, rows: int | None = None) -> dict[str, str]:
+def conf(config: settings.Settings, rows: int | None = None, list_classes: bool = False) -> dict[str, str]:
     """Return the Spark settings of a session, however it is started; SENTIMENT_SPARK_CONF overrides them.
 
-    `rows` is about how many rows the session works on; None where that is not known.
+    `rows` is about how many rows the session works on; None where that is not known. With `list_classes` Java lists
+    its classes for the archive, where there is none yet.
     """
     local = config.spark_master.startswith("local")
     small = local and rows is not None and rows <= SMALL_ROWS
@@ -53,13 +54,16 @@ def conf(config: settings.Settings, rows: int | None = None) -> dict[str, str]:
         "spark.sql.warehouse.dir": str(config.home / "spark" / "warehouse"),
         # Else Derby writes its log into whatever folder the job was started in.
         "spark.driver.extraJavaOptions": f"-Dderby.system.home={config.home}/spark -Djava.io.tmpdir={scratch} "
-        f"-Duser.timezone=UTC {natives}{f' {QUICK_JAVA}' if small else ''}",
+        f"-Duser.timezone=UTC {natives}",
         "spark.executor.extraJavaOptions": natives,
         "spark.local.dir": str(scratch),
     }
     if local:
         # Where everything runs on one machine, nothing has to listen on an address that others reach.
         values |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+        flags = [*class_archive.use(config), *(class_archive.list_classes(config) if list_classes else ())]
+        flags += [QUICK_JAVA] if small else []
+        values["spark.driver.extraJavaOptions"] = " ".join([values["spark.driver.extraJavaOptions"], *flags])
     else:
         # Tasks fetch these from the driver; one that shares its process would copy 150 MB for nothing.
         values["spark.jars"] = ",".join(paths)
