@@ -31,7 +31,7 @@ ALLOWED = {
 DAG_SIDE = SHARED | {"orchestration"}
 """What DAG files and plugins may import: a cluster's Airflow has none of what only one machine needs."""
 OUTSIDE = {"bench", "tests", "tools", "dags", "plugins"}
-HEAVY = {"pyspark", "sparknlp", "great_expectations", "scipy", "pandas", "onnxruntime", "boto3"}
+HEAVY = {"pyspark", "sparknlp", "great_expectations", "scipy", "pandas", "onnxruntime"}
 
 
 def imported_modules(source: str) -> set[str]:

@@ -15,7 +15,7 @@ from sentiment.orchestration.spark_tasks import SparkStep
 if TYPE_CHECKING:
     from airflow.sdk import XComArg
 
-PUBLISHED = Asset("sentiment_night", uri="x-sentiment://published/night")
+PUBLISHED = Asset("sentiment_night", uri="sentiment://published/night")
 
 BEFORE_RUN = {"on_failure_callback": [note_failure, unopened.record]}
 """Of find_dump and ingest, which may fail before there is a run."""
