@@ -23,7 +23,7 @@ from sentiment.runtime import jars
 from sentiment.samples import sample_dump
 from sentiment.settings import Settings
 
-from tests.kit import databases, disks
+from tests.kit import databases, disks, warm_spark
 from tests.kit.databases import Database
 
 if TYPE_CHECKING:
@@ -153,6 +153,20 @@ def published_night(ready: machine.Machine, server: Database) -> Iterator[Databa
         nights.run({"dump": str(path), "night": NIGHT.isoformat(), "sentences": True}, lambda _: None)
     yield database
     databases.drop(database)
+
+
+@pytest.fixture(scope="session")
+def spark_server(ready: machine.Machine, home: Path) -> Iterator[Path]:
+    """Return the folder of a warm server of Spark jobs, which starts meanwhile (`tests.kit.warm_spark`)."""
+    with warm_spark.server(home / "spark-server") as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def warm_nights(spark_server: Path, home: Path) -> Iterator[None]:
+    """Let Airflow submit the module's Spark jobs to a warm server, for nights that are not about starting Spark."""
+    with warm_spark.used_by_airflow(spark_server, home / "airflow"):
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -43,7 +43,7 @@ FROM sentiment.run r WHERE r.run_id = :run_id"""
         ("nameless", ("LABEL_0", "LABEL_1"), ("--labels", "neg,pos"), ["neg", "pos"]),
     ],
 )
-@pytest.mark.usefixtures("ready")
+@pytest.mark.usefixtures("ready", "warm_nights")
 def test_a_model_of_ones_own_runs_a_night(
     tmp_path: Path, name: str, own: tuple[str, ...], options: tuple[str, ...], labels: list[str]
 ) -> None:

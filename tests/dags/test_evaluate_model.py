@@ -83,7 +83,7 @@ def second(ready: object) -> Iterator[str]:
         yield model
 
 
-def test_two_models_through_airflow(airflow_env: dict[str, str], second: str) -> None:
+def test_two_models_through_airflow(airflow_env: dict[str, str], second: str, warm_nights: None) -> None:
     conf = {"labelled_set": str(OWN), "model": "cinema-fr", "against": second, "name": "through the DAG", "mistakes": 1}
     airflow = str(Path(sys.executable).parent / "airflow")
     command = [airflow, "dags", "test", "evaluate_model", "--conf", json.dumps(conf)]
