@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -105,7 +106,7 @@ def test_what_a_sqlstate_names(sqlstate: str | None, kind: type[SentimentError])
     with pytest.raises(SentimentError) as raised, bulk_transaction():
         raise OperationalError(text, status_code=AdbcStatusCode.IO, sqlstate=sqlstate)
     assert type(raised.value) is kind
-    assert "COPY failed: ERROR:  no" in raised.value.message
+    assert re.search(r": no\.?$", raised.value.message)
     assert "Dupont" not in str(raised.value)
 
 

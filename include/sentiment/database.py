@@ -44,8 +44,8 @@ SHOW_READ_ONLY = (
 )
 ROLES = ("owner", "writer", "reader")
 BOUND_BULK = "SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true)"
-BULK_PREFIX = re.compile(r"^\w+: \[libpq\] ")
-"""What the driver of Arrow's batches puts before the server's own text."""
+BULK_PREFIX = re.compile(r"^\w+: \[libpq\] (?:.*?ERROR:  )?")
+"""What the driver of Arrow's batches puts before the server's own text, a statement among it."""
 VERSION_TABLE = "schema_revision"
 """Table in which Alembic keeps the database's revision."""
 

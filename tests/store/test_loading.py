@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -318,7 +319,9 @@ def test_a_table_that_a_stopped_attempt_still_loads_stays(workspace: Workspace, 
         with loads.cursor() as cursor:
             rows = pa.table({"file_no": pa.array([0], pa.int32())})
             cursor.adbc_ingest(stopped.name("review"), rows, "append", db_schema_name="staging")
+        began = time.monotonic()
         newer.create()
+        assert time.monotonic() - began < settings.load().lock_timeout_s / 2
         assert tables_of(attempt) == {stopped.name("review"), *map(newer.name, STAGED)}
     newer.drop()
     assert tables_of(attempt) == set()
