@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Age in seconds of a temporary file that no session needs: the longest task, a rescoring, may take three days.
 STALE_S = 7 * 24 * 3600
-SMALL_ROWS = 20_000
+SMALL_ROWS = 10_000
 """Rows of a small run: it is over before Java's better compiler and collector have earned what they cost."""
 QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
