@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from pyspark import Broadcast
+from pyspark import Broadcast, SparkContext
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
@@ -54,7 +54,7 @@ def load(spark: SparkSession, model: Model, scratch: Path) -> PipelineModel:
     from sparknlp.base import DocumentAssembler
 
     # Here, in one thread, since two that score at once would each broadcast.
-    _broadcast_vocabulary(spark, model)
+    _broadcast_vocabulary(spark.sparkContext, model)
     folder = served_copy(spark, model, scratch)
     document = DocumentAssembler().setInputCol("prepared").setOutputCol("document")
     # To Spark NLP a chunk is a sentence, so that all chunks of a long text stay in the text's row.
@@ -132,7 +132,7 @@ def wordpieces(text: Column, model: Model) -> Column:
     in NFC with chunks parted by `CHUNK_END`; null where that is `text` itself. `lengths` are the chunks' wordpieces,
     without special pieces; null for a single chunk.
     """
-    key, pieces = model.fingerprint, _broadcast_vocabulary(SparkSession.builder.getOrCreate(), model)
+    key, pieces = model.fingerprint, _broadcast_vocabulary(SparkContext.getOrCreate(), model)
 
     def count(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
         forget_archives()
@@ -148,9 +148,9 @@ def wordpieces(text: Column, model: Model) -> Column:
 
 
 @lru_cache(maxsize=4)
-def _broadcast_vocabulary(spark: SparkSession, model: Model) -> Broadcast[list[str]]:
+def _broadcast_vocabulary(context: SparkContext, model: Model) -> Broadcast[list[str]]:
     # Cached: a second broadcast of the same vocabulary would be sent to each executor again.
-    return spark.sparkContext.broadcast(model.vocabulary())
+    return context.broadcast(model.vocabulary())
 
 
 # Fingerprint -> tokenizer and id of [UNK]. Spark's Python workers live on between tasks, and making a tokenizer takes
