@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -52,7 +51,7 @@ def work(spark: SparkSession, run: Run, attempt: attempts.Attempt, workspace: Wo
         parts[name] = workspace.write(split_off(verdicts), name, key, attempt.token, 0, "")
     reviews = split.accepted(verdicts, workspace.read(spark, [parts["duplicate"]]))
     parts["accepted"] = workspace.write(reviews, "accepted", key, attempt.token, 0, "")
-    parts = {name: replace(part, rows=workspace.count(part)) for name, part in parts.items()}
+    parts = {name: workspace.counted(part) for name, part in parts.items()}
     attempt.counts = {name: parts[name].rows for name in ("accepted", "quarantined", "duplicate")}
     attempt.progress(parts["judged"].rows, parts["judged"].rows)
     # Before the checks that may refuse the night: a failed attempt stores its handoff, too.
@@ -114,4 +113,4 @@ def check_batch(
 
 
 if __name__ == "__main__":
-    sys.exit(main("validate", work))
+    sys.exit(main("validate", work, ahead=expectations.load))
