@@ -90,6 +90,14 @@ def test_an_interrupted_night_is_not_waited_for(run_id: str, silent_min: int) ->
     assert is_free() == (silent_min > 12)
 
 
+@pytest.mark.parametrize("silent_s", [turns.SILENT_S - 10, turns.SILENT_S + 10])
+def test_a_killed_attempt_is_not_waited_for_long(run_id: str, silent_s: int) -> None:
+    attempt(run_id, "score")
+    run_sql("UPDATE sentiment.run_step SET state = 'running', finished_at = NULL WHERE run_id = :r", r=run_id)
+    age(run_id, timedelta(seconds=silent_s))
+    assert is_free() == (silent_s > turns.SILENT_S)
+
+
 @pytest.mark.parametrize(
     ("error", "silent", "free"),
     [
