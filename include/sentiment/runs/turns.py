@@ -12,7 +12,7 @@ from sentiment.sql import statement
 RETRY_S = 120
 """Seconds that Airflow waits at most before it tries a failed task again: `dag_defaults.LONGEST_RETRY_DELAY`."""
 SILENT_S = 120
-"""Seconds without a heartbeat after which an attempt is not waited for; should it live, publishing refuses its night."""
+"""Seconds without a heartbeat after which an attempt is not waited for; if it lives, publishing refuses its night."""
 TRIED_AGAIN = [InfrastructureError.__name__, *(error.__name__ for error in InfrastructureError.__subclasses__())]
 
 
@@ -21,8 +21,8 @@ def check(c: sa.Connection, source: str, night: date | None = None, run_id: str 
 
     Runs of `night` and the run `run_id` are one's own: a newer attempt of the same night fences the older one off.
     """
-    values = {"source": source, "night": night, "run_id": run_id, "tried_again": TRIED_AGAIN}
-    values |= {"retry_s": RETRY_S, "dead_s": SILENT_S}
+    values: dict[str, object] = {"source": source, "night": night, "run_id": run_id}
+    values |= {"tried_again": TRIED_AGAIN, "retry_s": RETRY_S, "dead_s": SILENT_S}
     row = c.execute(statement("runs/night_at_work"), values).one_or_none()
     if row is None:
         return
