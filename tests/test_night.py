@@ -6,16 +6,14 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from sentiment import database
-from sentiment.embedded import machine, secrets
+from sentiment.embedded import secrets
 from sentiment.errors import ParameterError
 from sentiment.local import nights
 from sentiment.orchestration import summary
@@ -27,30 +25,12 @@ from sentiment.settings import Settings
 
 from tests.conftest import NIGHT
 from tests.kit import nights as small_nights
+from tests.kit import warm_spark
+from tests.kit.commands import run, start
 from tests.kit.nights import NightSpec, publish_without_spark
 from tests.kit.rows import fingerprint, remove_source, rows
 
-CLI = [str(Path(sys.executable).parent / "sentiment")]
-ROW = re.compile(r'"review": "(.{40})')
-
 pytestmark = [pytest.mark.night, pytest.mark.usefixtures("ready")]
-
-
-def start(*arguments: str, **env: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*CLI, *arguments],
-        env={**os.environ, **env},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-
-
-def run(*arguments: str, **env: str) -> tuple[int, str]:
-    process = start(*arguments, **env)
-    output, _ = process.communicate(timeout=420)
-    return process.returncode, output
 
 
 def counts(night: date, source: str = "allocine") -> dict[str, int]:
@@ -65,6 +45,12 @@ def counts(night: date, source: str = "allocine") -> dict[str, int]:
 @pytest.fixture(scope="module")
 def dump(home: Path) -> Path:
     return home / "dumps" / f"allocine-{NIGHT}.jsonl.gz"
+
+
+@pytest.fixture
+def warm(spark_server: Path, home: Path) -> Callable[[], AbstractContextManager[None]]:
+    """Return what lets nights that start meanwhile use the warm server; all others start Spark themselves."""
+    return lambda: warm_spark.used_by_airflow(spark_server, home / "airflow")
 
 
 def test_a_night_is_published_and_counts_add_up(night: date) -> None:
@@ -158,7 +144,9 @@ def test_predict_runs_command(night: date) -> None:
     assert all(step in output for step in STEPS if step != "find_dump")  # which needs no run
 
 
-def test_killed_while_scoring_ends_as_if_undisturbed(night: date, dump: Path, config: Settings) -> None:
+def test_killed_while_scoring_ends_as_if_undisturbed(
+    night: date, dump: Path, config: Settings, warm: Callable[[], AbstractContextManager[None]]
+) -> None:
     other = date(2026, 11, 18)
     allowed = ("--allow", "dump_date", "--reason", "the night before, again")
     arguments = ("nightly", "--dump", str(dump), "--date", other.isoformat(), "--source", "killed", *allowed)
@@ -168,7 +156,8 @@ def test_killed_while_scoring_ends_as_if_undisturbed(night: date, dump: Path, co
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not rows("SELECT 1 FROM sentiment.run WHERE source = 'killed' AND status = 'published'")
-    code, output = run(*arguments)
+    with warm():
+        code, output = run(*arguments)
     assert code == 0, output
     assert all(name in output for name in ("dump_date", dump.name, str(NIGHT), str(other)))
     undisturbed, resumed = counts(NIGHT), counts(other, "killed")
@@ -197,14 +186,17 @@ def test_sample_reviews_are_not_published_among_real_ones(night: date) -> None:
     assert refused.value.try_next.startswith("make nightly DUMP=")
 
 
-def test_a_dry_run_publishes_nothing(night: date, dump: Path, config: Settings) -> None:
+def test_a_dry_run_publishes_nothing(
+    night: date, dump: Path, config: Settings, warm: Callable[[], AbstractContextManager[None]]
+) -> None:
     """And it reports its own run, not the one that the night shows."""
     source = "rehearsal"
     registry.register(registry.find("cinema-fr", config))
     publish_without_spark(NightSpec(source, NIGHT, small_nights.dump(NIGHT, 5)))
     arguments = ("--dump", str(dump), "--date", NIGHT.isoformat(), "--source", source, "--supersede", "why")
     before = snapshot()
-    code, output = run("nightly", *arguments, "--dry-run")
+    with warm():
+        code, output = run("nightly", *arguments, "--dry-run")
     assert code == 0, output
     assert "Dry run: nothing was published" in output
     query = "SELECT run_id FROM sentiment.run WHERE source = :s AND status = :status"
@@ -214,52 +206,6 @@ def test_a_dry_run_publishes_nothing(night: date, dump: Path, config: Settings) 
     after = snapshot()
     assert (after[:5], after[8]) == (before[:5], before[8])  # all but the ledger's and the canary's rows
     remove_source(source)
-
-
-BAD_INPUT = {
-    "missing file": (["--dump", "{tmp}/none.jsonl"], 3, "No dump at"),
-    "empty file": (["--dump", "{tmp}/empty.jsonl"], 3, "is empty"),
-    "folder without dumps": (["--dump", "{tmp}/folder"], 3, "No dump in the folder"),
-    "cut gzip": (["--dump", "{tmp}/cut.jsonl.gz"], 3, "cut short"),
-    "wrong columns": (["--dump", "{tmp}/columns.jsonl"], 3, "no column with the review's text"),
-    "unknown model": (["--dump", "{tmp}/good.jsonl", "--model", "gpt"], 2, "There is no model 'gpt'"),
-    "wrong date": (["--date", "22/11/2026"], 2, "expected a date like"),
-    "future night": (["--dump", "{tmp}/good.jsonl", "--date", "2999-01-01"], 2, "lies in the future"),
-    "allowed without a reason": (["--dump", "{tmp}/good.jsonl", "--allow", "row_count"], 2, "allow needs a reason"),
-    "wrong source": (["--dump", "{tmp}/good.jsonl", "--source", "No Way!"], 2, "source"),
-}
-
-
-@pytest.mark.parametrize("name", BAD_INPUT)
-def test_bad_input_ends_with_its_exit_code_and_publishes_nothing(name: str, tmp_path: Path, ready: object) -> None:
-    good = b'{"review": "Un beau film."}\n'
-    import gzip
-
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "empty.jsonl").touch()
-    (tmp_path / "good.jsonl").write_bytes(good)
-    (tmp_path / "columns.jsonl").write_bytes(b'{"a": 1}\n')
-    (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(good * 999)[:-9])
-    arguments, code, text = BAD_INPUT[name]
-    before = rows("SELECT count(*) FROM sentiment.run")
-    exit_code, output = run("nightly", *(a.replace("{tmp}", str(tmp_path)) for a in arguments))
-    assert (exit_code, text in output) == (code, True), output
-    assert "Next:" in output
-    assert "Traceback" not in output
-    assert rows("SELECT count(*) FROM sentiment.run") == before
-
-
-def test_database_down_and_wrong_password(ready: machine.Machine) -> None:
-    good = str(database.url("writer").render_as_string(hide_password=False))
-    wrong = re.sub(r":[^:@/]+@", ":wrong-password@", good)
-    code, output = run("runs", SENTIMENT_DATABASE_URL=wrong)
-    assert code == 4, output
-    assert "password authentication failed" in output
-    assert "wrong-password" not in output
-    code, output = run("runs", SENTIMENT_DATABASE_URL="postgresql://u:p@127.0.0.1:1/reviews")
-    assert code == 4
-    assert "127.0.0.1:1/reviews" in output
-    assert "Next:" in output
 
 
 def test_logs_of_tasks_begin_with_intents_and_end_with_figures(night: date, home: Path) -> None:
