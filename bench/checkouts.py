@@ -113,7 +113,8 @@ class Checkout:
         began = time.time()
         with tempfile.TemporaryFile("w+") as output:
             process = subprocess.Popen(
-                typed,
+                # What a shell starts in the background ignores the interrupt, and hands that on.
+                ["env", "--default-signal=INT", *typed],
                 cwd=self.folder,
                 env=_environment(self.home) | dict(env or {}),
                 stdout=output,

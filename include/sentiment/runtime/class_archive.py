@@ -82,7 +82,7 @@ def _make(config: Settings, archive: Path) -> bool:
     listed = dict.fromkeys(line for path in lists for line in path.read_text("utf-8").splitlines())
     union = beside.with_suffix(".union")
     union.write_text("\n".join(listed), "utf-8")
-    command = [str(java.java_home() / "bin" / "java"), "-Xshare:dump", f"-XX:SharedClassListFile={union}"]
+    command = [str(java.java_home() / "bin" / "java"), "-Xshare:dump", "-XX:SharedClassListFile=" + str(union)]
     command += [f"-XX:SharedArchiveFile={beside}", "-cp", _class_path(config)]
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     # Also where Java failed: from these lists it would fail again.
