@@ -31,9 +31,6 @@ SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
 HEALTHY_WITHIN_S = 120
 BUSY_S = 30
 """For so long services that run may be too busy to answer before they count as broken, and are started anew."""
-# Settings for Airflow's processes that a real environment variable overrides. A scheduled night whose dump is missing
-# would hold the DAG's only run for hours, and nobody could trigger one by hand.
-DEFAULTS = {"SENTIMENT_DUMP_WAIT_MINUTES": "0"}
 POOL = {"spark": {"slots": 1, "description": "Spark jobs, one at a time", "include_deferred": False}}
 
 
@@ -83,7 +80,7 @@ def environment(config: Settings, airflow_url: str) -> dict[str, str]:
         "PYTHONWARNINGS": "ignore",
     }
     # The processes start in another folder than that of whoever set a relative path.
-    return {**DEFAULTS, **os.environ, **config.resolved_paths(), **spark.environment(config), **own}
+    return {**os.environ, **config.resolved_paths(), **spark.environment(config), **own}
 
 
 def _spark_connection(master: str) -> dict[str, object]:
