@@ -105,6 +105,12 @@ def kill_a_night(home: Path) -> None:
     process.wait()
 
 
+def is_opened(airflow_run_id: str) -> bool:
+    with transaction() as c:
+        query = sa.text("SELECT 1 FROM sentiment.run WHERE airflow_run_id = :run")
+        return c.execute(query, {"run": airflow_run_id}).first() is not None
+
+
 def n_runs(source: str) -> int:
     query = "SELECT count(*) FROM sentiment.run WHERE source = :source"
     with transaction() as c:
@@ -162,6 +168,8 @@ def test_two_manual_nights_go_through_one_by_one_while_a_scheduled_one_waits(ui:
     for night in (date(2026, 10, 1), date(2026, 10, 2)):
         conf = {"night": night.isoformat(), "dump": str(dump_of(night, home, known_share=0.4))}
         requested.append(ui.call("POST", runs, {"logical_date": None, "conf": conf}, token)["dag_run_id"])
+        # The later night begins while the earlier one is at work: of an earlier night that comes late reviews are new.
+        wait_for(lambda: is_opened(requested[0]), "the earlier night's run")
 
     def states() -> set[str]:
         return {ui.call("GET", f"{runs}/{run}", token=ui.token())["state"] for run in requested}
