@@ -26,7 +26,9 @@ def at_rest(folder: Path, changed_to: str = "") -> tuple[bool, list[float]]:
         if changed_to:
             write(folder / "b.jsonl", changed_to, 0)
 
-    return arrival.at_rest(str(folder), lambda: NOW, pause), pauses
+    files = arrival.at_rest(str(folder), lambda: NOW, pause)
+    assert files is None or files == arrival.look(str(folder))
+    return files is not None, pauses
 
 
 def test_files_that_were_written_a_minute_ago_are_at_rest_at_one_look(tmp_path: Path) -> None:

@@ -38,14 +38,19 @@ def _state(path: Path) -> FileState:
     return FileState(str(path), stat.st_size, round(stat.st_mtime, 3))
 
 
-def at_rest(uri: str, clock: Callable[[], float] = time.time, wait: Callable[[float], None] = time.sleep) -> bool:
-    """Return whether a dump's files are at rest: old enough, or the same at two looks; raises what `locate` raises."""
+def at_rest(
+    uri: str, clock: Callable[[], float] = time.time, wait: Callable[[float], None] = time.sleep
+) -> list[FileState] | None:
+    """Return the state of a dump's files where they are at rest: old enough, or the same at two looks; else None.
+
+    Raises what `locate` raises.
+    """
     first = look(uri)
     if all(clock() - state.modified_s > REST_S for state in first):
-        return True
+        return first
     # Times of another machine may lie in the future for ever.
     wait(BETWEEN_LOOKS_S)
-    return look(uri) == first
+    return first if look(uri) == first else None
 
 
 def check_unchanged(uri: str, before: list[FileState]) -> None:

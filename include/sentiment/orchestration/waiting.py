@@ -92,8 +92,9 @@ def find_dump(context: Context) -> list[list[Any]] | None:
     request = request_of(context, night_of(context))
     ingesting.check(request)
     try:
-        if context["params"]["dump"] or arrival.at_rest(request.dump):
-            return [[*state] for state in arrival.look(request.dump)]
+        files = arrival.look(request.dump) if context["params"]["dump"] else arrival.at_rest(request.dump)
+        if files is not None:
+            return [[*state] for state in files]
         log.info("The dump at %s is still being written.", request.dump)
         return None
     except DumpNotFoundError as error:
