@@ -20,6 +20,7 @@ from sentiment.samples import sample_dump
 from sentiment.settings import PROJECT_ROOT
 
 from bench.processes import Sampler
+from tests.kit.commands import SENTIMENT
 
 FIRST_NIGHT = date(2026, 3, 2)
 REVIEWS = 2000
@@ -104,7 +105,7 @@ def _sentiment(home: Path, *arguments: str) -> tuple[float, float]:
     """Run a command in that home; return its seconds and the peak bytes of its process tree."""
     # Settings of the caller's shell must not reach the measured home.
     env = {k: v for k, v in os.environ.items() if not k.startswith("SENTIMENT_")} | {"SENTIMENT_HOME": str(home)}
-    return _timed([str(Path(sys.executable).parent / "sentiment"), *arguments], env, home)
+    return _timed([SENTIMENT, *arguments], env, home)
 
 
 def _timed(command: list[str], env: dict[str, str], cwd: Path) -> tuple[float, float]:

@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -27,9 +26,10 @@ from sentiment.database import transaction
 from sentiment.embedded import airflow
 from sentiment.samples import sample_dump
 
+from tests.kit.commands import SENTIMENT as CLI
+
 pytestmark = pytest.mark.browser
 
-CLI = str(Path(sys.executable).parent / "sentiment")
 CHROMIUM = shutil.which("chromium")
 DAG = "nightly_reviews"
 TURNS = """
