@@ -14,17 +14,15 @@ from pydantic import JsonValue
 from pyspark.sql import functions as F
 
 from sentiment import settings
-from sentiment.dump.decoding import to_rows
-from sentiment.dump.profiles import Profile
 from sentiment.errors import InfrastructureError
 from sentiment.evaluation import counting, selection, stored
 from sentiment.evaluation.labelled_set import LabelledSet
 from sentiment.evaluation.model import DATASET, Against, Evaluation, work_key
+from sentiment.jobs import validate
 from sentiment.jobs.entry import add_outcome, ended
 from sentiment.orchestration import evaluating
 from sentiment.runtime import spark
 from sentiment.scoring import network, preparation, registry, reuse
-from sentiment.store import forgetting
 from sentiment.workspace import Part, Workspace
 
 if TYPE_CHECKING:
@@ -78,9 +76,8 @@ def work(session: SparkSession, request: EvaluationRequest, workspace: Workspace
 
 def _rows(session: SparkSession, labelled: LabelledSet, workspace: Workspace) -> DataFrame:
     """Return the set's records as a night would read them, with `prepared_blank` as `validate` adds it."""
-    records = workspace.read(session, workspace.committed("received", labelled.received))
-    profile = Profile.model_validate(labelled.profile)
-    rows = to_rows(records, settings.load().source, labelled.layouts, profile, forgetting.suppressed_keys())
+    source = settings.load().source
+    rows = validate.decoded(session, source, labelled.received, labelled.layouts, labelled.profile, workspace)
     return rows.withColumn("prepared_blank", preparation.leaves_nothing(F.col("text")))
 
 

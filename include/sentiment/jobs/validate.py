@@ -17,7 +17,7 @@ from sentiment.quality.batch_check import BatchCheck
 from sentiment.quality.language import language
 from sentiment.runs import attempts, phases
 from sentiment.runs.handoff import JudgedNight, ReceivedDump
-from sentiment.runs.model import Run
+from sentiment.runs.model import Layout, Run
 from sentiment.schemas import DECODED
 from sentiment.scoring import preparation
 from sentiment.store import forgetting
@@ -41,7 +41,7 @@ def work(spark: SparkSession, run: Run, attempt: attempts.Attempt, workspace: Wo
     """
     config, key = settings.load(), run_key(run.night, run.run_id)
     dump, table = attempts.received_dump(run.run_id), rules.table(config, run.night)
-    rows = decoded(spark, run, dump, workspace)
+    rows = decoded(spark, run.source, dump.records_key, dump.layouts, dump.profile, workspace)
     judged = rules.judged(with_facts(rows, config), table)
     parts = {"judged": workspace.write(split.verdicts(judged, table), "judged", key, attempt.token, 0, "")}
     phases.reached("judged")
@@ -68,11 +68,20 @@ def work(spark: SparkSession, run: Run, attempt: attempts.Attempt, workspace: Wo
     phases.reached("validated")
 
 
-def decoded(spark: SparkSession, run: Run, dump: ReceivedDump, workspace: Workspace) -> DataFrame:
-    """Return the rows of `schemas.DECODED` of the run's dump, one for each received record."""
-    received = workspace.read(spark, workspace.committed("received", dump.records_key))
-    profile = Profile.model_validate(dump.profile)
-    rows = to_rows(received, run.source, dump.layouts, profile, forgetting.suppressed_keys())
+def decoded(
+    spark: SparkSession,
+    source: str,
+    key: str,
+    layouts: list[Layout],
+    profile: Mapping[str, object],
+    workspace: Workspace,
+) -> DataFrame:
+    """Return the rows of `schemas.DECODED`, one for each record of the part `received` of this key.
+
+    `profile` has the fields of a source profile. Raises InfrastructureError where the records are gone.
+    """
+    received = workspace.read(spark, workspace.committed("received", key))
+    rows = to_rows(received, source, layouts, Profile.model_validate(profile), forgetting.suppressed_keys())
     DECODED.check(rows)
     return rows
 
