@@ -163,18 +163,23 @@ class Versions:
         """Validate a million records of 20,000 texts, and leave the rest of the night out."""
         time_s = Pair(f"validate of {RECORDS:,} records", "s", 1.0)
         written = Pair("bytes that it writes", "MB", 1.0)
+        intake_s = Pair(f"intake of {RECORDS:,} records, from the dump to judged ones", "s", 1.1)
+        memory = Pair("peak memory of that intake", "MiB", 1.1)
         first = self._first
         for number in range(rounds):
             night = first + timedelta(days=number)
             self.dumps.mkdir(parents=True, exist_ok=True)
             dump = intake.dump(self.dumps / f"records-{night}.jsonl", RECORDS)
             typed = {"DUMP": str(dump), "DATE": night.isoformat(), "SOURCE": "validated", "MODEL": SMALL_MODEL}
-            old, new = (_validated(ran) for ran in self._both(number, typed, until="validate"))
+            ran = self._both(number, typed, until="validate")
+            old, new = map(_validated, ran)
             time_s.add(old[0], new[0])
             written.add(old[1] / 1e6, new[1] / 1e6)
+            intake_s.add(*(night.seconds for night in ran))
+            memory.add(*(night.sampler.peak_bytes / 2**20 for night in ran))
             dump.unlink()
         self._first = first + timedelta(days=rounds)
-        return [time_s, written]
+        return [time_s, written, intake_s, memory]
 
     def _publish(self, rounds: int) -> list[Pair]:
         """Publish made-up scored reviews by each version's own measurement of publishing."""
