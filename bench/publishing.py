@@ -14,8 +14,8 @@ from sentiment import contract, database
 from sentiment.drift import bands, profile
 from sentiment.orchestration import publishing_night
 from sentiment.runs import attempts, opening
-from sentiment.runs.handoff import ScoredNight
-from sentiment.runs.model import DumpFile, Run
+from sentiment.runs.handoff import ReceivedDump, ScoredNight
+from sentiment.runs.model import DumpFile, IdentityRule, Run
 from sentiment.runtime import spark
 from sentiment.schemas import QUARANTINED
 from sentiment.store import publishing
@@ -130,6 +130,8 @@ def _scored(session: SparkSession, night: date, rows: int, known_share: float, s
     opening.record_dump(dump_id, source, "bench", [DumpFile(0, "bench", "0" * 64, "jsonl", "none", rows * 600, rows)])
     run = opening.open_run(night, source, dump_id, "cinema-fr")
     key = run_key(night, run.run_id)
+    with attempts.attempt(run.run_id, "ingest") as ingested:
+        ingested.handoff = ReceivedDump(layouts=[], identity=IdentityRule(("own_id",)))
     with attempts.attempt(run.run_id, "validate") as validated:
         _commit(workspace, session.createDataFrame([], QUARANTINED.spark_ddl), "quarantined", key, validated.token)
     with attempts.attempt(run.run_id, "score") as scored:

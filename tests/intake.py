@@ -2,43 +2,53 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sentiment.dump.decoding import to_rows
+from sentiment.dump.identity import Identity
 from sentiment.dump.receive import receive
-from sentiment.jobs.validate import with_facts
+from sentiment.jobs import validate
 from sentiment.quality import rules, split
 from sentiment.runs.model import Reading
 from sentiment.workspace import Workspace
 
 if TYPE_CHECKING:
-    from pyspark.sql import Row, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
     from sentiment.settings import Settings
 
 NIGHT = date(2026, 11, 22)
 
 
 class Outcome(NamedTuple):
-    """A dump's records by outcome: rows of the parts accepted, quarantined and duplicate, and how many were read."""
+    """A dump's records: rows of accepted, quarantined and duplicate, how many were read, and rows of unread."""
 
     accepted: list[Row]
     refused: list[Row]
     repeated: list[Row]
     n_read: int
+    unread: list[Row]
+
+    @property
+    def ids(self) -> set[str]:
+        """Identities of the accepted reviews."""
+        return {row["review_id"] for row in self.accepted}
 
 
 def through(spark: SparkSession, path: Path, config: Settings) -> Outcome:
     """Return every record of the dump in exactly one of three lists."""
     workspace = Workspace(config.lake)
     dump = receive(str(path), config, workspace, Reading("allocine"))
-    table = rules.table(config, NIGHT)
-    rows = to_rows(
-        workspace.read(spark, workspace.committed("received", dump.key)), "allocine", dump.layouts, dump.profile
-    )
-    verdicts = split.verdicts(rules.judged(with_facts(rows, config), table), table).persist()
-    refused, repeated = split.quarantined(verdicts), split.duplicates(verdicts)
-    lists = split.accepted(verdicts, repeated).collect(), refused.collect(), repeated.collect()
-    verdicts.unpersist()
-    return Outcome(*lists, sum(file.n_records for file in dump.files))
+    received = workspace.read(spark, workspace.committed("received", dump.key))
+    identity = Identity(dump.profile.identity_rule(dump.mapped), NIGHT)
+
+    def decode(rows: DataFrame) -> DataFrame:
+        return to_rows(rows, "allocine", dump.layouts, dump.profile, identity)
+
+    parts = validate.Parts(workspace, f"night={NIGHT}/run=through", time.monotonic_ns())
+    validate.judge(spark, parts, received, decode, config, rules.table(config, NIGHT), identity.rule)
+    accepted, refused, repeated = (parts.read(spark, n).collect() for n in ("accepted", "quarantined", "duplicate"))
+    unread = split.unread(parts.read(spark, "judged")).collect()
+    return Outcome(accepted, refused, repeated, sum(file.n_records for file in dump.files), unread)

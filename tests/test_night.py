@@ -204,7 +204,9 @@ def test_a_dry_run_publishes_nothing(
     assert rehearsed in output
     assert shown not in output
     after = snapshot()
-    assert (after[:5], after[8]) == (before[:5], before[8])  # all but the ledger's and the canary's rows
+    assert (after[:4], after[8]) == (before[:4], before[8])  # all but the ledger's and the canary's rows
+    refused = rows("SELECT count(*) FROM sentiment.quarantine WHERE run_id = :r", r=rehearsed)[0][0]
+    assert refused == opening.get_run(rehearsed).counts["quarantined"] > 0
     remove_source(source)
 
 

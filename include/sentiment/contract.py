@@ -1,4 +1,4 @@
-"""The review row: what makes two rows the same review, and the checksums that say so.
+"""The review row: what its content is, and the hashes and checksums that identify it.
 
 Every expression here is Spark SQL; the one Arrow UDF is Unicode's NFC, which Spark does not have.
 """
@@ -21,30 +21,14 @@ RAW_HEAD_BYTES = 64 * 1024
 """Of a refused or an overlong record so many bytes are stored."""
 FORGOTTEN = "forgotten"
 """The problem of a record that a person asked to have removed, and the rule it fails; no fault of the batch."""
+NO_TEXT = "no_text"
+"""The rule that a record fails which has other values and no text: it is no review, and no fault of the batch."""
 
 
 def hashed(*parts: Column) -> Column:
     """Return SHA-256 in hex over the parts; null differs from empty."""
     joined = F.concat_ws(UNIT_SEPARATOR, *(F.coalesce(p.cast("string"), F.lit("\x00")) for p in parts))
     return F.sha2(joined, 256)
-
-
-def review_id(own_id: Column) -> Column:
-    """Return the identity of a review, 32 hex characters.
-
-    It is hashed from source and the dump's own id; without one from source, item, author, date and text; where item,
-    author and date are all missing, from source, text and the record's position, so that identical texts of different
-    people stay apart.
-    """
-    source, described = F.col("source"), [F.col(c) for c in ("item_id", "author", "review_date")]
-    by_position = hashed(F.lit("place"), source, F.col("text"), F.col("file_no"), F.col("record_no"))
-    by_content = hashed(F.lit("content"), source, *described, F.col("text"))
-    full = (
-        F.when(own_id.isNotNull(), hashed(F.lit("id"), source, own_id))
-        .when(F.coalesce(*(c.cast("string") for c in described)).isNull(), by_position)
-        .otherwise(by_content)
-    )
-    return F.substring(full, 1, ID_HEX_CHARS)
 
 
 def text_hash() -> Column:
@@ -79,9 +63,9 @@ def suppressed_key(kind: str, source: str, value: str) -> str:
     return hashlib.sha256(UNIT_SEPARATOR.join((kind, source, value)).encode()).hexdigest()
 
 
-def is_suppressed(kind: str, column: str, suppressed_keys: Collection[str]) -> Column:
-    """Return whether each row's `suppressed_key` is among `suppressed_keys`; never null."""
-    return hashed(F.lit(kind), F.col("source"), F.col(column)).isin(*suppressed_keys)
+def is_suppressed(kind: str, value: Column, suppressed_keys: Collection[str]) -> Column:
+    """Return whether the `suppressed_key` of each row's value is among `suppressed_keys`; never null."""
+    return hashed(F.lit(kind), F.col("source"), value).isin(*suppressed_keys)
 
 
 def key_checksum(key: str = "review_id") -> Column:

@@ -125,7 +125,7 @@ def _unstaged(columns: tuple[Column, ...]) -> tuple[Column, ...]:
 
 POSITION_COLUMNS = (
     Column("file_no", "int", "file of the dump, from 0 in the order in which it was received", "int", nullable=False),
-    Column("record_no", "bigint", "record of the file, from 1; blank ones don't count", "bigint", nullable=False),
+    Column("record_no", "bigint", "record of the file, from 1; blank lines don't count", "bigint", nullable=False),
 )
 POSITION = tuple(column.name for column in POSITION_COLUMNS)
 """Where a record is in its dump: what names a record until it has a review id."""
@@ -171,6 +171,13 @@ HASH_COLUMNS = (
 VERSION = (*CONTENT, *(column.name for column in HASH_COLUMNS))
 """Columns of one version of a review, in the tables `review` and `review_version`."""
 
+IDENTITY_COLUMNS = (
+    replace(REVIEW_ID_COLUMN, nullable=True),
+    Column("own_id", "string", "the record's own id in the dump; null where it has none"),
+    Column("equal_key", "string", "key of records that differ in their number alone; null of any other"),
+)
+"""What identifies a record (`dump.identity`)."""
+
 DECODED = PartSchema(
     "decoded",
     _unstaged(
@@ -183,8 +190,8 @@ DECODED = PartSchema(
             Column("rating_text", "string", "the rating as the dump has it"),
             Column("date_text", "string", "the date as the dump has it"),
             Column("polarity_text", "string", "the label as the dump has it"),
-            replace(REVIEW_ID_COLUMN, nullable=True),
-            *HASH_COLUMNS,
+            *IDENTITY_COLUMNS,
+            HASH_COLUMNS[0],
         )
     ),
 )
@@ -192,6 +199,12 @@ DECODED = PartSchema(
 
 No part of the workspace: `validate` decodes and judges in one pass.
 """
+
+UNREAD_COLUMNS = (
+    Column("column_name", "string", "the column of the review that is null for it", "text", nullable=False),
+    Column("value", "string", "the value as it came, its first 1,000 characters", "text", nullable=False),
+    Column("rule_name", "string", "the rule by which it can't be read", "text", nullable=False),
+)
 
 REASON_COLUMNS = (
     Column("reasons", "array<string>", "names of the rules that the record fails, in the rule table's order", "text[]"),
@@ -204,9 +217,14 @@ JUDGED = PartSchema(
         (
             SOURCE_COLUMN,
             *POSITION_COLUMNS,
-            replace(REVIEW_ID_COLUMN, nullable=True),
+            *IDENTITY_COLUMNS,
             *CONTENT_COLUMNS,
             *HASH_COLUMNS,
+            Column(
+                "unread",
+                "array<struct<column_name:string,value:string,rule_name:string>>",
+                "values of optional columns that can't be read and are null; null where the record is refused",
+            ),
             Column("language", "string", "ISO 639-1 code, or und; null where the language was not predicted"),
             Column("refused", "boolean", "whether the record fails a rule", nullable=False),
             *RAW_COLUMNS,
@@ -216,7 +234,8 @@ JUDGED = PartSchema(
     flag_prefix="rule_",
 )
 """One row for each record. `raw` and what follows it are null where the record is not refused; where it is, of the
-content and its hashes the author alone remains, by whose name a review is found that is to be forgotten."""
+content and its hashes the author alone remains, by whose name a review is found that is to be forgotten. The flag of an
+optional column's rule is null where the record has no such value, or is refused."""
 
 QUARANTINED = PartSchema(
     "quarantined",
@@ -226,22 +245,27 @@ QUARANTINED = PartSchema(
 
 DUPLICATE = PartSchema(
     "duplicate",
-    _unstaged(
-        (
-            *POSITION_COLUMNS,
-            REVIEW_ID_COLUMN,
-            Column(
-                "duplicate_of",
-                "struct<file_no:int,record_no:bigint>",
-                "position of the first record of the same review id that passed",
-                nullable=False,
-            ),
-        )
+    (
+        *POSITION_COLUMNS,
+        REVIEW_ID_COLUMN,
+        Column("of_file_no", "int", "file of the first record of the same review that passed", "int", nullable=False),
+        Column("of_record_no", "bigint", "that record's number in its file", "bigint", nullable=False),
+        Column("is_equal", "boolean", "whether its content is that record's, too", nullable=False),
     ),
 )
-"""Records of a review that an earlier record of the dump holds already."""
+"""Records of a review that an earlier record of the dump holds already; committed with equal content alone."""
 
-NOVELTY_COLUMN = Column("novelty", "string", "new, changed or known, against the nights before", "text", nullable=False)
+UNREAD = PartSchema("unread", (*POSITION_COLUMNS, *UNREAD_COLUMNS))
+"""Values of optional columns that can't be read, of records that are not refused; at most 10,000 a column."""
+
+NOVELTY_COLUMN = Column(
+    "novelty",
+    "string",
+    "new, changed or known, against the nights before; read_anew: known, but other columns than the text are read "
+    "otherwise than by the version of then",
+    "text",
+    nullable=False,
+)
 SHOWN_COLUMN = Column(
     "is_shown", "boolean", "whether the stored review still shows this version; only of rescored nights", optional=True
 )
@@ -349,13 +373,19 @@ EVALUATED_VERDICTS = PartSchema(
 PARTS = {
     schema.part: schema
     for schema in (
-        RECEIVED, JUDGED, QUARANTINED, DUPLICATE, ACCEPTED, SCORED, PROFILE, SCORE_CACHE, EVALUATED_SCORES,
+        RECEIVED, JUDGED, QUARANTINED, DUPLICATE, UNREAD, ACCEPTED, SCORED, PROFILE, SCORE_CACHE, EVALUATED_SCORES,
         EVALUATED_VERDICTS,
     )
 }  # fmt: skip
 """Every part there is, by its dataset; of `evaluated` by dataset and last folder of the key."""
 
-STAGED = {"review": SCORED, "quarantine": QUARANTINED, "profile": PROFILE}
+STAGED = {
+    "review": SCORED,
+    "quarantine": QUARANTINED,
+    "duplicate": DUPLICATE,
+    "unread": UNREAD,
+    "profile": PROFILE,
+}
 """Kind of staging table -> the part that fills it."""
 
 

@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     max_text_chars: int = Field(20_000, gt=0, description="longest review text accepted, in characters")
     check_language: bool = Field(True, description="whether texts long enough to tell must be French")
     max_quarantine_share: float = Field(0.2, ge=0, le=1, description="share quarantined that stops a night")
+    max_unread_share: float = Field(
+        0.2, ge=0, le=1, description="share of a column's values that can't be read that stops a night"
+    )
     min_night_share: float = Field(
         0.2,
         ge=0,

@@ -145,6 +145,10 @@ class Workspace:
             except pa.ArrowInvalid as error:
                 raise InfrastructureError(f"{self.local(file)} is damaged: {error}", "sentiment runs") from error
 
+    def columns(self, part: Part) -> list[str]:
+        """Return the names of a part's columns, as its first file's footer has them; of a part without files none."""
+        return list(self._footer(part.files[0]).schema.to_arrow_schema().names) if part.files else []
+
     def list_files(self, folder: str) -> list[str]:
         """Return the Parquet files below a folder, relative to the workspace, sorted."""
         selector = fs.FileSelector(self.local(folder), recursive=True)

@@ -39,9 +39,9 @@ def test_every_phase_of_a_night_is_a_point() -> None:
     assert set(SPARK_PHASES) | set(MERGE_PHASES) == set(PHASES)
 
 
-def test_the_matrix_has_37_points_and_30_need_no_spark() -> None:
+def test_the_matrix_has_38_points_and_30_need_no_spark() -> None:
     assert len({point.name for point in POINTS_WITHOUT_SPARK}) == 3 * len(MERGE_PHASES) + len(FAULTS) + 1 == 30
-    assert len(set(SPARK_PHASES)) == 7
+    assert len(set(SPARK_PHASES)) == 8
 
 
 @pytest.mark.parametrize("phase", MERGE_PHASES)
@@ -64,7 +64,7 @@ def test_two_backfills_at_once(reader: ConcurrentReader) -> None:
     assert merge_points.two_backfills(0) == []
 
 
-@pytest.mark.parametrize("phase", ["validated", "chunk scored", "staged"])
+@pytest.mark.parametrize("phase", ["stopped", "chunk scored", "staged"])
 def test_killed_before_the_merge(phase: str, spark: SparkSession, reader: ConcurrentReader) -> None:
     seed = SPARK_PHASES.index(phase)  # even: the steps that are done are left out; odd: all run again
     assert spark_points.kill_night(spark, phase, range(seed, seed + 1)) == []

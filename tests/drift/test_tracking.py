@@ -179,6 +179,27 @@ def test_a_reason_for_quarantine_is_named_even_if_the_reference_never_had_it(str
     assert [text for text in named if text not in alarm["sentence"]] == []
 
 
+def test_alarms_that_a_new_reading_makes_are_acknowledged_once(stream: Stream) -> None:
+    dates = stored_nights.put(stream, FIRST, AUDIENCE, simulated())
+    first_read = dates[-4]
+    for night in dates:
+        n = 5 if night >= first_read else 60
+        stored_nights.store_validation(stream, night, 500, {"text_present": n + night.day % 3})
+    with transaction("owner") as c:
+        version = "UPDATE sentiment.run SET reading_version = 2 WHERE source = :source AND night >= :night"
+        c.execute(sa.text(version), {"source": stream.source, "night": first_read})
+    reference.pin(stream, dates[0], dates[N_REFERENCE - 1])
+    for night in dates[N_REFERENCE:]:
+        tracking.track(f"{stream.source}-{night}")
+    of_refused = [alarm for alarm in alarm_rows(stream) if alarm["column_name"] in ("quarantined", "refused")]
+    assert {alarm["opened"] for alarm in of_refused} == {first_read}
+    assert {(alarm["status"], alarm["reason"], alarm["acknowledged_by"]) for alarm in of_refused} == {
+        ("acknowledged", tracking.READING_STEP, "sentiment")
+    }
+    acknowledged = "SELECT DISTINCT night FROM drift.acknowledgement WHERE source = :source"
+    assert rows(acknowledged, stream) == [(first_read,)]
+
+
 @pytest.mark.heavy
 def test_shuffled_late_and_replayed_nights_end_in_the_same_tables(stream: Stream) -> None:
     nights = simulated(Shift(share=-0.1), seed=3)

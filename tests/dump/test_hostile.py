@@ -34,7 +34,7 @@ CORPUS: dict[str, tuple[bytes, list[str]]] = {
                         ["no_lone_surrogate", "accepted"]),
     "cp1252.jsonl": ('{"review": "ok"}\n{"review": "déçu"}\n'.encode("cp1252"), ["accepted", "readable"]),
     "mojibake.jsonl": ('{"review": "trÃ¨s dÃ©cevant, câ€™est long"}\n'.encode(), ["not_mojibake"]),
-    "nested.jsonl": (b'{"review": {"text": "a"}, "note": [4]}\n{"review": ["x"]}\n', ["rating_in_range", "accepted"]),
+    "nested.jsonl": (b'{"review": {"text": "a"}, "note": [4]}\n{"review": ["x"]}\n', ["accepted", "accepted"]),
     "deep.jsonl": (f'{{"review": "a", "x": {DEEP}}}\n{{"review": "b", "x": {"[" * 99_999}}}\n'.encode(),
                    ["accepted", "readable"]),
     "wide.jsonl": (b'{"review": "a"}\n' + f'{{"review": "Large.", {WIDE}}}\n'.encode(),
@@ -43,18 +43,18 @@ CORPUS: dict[str, tuple[bytes, list[str]]] = {
                             ["accepted", "readable", "readable"]),
     "scalars.jsonl": (b'{"review": "a"}\n12\nnull\n"text"\n[]\n{}\n', ["accepted", *["readable"] * 4, "text_present"]),
     "same.jsonl": ((LINE % (1, '"Bien."') + LINE % (1, '"Autre."') + LINE % (2, '"Bien."')).encode(),
-                   ["accepted", "duplicate", "accepted"]),
+                   ["accepted", "same_id_other_review", "accepted"]),
     "ragged.csv": (b"id;review\n10;a\n11\n12;b;c\n13;\"d\n\n\"\"d\"\n14;\"open\n",
                    ["accepted", "readable", "readable", "accepted", "readable"]),
-    "blank.csv": (b'id,review\n20," "\n21,"<br/>"\n22,"&nbsp;"\n', ["text_present", "text_not_markup", "text_present"]),
+    "blank.csv": (b'id,review\n20," "\n21,"<br/>"\n22,"&nbsp;"\n', ["no_text", "text_not_markup", "text_present"]),
     "array.json": (b'[{"id": "30", "review": "a"}, {"id": "31", "review": nul}, 3, {"id": "30", "review": "a"}]',
                    ["accepted", "readable", "readable", "duplicate"]),
     "numbers.jsonl": (b'{"review": 12, "note": 1e400, "date": 99999999999999999999}\n{"review": true, "note": NaN}\n',
-                      ["rating_in_range", "accepted"]),
+                      ["accepted", "accepted"]),
     "pandas.jsonl": (b'{"id": 12345678.0, "review": "a"}\n{"id": 12345678, "review": "a"}\n'
                      b'{"id": NaN, "author": NaN, "review": "Bien."}\n{"id": NaN, "author": NaN, "review": "Mal."}\n'
                      b'{"id": 77, "date": 1700000000.5, "review": "Rien."}\n{"id": 78, "review": NaN}\n',
-                     ["accepted", "duplicate", "accepted", "accepted", "accepted", "text_present"]),
+                     ["accepted", "duplicate", "accepted", "accepted", "accepted", "no_text"]),
     "excel.csv": (b"id;review;;\n80;Bien.;;\n", ["accepted"]),
     "wide.csv": (b"id;review\n60;Bien.\n61" + b";" * 20_500 + b"\n62;Mal.\n", ["accepted", "readable", "accepted"]),
     "entities.jsonl": (b'{"review": "Un &#0; film"}\n{"review": "Film &#xD83D; &#1114112; magnifique et touchant"}\n',
@@ -68,7 +68,7 @@ def test_the_corpus(spark: SparkSession, tmp_path: Path) -> None:
     for name, (content, _) in CORPUS.items():
         (drop / name).write_bytes(content)
     config = Settings(home=tmp_path, max_record_bytes=1 << 20)
-    accepted, quarantined, duplicates, n_read = through(spark, drop, config)
+    accepted, quarantined, duplicates, n_read, _ = through(spark, drop, config)
     assert n_read == len(accepted) + len(quarantined) + len(duplicates)
     became = {(r["file_no"], r["record_no"]): r["reasons"][0] for r in quarantined}
     became |= {(r["file_no"], r["record_no"]): "accepted" for r in accepted}
@@ -76,7 +76,8 @@ def test_the_corpus(spark: SparkSession, tmp_path: Path) -> None:
     names = sorted(CORPUS)
     by_file = {name: [became[n, k] for n, k in sorted(became) if n == names.index(name)] for name in names}
     assert by_file == {name: outcome for name, (_, outcome) in CORPUS.items()}
-    assert all(r["details"] and "unknown" not in r["details"] and r["raw"] for r in quarantined)
+    assert all(r["details"] and "unknown" not in r["details"] for r in quarantined)
+    assert all(bool(r["raw"]) == ("no_text" not in r["reasons"]) for r in quarantined)
     known = {rule.name for rule in rules.table(config, NIGHT)}
     assert {reason for r in quarantined for reason in r["reasons"]} <= known
 
@@ -96,7 +97,7 @@ def test_whatever_comes_as_a_table_is_accepted_quarantined_or_duplicate(
     drop.mkdir()
     (drop / "b.csv").write_bytes(b"id;note;date;review\n1;2;;Un beau film\n" + b"\n".join(rows))
     pq.write_table(pa.table({"review": [str(r, "utf-8", "replace") for r in rows]}), drop / "c.parquet")
-    accepted, quarantined, duplicates, n_read = through(spark, drop, Settings(home=folder))
+    accepted, quarantined, duplicates, n_read, _ = through(spark, drop, Settings(home=folder))
     positions = Counter((r["file_no"], r["record_no"]) for r in [*accepted, *quarantined, *duplicates])
     assert n_read == len(positions) == positions.total() > len(rows)
     assert all(r["reasons"] and r["details"].count("\n") + 1 == len(r["reasons"]) for r in quarantined)

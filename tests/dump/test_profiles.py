@@ -54,6 +54,7 @@ def test_your_own_profile_wins(tmp_path: Path) -> None:
         ('about = "x"\ndates = ["roman"]\n[columns]\ntext = ["a"]\n', "dates.0"),
         ('about = "x"\nlisting = "some"\n[columns]\ntext = ["a"]\n', "listing"),
         ('about = "x"\nratings = 5\n[columns]\ntext = ["a"]\n', "ratings"),
+        ('about = "x"\nidentity = ["film"]\n[columns]\ntext = ["a"]\n', "identity"),
     ],
 )
 def test_a_faulty_profile_is_refused_by_file_and_key(tmp_path: Path, content: str, name: str) -> None:

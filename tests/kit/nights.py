@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,8 +25,8 @@ from sentiment.database import transaction
 from sentiment.orchestration import publishing_night
 from sentiment.runs import attempts, opening
 from sentiment.runs.attempts import Attempt
-from sentiment.runs.handoff import ScoredNight
-from sentiment.runs.model import DumpFile, Run
+from sentiment.runs.handoff import ReceivedDump, ScoredNight
+from sentiment.runs.model import DumpFile, IdentityRule, Run
 from sentiment.samples import sample_dump
 from sentiment.store import publishing
 from sentiment.workspace import Part, Workspace, run_key
@@ -45,7 +46,8 @@ class NightSpec:
     """A night to publish.
 
     `supersede` lets its dump replace another one of the same night; `requeue_of` is the id of a run of the same dump
-    that it replaces; `model` scores it.
+    that it replaces; `model` scores it; `profile` names the source profile that it is read by; `allow` are batch checks
+    that it may fail.
     """
 
     source: str
@@ -54,11 +56,13 @@ class NightSpec:
     supersede: bool = False
     requeue_of: str | None = None
     model: str = MODEL
+    profile: str | None = None
+    allow: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str | None:
         """Why it replaces a run, None where it replaces none."""
-        return "kill matrix" if self.supersede or self.requeue_of else None
+        return "kill matrix" if self.supersede or self.requeue_of or self.allow else None
 
 
 def hashed_probability(text: str) -> float:
@@ -77,6 +81,17 @@ def dump(night: date, seed: int) -> Path:
         night, RECORDS, seed, known_share=0.4, changed_share=0.15, defect_share=0.1, duplicate_share=0.05
     )
     sample_dump.write(spec, path)
+    return path
+
+
+@cache
+def unread_dump(night: date, seed: int) -> Path:
+    """Write a dump of which so many ratings can't be read that a batch check stops it; return its path."""
+    path = settings.load().home / "dumps" / f"matrix-unread-{night}-{seed}.jsonl"
+    lines = []
+    for number, line in enumerate(dump(night, seed).read_bytes().splitlines(keepends=True)):
+        lines.append(re.sub(rb'"rating": [\d.]+', b'"rating": 11.0', line) if number % 2 else line)
+    path.write_bytes(b"".join(lines))
     return path
 
 
@@ -112,14 +127,19 @@ def stage(run: Run, attempt: Attempt, spec: NightSpec) -> publishing.Expected:
 
 
 def write_parts(run: Run, spec: NightSpec) -> None:
-    """Commit the parts `quarantined`, `profile` (empty) and `scored` of a dump, in finished attempts of their steps."""
+    """Commit what `validate` and `score` leave of a dump, its profile empty, in finished attempts of their steps."""
     novelty_base_run = publishing.newest_publication(run.source)
     with transaction() as c:
         query = publishing.known_before(run.night, run.source)
         known = {row.review_id: row.known_hash for row in c.exec_driver_sql(query)}
     night = oracle.read(spec.dump, run.source, run.night)
+    if not _is_done(run.run_id, "ingest"):
+        with attempts.attempt(run.run_id, "ingest") as ingest:
+            ingest.handoff = ReceivedDump(layouts=[], identity=IdentityRule(("own_id",)))
     with attempts.attempt(run.run_id, "validate") as validate:
         _commit(run, validate, "quarantined", [_refused(number, raw) for number, raw in night.quarantined.items()])
+        _commit(run, validate, "duplicate", [_duplicate(*pair) for pair in night.duplicates.items()])
+        _commit(run, validate, "unread", [_unread(*at, value) for at, value in night.unread.items()])
     with attempts.attempt(run.run_id, "score") as score:
         _commit(run, score, "profile", [])
         checksum = str(sum(int(review.review_id[:15], 16) for review in night.accepted))
@@ -164,8 +184,17 @@ def _scored(review: oracle.Review, run: Run, known: dict[str, str]) -> dict[str,
 
 
 def _refused(number: int, raw: bytes) -> dict[str, Any]:
-    names = {"reasons": ["refused"], "details": "refused", "raw_bytes": len(raw), "byte_offset": 0}
+    names = {"reasons": ["refused"], "details": "refused", "raw_bytes": max(len(raw), 1), "byte_offset": 0}
     return {**names, "file_no": 0, "record_no": number, "raw": raw, "raw_sha256": hashlib.sha256(raw).hexdigest()}
+
+
+def _duplicate(number: int, of_number: int) -> dict[str, Any]:
+    of = {"of_file_no": 0, "of_record_no": of_number, "is_equal": True}
+    return {"file_no": 0, "record_no": number, "review_id": "0" * 32, **of}
+
+
+def _unread(number: int, column: str, value: str) -> dict[str, Any]:
+    return {"file_no": 0, "record_no": number, "column_name": column, "value": value, "rule_name": "unread"}
 
 
 def run_all_steps(session: SparkSession, spec: NightSpec, resume: bool = False) -> None:
@@ -179,9 +208,11 @@ def run_all_steps(session: SparkSession, spec: NightSpec, resume: bool = False) 
     if spec.requeue_of:
         opened = requeueing.find(requeueing.Requeue(spec.requeue_of, spec.reason))
     else:
-        opened = ingesting.ingest(
-            ingesting.Request(spec.night, spec.source, spec.model, str(spec.dump), spec.supersede, spec.reason)
-        )
+        request = ingesting.Request(
+            spec.night, spec.source, spec.model, str(spec.dump), spec.supersede, spec.reason, profile=spec.profile,
+            allow=spec.allow,
+        )  # fmt: skip
+        opened = ingesting.ingest(request)
     if opened.nothing_new:
         return
     jobs = {"validate": validate.work, "score": score.work}

@@ -24,6 +24,7 @@ MARKUP = re.compile(r"<[^>]*>|&[a-z]+;|https?://\S+")
 UNCERTAIN = (0.35, 0.65)
 """Probabilities between which a review counts as uncertain, both included."""
 
+LONGEST_TITLE_BYTES = 1000
 MAX_LOGIT = 12.0
 """Bound of a film's logits, as the pipeline counts them: a probability of 1.0 would have an infinite one."""
 
@@ -57,19 +58,21 @@ class Review:
 class Night:
     """A dump read as a night.
 
-    `quarantined` has the bytes of each refused record by its number; `novelty` is new, changed or known by review, as
-    of the time of publishing.
+    `quarantined` has the bytes of each refused record by its number, none of one without text; `duplicates` the number
+    of the record that each equals; `unread` the values that can't be read, by record and column. `novelty` is new,
+    changed or known by review, as of the time of publishing.
     """
 
     accepted: list[Review] = field(default_factory=list)
     quarantined: dict[int, bytes] = field(default_factory=dict)
-    duplicates: int = 0
+    duplicates: dict[int, int] = field(default_factory=dict)
+    unread: dict[tuple[int, str], str] = field(default_factory=dict)
     novelty: dict[str, str] = field(default_factory=dict)
 
     @property
     def n_read(self) -> int:
         """Number of all records of the dump."""
-        return len(self.accepted) + len(self.quarantined) + self.duplicates
+        return len(self.accepted) + len(self.quarantined) + len(self.duplicates)
 
     def fresh(self) -> list[Review]:
         """Return the reviews that are new or changed."""
@@ -78,40 +81,64 @@ class Night:
 
 def read(dump: Path, source: str, night: date) -> Night:
     """Read a sample dump (JSON lines, not compressed) by rules of the oracle's own."""
-    result, ids = Night(), set()
+    result, first, seen = Night(), dict[str, int](), dict[str, tuple[Any, ...]]()
     for number, raw in enumerate(dump.read_bytes().splitlines(), 1):
-        record = _sound(raw, night)
+        record = _sound(raw)
         if record is None:
+            result.quarantined[number] = b"" if _has_no_text(raw) else raw
+            continue
+        unread = _take_unread(record, night)
+        if record["id"] in first and seen[record["id"]] != _content(record):
             result.quarantined[number] = raw
-        elif record["id"] in ids:
-            result.duplicates += 1
+            continue
+        result.unread |= {(number, column): value for column, value in unread.items()}
+        if record["id"] in first:
+            result.duplicates[number] = first[record["id"]]
         else:
-            ids.add(record["id"])
+            first[record["id"]], seen[record["id"]] = number, _content(record)
             # The unit separator keeps apart what plain concatenation would make equal.
             identity = hashlib.sha256("\x1f".join(("id", source, record["id"])).encode()).hexdigest()[:32]
             result.accepted.append(Review(number, identity, _content(record)))
     return result
 
 
-def _sound(raw: bytes, night: date) -> dict[str, Any] | None:
+def _has_no_text(raw: bytes) -> bool:
+    try:
+        record = json.loads(raw.decode("utf-8"))
+    except ValueError:
+        return False
+    return not (record.get("review") or "").strip()
+
+
+def _take_unread(record: dict[str, Any], night: date) -> dict[str, str]:
+    """Empty what can't be read of a record; return it by column."""
+    unread, rating = dict[str, str](), record.get("rating")
+    if rating is not None and not 0.5 <= rating <= 5:
+        unread["rating"], record["rating"] = str(rating), None
+    # A dump is written after its night, so it may have reviews of the next day.
+    if date.fromisoformat(record["date"]) > night + timedelta(days=1):
+        unread["review_date"], record["date"] = record["date"], None
+    return unread
+
+
+def _sound(raw: bytes) -> dict[str, Any] | None:
     try:
         record: dict[str, Any] = json.loads(raw.decode("utf-8"))
     except ValueError:
         return None
-    text, rating = record.get("review") or "", record.get("rating")
+    text = record.get("review") or ""
+    if len((record.get("title") or "").encode()) > LONGEST_TITLE_BYTES:
+        return None
     # Postgres stores no NUL in a text; a text of tags and links alone has nothing to score.
     if "\0" in text or not VISIBLE.search(MARKUP.sub("", text)):
         return None
-    if rating is not None and not 0.5 <= rating <= 5:
-        return None
-    # A dump is written after its night, so it may have reviews of the next day.
-    return record if date.fromisoformat(record["date"]) <= night + timedelta(days=1) else None
+    return record
 
 
 def _content(record: dict[str, Any]) -> tuple[Any, ...]:
     names = ("film_id", "type", "film", "author", "rating", "date", "title", "review", "polarity")
     values = {name: record.get(name) for name in names}
-    values["date"] = date.fromisoformat(record["date"])
+    values["date"] = date.fromisoformat(record["date"]) if record["date"] else None
     return tuple(values.values())
 
 
@@ -210,7 +237,7 @@ class Oracle:
 
     def _runs(self, c: sa.Connection) -> list[str]:
         expected: dict[Any, tuple[Any, ...]] = {
-            date_: (len(n.accepted), n.n_read, len(n.accepted), len(n.quarantined), n.duplicates)
+            date_: (len(n.accepted), n.n_read, len(n.accepted), len(n.quarantined), len(n.duplicates))
             for date_, n in self.nights.items()
         }
         actual: dict[Any, tuple[Any, ...]] = {}
@@ -227,7 +254,17 @@ class Oracle:
     def _quarantine(self, c: sa.Connection) -> list[str]:
         actual = {row[:2]: (bytes(row[2]),) for row in self._rows(c, QUARANTINE)}
         expected = {(date_, n): (raw,) for date_, night in self.nights.items() for n, raw in night.quarantined.items()}
-        return _differences("quarantine", expected, actual)
+        return [*_differences("quarantine", expected, actual), *self._duplicates(c), *self._unread(c)]
+
+    def _duplicates(self, c: sa.Connection) -> list[str]:
+        expected = {(date_, n): (of,) for date_, night in self.nights.items() for n, of in night.duplicates.items()}
+        return _differences("duplicate", expected, {row[:2]: row[2:] for row in self._rows(c, DUPLICATES)})
+
+    def _unread(self, c: sa.Connection) -> list[str]:
+        expected = {
+            (date_, *at): (value,) for date_, night in self.nights.items() for at, value in night.unread.items()
+        }
+        return _differences("unread_value", expected, {row[:3]: row[3:] for row in self._rows(c, UNREAD_VALUES)})
 
     def _traces(self, c: sa.Connection) -> list[str]:
         return [f"{trace}: {n}" for trace, n in self._rows(c, TRACES) if n]
@@ -270,6 +307,14 @@ FROM sentiment.run WHERE source = :source AND status = 'published'
 """
 QUARANTINE = """
 SELECT night, record_no, raw FROM sentiment.quarantine JOIN sentiment.run USING (run_id)
+WHERE source = :source AND status = 'published'
+"""
+DUPLICATES = """
+SELECT night, record_no, of_record_no FROM sentiment.duplicate JOIN sentiment.run USING (run_id)
+WHERE source = :source AND status = 'published'
+"""
+UNREAD_VALUES = """
+SELECT night, record_no, column_name, value FROM sentiment.unread_value JOIN sentiment.run USING (run_id)
 WHERE source = :source AND status = 'published'
 """
 LEFTOVER_STAGING = "leftover staging table"

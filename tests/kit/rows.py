@@ -17,8 +17,8 @@ from sentiment.store.staging import Staging
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 """Before every retention time."""
 OF_RUNS = {
-    "sentiment": ("review_sentiment", "night_review", "film_night", "review", "review_version", "quarantine", "item",
-                  "run_step"),
+    "sentiment": ("review_sentiment", "night_review", "film_night", "review", "review_version", "quarantine",
+                  "duplicate", "unread_value", "source_rule", "item", "run_step"),
     "drift": ("profile_metrics", "canary"),
 }  # fmt: skip
 """Schema -> tables whose rows name their run."""

@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 from sentiment import cli, contract, settings
 from sentiment.dump.decoding import to_rows
+from sentiment.dump.identity import Identity
+from sentiment.dump.profiles import OWN_ID
 from sentiment.dump.receive import receive
 from sentiment.errors import DumpRefusedError, InfrastructureError
 from sentiment.jobs import validate
@@ -25,7 +27,7 @@ from sentiment.orchestration.maintenance import RUN_DATASETS
 from sentiment.quality import rules, split
 from sentiment.runs import attempts, opening
 from sentiment.runs.handoff import JudgedNight
-from sentiment.runs.model import Run
+from sentiment.runs.model import IdentityRule, Run
 from sentiment.scoring import registry, sentences
 from sentiment.settings import Settings
 from sentiment.store import forgetting as store
@@ -44,17 +46,20 @@ TEXT = "Un « grand » film, \"immense\" même :\nl'été à Sète / la mer, des
 QUOTED = f"Comme le dit {AUTHOR}, un chef-d'œuvre."
 
 
-def record(own_id: str, author: str, text: str, rating: float = 4.0) -> dict[str, Any]:
-    film = {"film_id": "f1", "type": "film", "film": "Le Lac", "title": "Bravo", "polarity": 1}
-    return {"id": own_id, "author": author, "date": "2026-06-01", "review": text, "rating": rating, **film}
+def record(own_id: str, author: str, text: str, title: str = "Bravo") -> dict[str, Any]:
+    film = {"film_id": "f1", "type": "film", "film": "Le Lac", "title": title, "polarity": 1}
+    return {"id": own_id, "author": author, "date": "2026-06-01", "review": text, "rating": 4.0, **film}
+
+
+REFUSED_TITLE = "Bravo " * 200
 
 
 RECORDS = [
     record("mine", AUTHOR, TEXT),
     record("also", AUTHOR, "Un autre avis de la même plume."),
     record("other", "Paul", QUOTED),
-    record("bad", AUTHOR, "Ceci est refusé.", rating=11.0),
-    record("worse", "Paul", QUOTED, rating=11.0),
+    record("bad", AUTHOR, "Ceci est refusé.", title=REFUSED_TITLE),
+    record("worse", "Paul", QUOTED, title=REFUSED_TITLE),
 ]
 
 
@@ -156,6 +161,21 @@ def test_nothing_remains_and_nobody_else_loses_anything(scene: Scene) -> None:
     assert not any(again.removed.values())
 
 
+def test_values_that_could_not_be_read_and_duplicates_go_too(scene: Scene) -> None:
+    mine = scene.id_of("mine")
+    run_id = rows("SELECT min(run_id) FROM sentiment.run WHERE source = :s", s=scene.source)[0][0]
+    unread = "INSERT INTO sentiment.unread_value VALUES (:r, 0, :n, 'polarity', :value, 'polarity_known')"
+    for number, value in enumerate((AUTHOR, "neutre"), 50):
+        run_sql(unread, r=run_id, n=number, value=value)
+    run_sql(unread, r=run_id, n=1, value="of the review's own record")
+    run_sql("INSERT INTO sentiment.duplicate VALUES (:r, 0, 60, :id, 0, 1)", r=run_id, id=mine)
+    removed = forgetting.forget(mine, dry_run=False).removed
+    assert (removed["values in sentiment.unread_value"], removed["rows of sentiment.duplicate"]) == (1, 1)
+    assert removed["rows of sentiment.unread_value"] == 1
+    values = rows("SELECT value FROM sentiment.unread_value WHERE run_id = :r", r=run_id)
+    assert sorted(row[0] for row in values) == ["", "neutre"]
+
+
 def test_the_part_of_a_killed_evaluation_goes_too(scene: Scene) -> None:
     folder = "evaluated/evaluation=a/scores"
     part = Path(scene.workspace.local(f"{folder}/token=0/chunk=0"))
@@ -211,7 +231,7 @@ def test_the_search_finds_a_row_that_remains(scene: Scene, template: str) -> Non
     detail = json.dumps({"text": template.format(id=mine, text=TEXT)})
     run_sql("UPDATE sentiment.run_step SET detail = cast(:detail AS jsonb) WHERE run_id IN "
             "(SELECT run_id FROM sentiment.run WHERE source = :s)", detail=detail, s=scene.source)  # fmt: skip
-    with pytest.raises(InfrastructureError, match=r"6 rows of sentiment\.run_step") as caught:
+    with pytest.raises(InfrastructureError, match=r"8 rows of sentiment\.run_step") as caught:
         forgetting.forget(mine, dry_run=False)
     assert caught.value.try_next == f"sentiment review forget {mine} --remove"
     assert scene.tables() == before
@@ -228,7 +248,7 @@ def test_errors_and_verdicts_that_name_it_are_emptied(scene: Scene) -> None:
     )
     run_sql(insert, e=error, s=scene.source)
     removed = forgetting.forget(scene.id_of("mine"), dry_run=False).removed
-    assert (removed["errors in sentiment.run_step"], removed["verdicts in sentiment.run"]) == (6, 2)
+    assert (removed["errors in sentiment.run_step"], removed["verdicts in sentiment.run"]) == (8, 2)
     assert removed["errors in sentiment.unopened_run"] == 2
     run_sql("DELETE FROM sentiment.unopened_run")
 
@@ -306,18 +326,19 @@ def test_no_dump_brings_it_back(spark: SparkSession, tmp_path: Path) -> None:
         contract.suppressed_key("review", "s", ids[0]),
         contract.suppressed_key("author", "s", AUTHOR),
     }
-    decoded = to_rows(received, "s", dump.layouts, dump.profile, suppressed).persist()
+    identity = Identity(IdentityRule(OWN_ID), suppressed_keys=suppressed)
+    decoded = to_rows(received, "s", dump.layouts, dump.profile, identity).persist()
     table = rules.table(config, NIGHT)
     verdicts = split.verdicts(rules.judged(validate.with_facts(decoded, config), table), table)
-    accepted = {r["record_no"]: r for r in split.accepted(verdicts, split.duplicates(verdicts)).collect()}
+    accepted = {r["record_no"]: r for r in split.accepted(verdicts, split.repeated(verdicts)).collect()}
     refused = {r["record_no"]: r for r in split.quarantined(verdicts).collect()}
     assert (sorted(accepted), sorted(refused)) == ([2, 3], [1, 4, 5])
     assert [accepted[n]["review_id"] for n in (2, 3)] == ids[1:3]
     assert (accepted[2]["author"], accepted[3]["author"]) == (None, "Paul")
     assert [(r["reasons"], bytes(r["raw"])) for _, r in sorted(refused.items())] == [
         (["forgotten"], b""),
-        (["rating_in_range"], b""),
-        (["rating_in_range"], lines[4].encode()),
+        (["fields_not_too_long"], b""),
+        (["fields_not_too_long"], lines[4].encode()),
     ]
     assert refused[1]["raw_sha256"] == hashlib.sha256(lines[0].encode()).hexdigest()
     decoded_text = repr(
@@ -354,14 +375,14 @@ def test_no_night_brings_it_back(server: object, spark: SparkSession, tmp_path: 
         s=first.source,
         n=NIGHT,
     )
-    assert refused == [("forgotten", False), ("rating_in_range", False), ("rating_in_range", True)]
+    assert refused == [("forgotten", False), ("fields_not_too_long", False), ("fields_not_too_long", True)]
 
 
 def test_forgotten_records_are_no_fault_of_the_batch(config: Settings) -> None:
     counts = {"accepted": 1, "quarantined": 9, "duplicate": 0}
     run = Run("r", NIGHT, "forgetting", "d", "cinema-fr", "running", None, None, None, {})
     night = JudgedNight(reasons={contract.FORGOTTEN: 9}, expectations_met=True)
-    assert validate.check_batch(run, counts, night, config, []) == []
+    assert validate.check_batch(run, counts, night, [], [], config, []) == []
     night.reasons = {contract.FORGOTTEN: 8, "readable": 1}
     with pytest.raises(DumpRefusedError, match="1 of 2"):
-        validate.check_batch(run, counts, night, config, [])
+        validate.check_batch(run, counts, night, [], [], config, [])

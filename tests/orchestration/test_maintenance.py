@@ -19,6 +19,7 @@ from sentiment.errors import InfrastructureError, ParameterError
 from sentiment.orchestration import maintenance
 from sentiment.runs import attempts, opening
 from sentiment.runs.model import Run
+from sentiment.schemas import STAGED
 from sentiment.scoring import registry
 from sentiment.store import retention
 from sentiment.store.staging import Staging
@@ -44,7 +45,7 @@ def published() -> Iterator[Run]:
     for seed, supersede in ((5, False), (6, True)):
         publish_without_spark(NightSpec(SOURCE, night, nights.dump(night, seed), supersede))
     for run in scalar("SELECT array_agg(run_id) FROM sentiment.run WHERE source = :s", s=SOURCE):
-        for dataset in ("scored", "profile", "quarantined"):  # tests put their own parts
+        for dataset in ("scored", "profile", "quarantined", "duplicate", "unread"):  # tests put their own parts
             Workspace().remove(dataset, run_key(night, run))
     run_id = scalar("SELECT run_id FROM sentiment.run WHERE source = :s AND status = 'superseded'", s=SOURCE)
     yield opening.get_run(str(run_id))
@@ -69,7 +70,7 @@ def test_staging_of_a_dead_attempt_goes_and_of_a_live_one_stays(published: Run) 
         Staging(run.run_id, live.token).create()
         assert "staging table of a dead attempt" not in kinds()
         run_sql("UPDATE sentiment.run_step SET heartbeat_at = :at WHERE token = :t", at=LONG_AGO, t=live.token)
-        assert maintained_twice("staging table of a dead attempt") == 3
+        assert maintained_twice("staging table of a dead attempt") == len(STAGED)
 
 
 def test_refused_records_of_every_superseded_run_of_the_night(published: Run, old_model: str) -> None:
@@ -94,6 +95,24 @@ def test_payloads_of_refused_records_keep_reason_size_and_hash(published: Run) -
         "SELECT bool_and(raw = '' AND raw_bytes > 0 AND raw_sha256 <> '') FROM sentiment.quarantine WHERE run_id = :r"
     )
     assert scalar(query, r=published.run_id) is True
+
+
+def test_what_a_stopped_run_refused_goes_payloads_first(published: Run, old_model: str) -> None:
+    stopped = "20260504-0000dead"
+    changes = {"run_id": stopped, "model_id": old_model, "status": "failed", "published_at": None}
+    copy_rows("run", "run_id", published.run_id, **changes)
+    copy_rows("quarantine", "run_id", published.run_id, run_id=stopped)
+    run_sql("INSERT INTO sentiment.unread_value VALUES (:r, 0, 1, 'rating', '11', 'rating_in_range')", r=stopped)
+    kinds_of = [f"{name} of a stopped run" for name in ("refused records", "unread values")]
+    run_sql("UPDATE sentiment.run SET finished_at = now() WHERE run_id = :r", r=stopped)
+    assert not set(kinds_of) & kinds().keys()
+    run_sql("UPDATE sentiment.run SET finished_at = :at WHERE run_id = :r", at=LONG_AGO, r=stopped)
+    listed = kinds()
+    assert listed["payloads of refused records"] > 0
+    assert listed["payloads of unread values"] == 1
+    assert maintained_twice(kinds_of[0]) > 0
+    for table in ("quarantine", "unread_value"):
+        assert scalar(f"SELECT count(*) FROM sentiment.{table} WHERE run_id = :r", r=stopped) == 0  # noqa: S608
 
 
 @pytest.mark.parametrize("status", ["published", "superseded", "failed", "audited", "running"])
@@ -132,7 +151,7 @@ def test_what_is_needed_again_meanwhile_stays(published: Run) -> None:
         assert [leftover.remove() for leftover in leftovers] == [False] * len(leftovers)
     assert workspace.committed("received", f"dump={published.dump_id}")
     assert workspace.exists(f"scored/{key}")
-    assert scalar("SELECT bool_and(raw <> '') FROM sentiment.quarantine WHERE run_id = :r", r=run_id) is True
+    assert scalar("SELECT bool_or(raw <> '') FROM sentiment.quarantine WHERE run_id = :r", r=run_id) is True
     age(run_id)
     assert set(kinds(maintenance.maintain(dry_run=False))) >= NIGHTLY
 

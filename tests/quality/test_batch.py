@@ -186,6 +186,16 @@ def test_schema_change(source: str, tmp_path: Path) -> None:
     assert_stops_unless_allowed(BatchCheck.schema_change, source, dump, "author")
 
 
+def test_another_column_for_the_item_than_at_the_first_night(source: str, tmp_path: Path) -> None:
+    before = published(source, NIGHT - timedelta(days=1), write(tmp_path / "a.jsonl", film_id="f"))
+    rule = "INSERT INTO sentiment.source_rule VALUES (:s, 1, '{own_id}', 2, cast(:mapped AS jsonb), :r)"
+    with transaction("owner") as c:
+        c.execute(sa.text(rule), {"s": source, "r": before, "mapped": '{"item_id": "film_id"}'})
+    find(source, NIGHT, write(tmp_path / "b.jsonl", film_id="f"))
+    dump = write(tmp_path / "c.jsonl", movie_id="f")
+    assert_stops_unless_allowed(BatchCheck.schema_change, source, dump, "movie_id", "film_id")
+
+
 def test_row_count_of_records(source: str, tmp_path: Path) -> None:
     for days in (1, 2, 3):
         published(source, NIGHT - timedelta(days=days), write(tmp_path / f"{days}.jsonl"), read=50 * days)
@@ -223,7 +233,7 @@ def judge(
         expectations_failed=list(expectations_failed),
     )
     run = Run("r", NIGHT, source, "d", "cinema-fr", "running", None, None, None, {})
-    return check_batch(run, records, night, config, allow)
+    return check_batch(run, records, night, [], [], config, allow)
 
 
 def test_quarantine_share(source: str, config: Settings) -> None:

@@ -129,6 +129,15 @@ sentiment.v_quarantine_reasons
   rule_name            text
   n_records            bigint
   n_requeued           bigint
+  status               text
+
+sentiment.v_unread_values
+  run_id               text
+  night                date
+  source               text
+  status               text
+  rule_name            text
+  n_values             bigint
 
 sentiment.v_evaluation
   model_id             text

@@ -38,7 +38,9 @@ from tests.kit.rows import remove_source
 pytestmark = pytest.mark.usefixtures("server")
 
 SOURCE, NIGHT = "loaded_here", date(2026, 8, 10)
-DATASETS = {"review": "scored", "quarantine": "quarantined", "profile": "profile"}
+DATASETS = {"review": "scored", "quarantine": "quarantined", "profile": "profile"} | dict.fromkeys(
+    ["duplicate", "unread"], "part"
+)
 _NUMBERS = count(1)
 PARIS = timezone(timedelta(hours=2))
 NOON = datetime(2026, 7, 1, 12, 0, 0, 123456, UTC)
@@ -128,7 +130,7 @@ def test_every_type_of_a_staging_column_has_values_to_try() -> None:
 
 def test_parts_without_rows_leave_empty_tables(workspace: Workspace, attempt: Attempt) -> None:
     loading.stage(attempt, workspace, tables(workspace))
-    assert [staged(attempt, kind) for kind in STAGED] == [[], [], []]
+    assert [staged(attempt, kind) for kind in STAGED] == [[]] * len(STAGED)
 
 
 def review(number: int, **values: Any) -> dict[str, Any]:
@@ -274,7 +276,7 @@ def test_a_part_that_cannot_be_read_leaves_every_table_empty(workspace: Workspac
     for part, reason in ((gone, "is committed but gone"), (damaged, "damaged")):
         with pytest.raises(InfrastructureError, match=reason):
             loading.stage(attempt, workspace, tables(workspace, quarantine=refused, review=part))
-        assert [n_staged(attempt, kind) for kind in STAGED] == [0, 0, 0]
+        assert [n_staged(attempt, kind) for kind in STAGED] == [0] * len(STAGED)
         Staging(attempt.run_id, attempt.token).drop()
     with pytest.raises(InfrastructureError, match="no committed part"):
         loading.stage(attempt, workspace, tables(workspace, review=Rows([])))

@@ -116,14 +116,15 @@ def test_a_stale_attempt_cannot_publish() -> None:
     assert state() == {"reviews": [], "nights": []}
 
 
-@pytest.mark.parametrize("lie", ["rows", "checksum", "quarantined", "profiled"])
+@pytest.mark.parametrize("lie", ["rows", "checksum", "quarantined", "profiled", "duplicates", "unread"])
 def test_staging_that_differs_from_the_manifest_is_refused(lie: str) -> None:
     run = open_run()
     with pytest.raises(InfrastructureError), attempts.attempt(run.run_id, "publish") as attempt:
         expected = stage(run, attempt, {1: "a", 2: "b"})
         part = Part([], expected.scored.rows + (lie == "rows"), "7" if lie == "checksum" else expected.scored.checksum)
         others = (int(lie == "quarantined"), int(lie == "profiled"))
-        publishing.merge(run, attempt, Expected(part, *others, expected.novelty_base_run))
+        more: Any = {name: int(lie == name) for name in ("duplicates", "unread")}
+        publishing.merge(run, attempt, Expected(part, *others, expected.novelty_base_run, **more))
     assert state() == {"reviews": [], "nights": []}
     assert opening.get_run(run.run_id).status == "failed"
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, InternalError, ProgrammingError
 
 pytestmark = pytest.mark.usefixtures("server")
 
-HIDDEN = {"review", "review_version", "quarantine", "pseudonym_salt", "forgotten"}
+HIDDEN = {"review", "review_version", "quarantine", "unread_value", "pseudonym_salt", "forgotten"}
 """Tables of `sentiment` that hold author names, or what would tell them."""
 UPDATABLE = {"v_unopened_runs"}
 """Views of one table, which Postgres lets their owner write through; the owner may write the table anyway."""

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 pytestmark = pytest.mark.usefixtures("ready")
 
 RUNS = "sentiment.v_runs"
+ALL = list(views.files())
 NAMES = """
 SELECT schemaname || '.' || viewname FROM pg_views WHERE schemaname IN ('sentiment', 'drift', 'staging')"""
 
@@ -75,14 +76,15 @@ def test_an_upgraded_database_needs_no_view_applied(owner: sa.Connection) -> Non
     [
         "COMMENT ON COLUMN sentiment.v_runs.night IS 'x'",
         "ALTER VIEW sentiment.v_runs RENAME COLUMN night TO nuit",
-        "DROP VIEW sentiment.v_runs",
+        "DROP VIEW sentiment.v_runs CASCADE",
     ],
 )
 def test_a_view_that_somebody_changed_by_hand_is_applied_again(owner: sa.Connection, statement: str) -> None:
-    before = views._states(owner, [RUNS])
+    before = views._states(owner, ALL)
     owner.exec_driver_sql(statement)
-    assert views.apply(owner) == [RUNS]
-    assert views._states(owner, [RUNS]) == before
+    # Those that read it are made again with it where it can't be replaced.
+    assert views.apply(owner)[0] == RUNS
+    assert views._states(owner, ALL) == before
     assert views.apply(owner) == []
 
 

@@ -10,9 +10,9 @@ import typer
 from rich.markup import escape
 
 from sentiment import settings
-from sentiment.cli.render import OUT, show, table
+from sentiment.cli.render import ERR, OUT, show, table
 from sentiment.cli.values import parse_date
-from sentiment.errors import quoted
+from sentiment.errors import SentimentError, quoted
 
 source_app = typer.Typer(
     help="Source profiles: how the dumps of a source are read.\n\nExample: `sentiment source look /data/reviews.csv`",
@@ -38,15 +38,41 @@ def source_list() -> None:
 
 
 @source_app.command("show")
-def source_show(name: Annotated[str, typer.Argument(help="a name of `sentiment source list`")]) -> None:
-    """Print a profile's file, to begin one of your own with.
+def source_show(
+    name: Annotated[str, typer.Argument(help="a name of `sentiment source list`, or a source with published nights")],
+) -> None:
+    """Print a profile's file, to begin one of your own with; and what is fixed of the source of that name, if any.
 
-    Example: `sentiment source show usual > my-profiles/mine.toml`
+    Examples: `sentiment source show usual > my-profiles/mine.toml`, `sentiment source show allocine`
     """
     from sentiment.dump import profiles
 
-    # Unchanged, so that what a shell redirects into a file is a profile that loads.
-    sys.stdout.write(profiles.profile_file(name, settings.load().sources).read_text("utf-8"))
+    config = settings.load()
+    fixed = _fixed_lines(name) if config.database_url else []
+    for line in fixed:
+        # Beside the profile, so that what a shell redirects into a file is a profile that loads.
+        ERR.print(escape(line))
+    if name in profiles.known(config.sources) or not fixed:
+        sys.stdout.write(profiles.profile_file(name, config.sources).read_text("utf-8"))
+
+
+def _fixed_lines(source: str) -> list[str]:
+    """Return what is fixed of a source, a line each; nothing of a source without published nights."""
+    from sentiment.store import sources
+
+    try:
+        fixed = sources.fixed(source)
+    except SentimentError as error:
+        # A profile's file needs no database.
+        return [f"What is fixed of the source {source} is not known: {error.message}"]
+    if fixed is None:
+        return []
+    mapped = ", ".join(f"{name} as {column}" for column, name in (fixed.mapped or {}).items())
+    return [
+        f"Source {source}: reviews are identified by {sources.described(fixed.rule)}, since night {fixed.night} (run "
+        f"{fixed.run_id}); {fixed.n_nights:,} nights are published.",
+        *([f"Read at that night: {mapped}."] if mapped else []),
+    ]
 
 
 @source_app.command("look")

@@ -109,6 +109,7 @@ def run_show(run_id: Annotated[str, typer.Argument(help="as `sentiment runs` lis
 
     Example: `sentiment run show 20261122-1a2b3c4d`
     """
+    from sentiment.orchestration import summary
     from sentiment.runs import listing, opening
 
     run = opening.get_run(run_id)
@@ -119,6 +120,11 @@ def run_show(run_id: Annotated[str, typer.Argument(help="as `sentiment runs` lis
         OUT.print(f"{'requeues' if run.requeue_of else 'replaces'} run {run.supersedes}: {escape(run.reason or '')}")
     OUT.print(escape(run.verdict or ""))
     show(table(["records", ""], [(name, f"{n:,}") for name, n in run.counts.items()]))
+    refused, unread = summary.by_rule(run_id)
+    if refused or unread:
+        rows = [(rule, f"{n:,}", "refused") for rule, n in refused.items()]
+        rows += [(rule, f"{n:,}", "values left out") for rule, n in unread.items()]
+        show(table(["rule", "records", ""], rows))
     names = ["step", "token", "state", "took", "rows", "", "rows/s", "s left", "error", "next"]
     show(table(names, [_attempt_row(attempt) for attempt in listing.attempts_of_run(run_id)]))
 

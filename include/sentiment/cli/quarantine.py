@@ -84,6 +84,27 @@ def show_record(
         OUT.out(f"{name:<10}  {value}", highlight=False)
 
 
+@app.command("duplicates")
+def list_duplicates(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="a published run, as `sentiment runs` lists them")],
+    limit: Annotated[int, typer.Option(help="how many", min=1)] = 20,
+) -> None:
+    """List the records of a run that equal an earlier one of its dump, each with the record that it equals.
+
+    Example: `sentiment quarantine duplicates 20261122-1a2b3c4d`
+    """
+    from sentiment.runs import opening
+    from sentiment.store import quarantine
+
+    run = opening.get_run(run_id)
+    rows = quarantine.duplicates(run.run_id, limit)
+    if not rows:
+        OUT.print(f"Run {run_id} has no duplicate stored; it counted {run.counts['duplicate']:,}.")
+        return
+    show(table(["file", "record", "review", "equals file", "record"], [tuple(row) for row in rows]))
+    OUT.print(f"{len(rows):,} of {run.counts['duplicate']:,}")
+
+
 @app.command("export")
 def export_records(
     path: Annotated[Path, typer.Argument(help="CSV file to write")],

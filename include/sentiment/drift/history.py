@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from sentiment.contract import FORGOTTEN
+from sentiment.contract import FORGOTTEN, NO_TEXT
 from sentiment.drift.counts import Array, Sums
 from sentiment.drift.watched import ALL, BY_NAME, COLUMNS, EDGES_ID, KEY, MAIN_SERIES, REASON, REST, Key
 from sentiment.labels import Band
@@ -109,10 +109,12 @@ def load(
         by_night[row.night][ALL, ALL, "known"] = _of_film_sums(row)
         by_night[row.night][ALL, ALL, "log_volume"] = _of_volume(float(row.n - row.k))
     for row in c.execute(statement("drift/history/refusals"), params):
-        n, k = float(row.rows_read), float(row.rows_quarantined)
+        # A record without text is no review: neither read nor refused.
+        no_text = (row.reasons or {}).get(NO_TEXT, 0)
+        n, k = float(row.rows_read - no_text), float(row.rows_quarantined - no_text)
         by_night[row.night][ALL, ALL, "quarantined"] = _of_records(n, k)
         # Every rule that was applied, so that one that refused nothing counts as 0, not as missing.
-        for rule in set(row.rules or ()) - {FORGOTTEN}:
+        for rule in set(row.rules or ()) - {FORGOTTEN, NO_TEXT}:
             by_night[row.night][REASON, rule, "refused"] = _of_records(n, float(row.reasons.get(rule, 0)))
     return by_night
 

@@ -26,6 +26,8 @@ from sentiment.drift.reference import Reference
 from sentiment.drift.watched import MAIN_SERIES, Key
 from sentiment.errors import ParameterError
 from sentiment.runs import opening
+from sentiment.runs.model import READING_VERSION
+from sentiment.sql import statement
 
 # Nights in memory at a time, however long the history.
 NIGHTS_AT_ONCE = 30
@@ -34,7 +36,30 @@ NIGHTS_AT_ONCE = 30
 def track(run_id: str) -> Counter[str]:
     """Judge the run's night, and the nights after it if it came late; return the night's series by status."""
     run = opening.get_run(run_id)
-    return replay(Stream(run.source, run.model_id), run.night, None, run_id=run_id)[run.night]
+    stream = Stream(run.source, run.model_id)
+    statuses = replay(stream, run.night, None, run_id=run_id)[run.night]
+    if not _acknowledge_new_reading(stream):
+        return statuses
+    return replay(stream, run.night, None, run_id=run_id)[run.night]
+
+
+READING_STEP = "values that can't be read are left out since this version, where it refused their records before"
+"""Why an alarm is acknowledged that a new version of the reading has made."""
+RULES_OF_STEP = [
+    "text_present", "rating_in_range", "date_readable", "date_not_future", "polarity_known", "fields_not_too_long"
+]  # fmt: skip
+"""Rules that refused records before version 2 which are published, or are no reviews, since."""
+
+
+def _acknowledge_new_reading(stream: Stream) -> bool:
+    """Acknowledge what a new version of the reading has made of refused and missing values; return whether it had."""
+    params = {**stream.keys, "reading_version": READING_VERSION, "rules": RULES_OF_STEP}
+    with transaction() as c:
+        rows = c.execute(statement("drift/alarms/of_new_reading"), params).mappings().all()
+        for row in rows:
+            acknowledgement = {**stream.keys, **row, "reason": READING_STEP, "person": "sentiment"}
+            c.execute(statement("drift/alarms/acknowledge"), acknowledgement)
+    return bool(rows)
 
 
 def replay(

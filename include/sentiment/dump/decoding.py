@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -11,6 +10,7 @@ from pyspark.sql import functions as F
 from sentiment import contract
 from sentiment.dump import values
 from sentiment.dump.encoding import find_encoding
+from sentiment.dump.identity import Identity, is_removed, with_review_id
 from sentiment.dump.layout import JSON_FORMATS
 from sentiment.dump.profiles import COLUMNS, Profile
 from sentiment.dump.records import ENCODING_PROBLEMS
@@ -24,15 +24,13 @@ PROVENANCE = (
 TYPED = ("own_id", *CONTENT, "rating_text", "date_text", "polarity_text")
 
 
-def to_rows(
-    received: DataFrame, source: str, layouts: list[Layout], profile: Profile, suppressed_keys: Collection[str] = ()
-) -> DataFrame:
+def to_rows(received: DataFrame, source: str, layouts: list[Layout], profile: Profile, identity: Identity) -> DataFrame:
     """Decode and map every record by the profile; return one row of `schemas.DECODED` for each of `received`.
 
     `layouts` has one layout for each file, by `file_no`. A record that can't be read keeps its raw bytes and has a
-    `problem`, its typed columns null. `suppressed_keys` are those of the suppression list (`contract.suppressed_key`):
-    of a review on it the position alone remains, of other reviews of an author on it all but the name, and of neither
-    the raw bytes. `review_id` is computed before anything is removed, so it stays the same.
+    `problem`, its typed columns null. Of a review on the suppression list the position alone remains, of other reviews
+    of an author on it all but the name, and of neither the raw bytes. `review_id` is computed before anything is
+    removed, so it stays the same.
     """
     rows = received.withColumn("source", F.lit(source))
     groups: dict[Parsing, list[int]] = {}
@@ -44,7 +42,8 @@ def to_rows(
     for frame in frames[1:]:
         mapped = mapped.unionByName(frame)
     suggested = {n: layout.suggested_encoding for n, layout in enumerate(layouts) if layout.suggested_encoding}
-    return _identified(_without_suppressed(_with_suggestions(mapped, suggested), suppressed_keys))
+    rows = _without_suppressed(_with_suggestions(mapped, suggested), identity)
+    return rows.withColumn("text_hash", contract.text_hash())
 
 
 @dataclass(frozen=True)
@@ -145,15 +144,16 @@ def _typed(value: dict[str, Column], profile: Profile) -> dict[str, Column]:
     }
 
 
-def _without_suppressed(rows: DataFrame, suppressed_keys: Collection[str]) -> DataFrame:
-    rows = rows.withColumn("review_id", contract.review_id(F.col("own_id")))
-    if not suppressed_keys:
+def _without_suppressed(rows: DataFrame, identity: Identity) -> DataFrame:
+    decoded, keys = rows, identity.suppressed_keys
+    rows = with_review_id(rows, identity)
+    if not keys:
         return rows
     # Both are columns before anything is removed, since each is computed from what the removal changes.
     rows = rows.withColumns(
         {
-            "gone": contract.is_suppressed("review", "review_id", suppressed_keys),
-            "by_gone": contract.is_suppressed("author", "author", suppressed_keys),
+            "gone": is_removed(decoded, identity),
+            "by_gone": contract.is_suppressed("author", F.col("author"), keys),
         }
     )
     rows = rows.withColumns({name: F.when(~F.col("gone"), F.col(name)) for name in ("review_id", *TYPED)})
@@ -165,11 +165,3 @@ def _without_suppressed(rows: DataFrame, suppressed_keys: Collection[str]) -> Da
             "raw": F.when(F.col("gone") | F.col("by_gone"), F.lit(b"")).otherwise(F.col("raw")),
         }
     ).drop("gone", "by_gone")
-
-
-def _identified(rows: DataFrame) -> DataFrame:
-    return (
-        rows.withColumn("text_hash", contract.text_hash())
-        .withColumn("content_hash", contract.content_hash())
-        .drop("own_id")
-    )

@@ -62,15 +62,14 @@ def open_records(stream: DumpStream, file_format: str) -> tuple[Layout, Iterator
     encoding = stream.encoding.name
     if file_format == "csv":
         layout = _csv_layout(stream)
-        return layout, records.numbered(
-            records.csv_records(stream, layout.delimiter, len(layout.columns)), stream, is_json=False
-        )
+        cuts = records.csv_records(stream, layout.delimiter, len(layout.columns))
+        return layout, records.numbered(cuts, stream, layout.delimiter)
     if file_format == "parquet":
         columns, rows = parquet.open_rows(stream)
         _check_once(columns, stream.path, "write it anew without")
         return _bounded(Layout(file_format, columns), stream.path), rows
     cuts = records.array_elements(stream) if file_format == "json" else records.lines(stream)
-    numbered = records.numbered(cuts, stream, is_json=True)
+    numbered = records.numbered(cuts, stream, delimiter=None)
     first = list(islice(numbered, SNIFFED_RECORDS))
     keys = list(dict.fromkeys(key for record in first for key in _keys(record, stream.encoding)))
     if not keys:

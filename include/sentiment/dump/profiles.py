@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sentiment.dump.encoding import UTF8, Encoding, find_encoding
 from sentiment.errors import DumpRefusedError, ParameterError, SentimentError
+from sentiment.runs.model import IdentityRule
 
 NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,30}$"
 BUNDLED = Path(__file__).parent / "sources"
@@ -22,6 +23,13 @@ COLUMNS = (
     "own_id", "item_id", "item_type", "item_title", "author", "rating", "review_date", "title", "text", "polarity"
 )  # fmt: skip
 """Columns of the contract that a dump's column may be read as."""
+
+
+OWN_ID = ("own_id",)
+CONTENT = ("item_id", "author", "review_date", "text")
+"""The identity of reviews that have no id of their own. An item is its id, or its title where it has no id."""
+IDENTITY = ("item_id", "own_id", "author", "review_date", "text", "title", "rating", "polarity", "dump")
+"""What a profile's `identity` may name; `dump` stands for the night, of sources whose nights never overlap."""
 
 
 class DateStyle(StrEnum):
@@ -56,6 +64,8 @@ class Profile(BaseModel):
     encoding: str = UTF8.name
     columns: dict[str, list[str]]
     """Column of the contract -> names it may have in a dump, likeliest first."""
+    identity: list[str] = []
+    """Columns of `IDENTITY` that make two records the same review; empty: as the columns suggest."""
     dates: list[DateStyle] = [DateStyle.iso, DateStyle.french, DateStyle.day_first, DateStyle.epoch]
     """Styles to try, in this order."""
     rating_scale: float = Field(5.0, gt=0)
@@ -80,6 +90,11 @@ class Profile(BaseModel):
             for column, names in self.columns.items()
             if (present := [n for n in map(str.lower, names) if n in by_lower])
         }
+
+    def identity_rule(self, mapped: Collection[str]) -> IdentityRule:
+        """Return the profile's rule, else that the dump's columns suggest: by its own ids where it has any."""
+        named = tuple(name for name in IDENTITY if name in self.identity)
+        return IdentityRule(named or (OWN_ID if "own_id" in mapped else CONTENT))
 
     def read_as(self) -> Encoding:
         """Return the profile's encoding; raise ParameterError for an unknown name."""
@@ -117,6 +132,8 @@ def _load(path: Path) -> Profile:
         raise _unusable(path, f"{where}: {first['msg']}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ParameterError, TypeError) as error:
         raise _unusable(path, error.message if isinstance(error, SentimentError) else str(error)) from error
+    if not set(profile.identity) <= set(IDENTITY):
+        raise _unusable(path, f"identity is {', '.join(profile.identity)}; expected some of {', '.join(IDENTITY)}")
     unknown = sorted(set(profile.columns) - set(COLUMNS))
     if unknown or not profile.columns.get("text"):
         what = f"columns.{unknown[0]} is none of {', '.join(COLUMNS)}" if unknown else "columns.text is missing"

@@ -61,20 +61,33 @@ ENCODING_PROBLEMS = ("not_utf8", "not_in_encoding")
 """Problems of records that can't be decoded."""
 
 
-def numbered(cuts: Iterator[Cut], stream: DumpStream, is_json: bool) -> Iterator[Record]:
-    """Yield the records numbered from 1, each with the problem that keeps it from being read; leave blank cuts out."""
+def numbered(cuts: Iterator[Cut], stream: DumpStream, delimiter: str | None) -> Iterator[Record]:
+    """Yield the records numbered from 1, each with the problem that keeps it from being read; leave blank cuts out.
+
+    `delimiter` is that of CSV, None of JSON. A row of empty cells is no record, but keeps its number.
+    """
     number = 0
     for cut in cuts:
         if cut.raw.isspace() or not cut.raw:
             continue
         number += 1
+        if delimiter and _is_of_empty_cells(cut, delimiter):
+            continue
         if cut.raw_sha256 and not cut.problem:
             most = f"longer than {stream.max_record_bytes:,} bytes"
             yield Record(number, *cut[:4], "too_long", most)
         elif cut.problem:
             yield Record(number, *cut)
         else:
-            yield Record(number, *cut[:4], *_problem(cut.raw, stream, is_json))
+            yield Record(number, *cut[:4], *_problem(cut.raw, stream, is_json=delimiter is None))
+
+
+def _is_of_empty_cells(cut: Cut, delimiter: str) -> bool:
+    # A search for any other character spares most rows the parser, for which a quoted delimiter is a cell's content.
+    if cut.problem or cut.raw_sha256 or cut.raw.translate(None, f' \t\r\n"{delimiter}'.encode()):
+        return False
+    rows = csv.reader([cut.raw.decode()], delimiter=delimiter)
+    return not any(cell.strip() for row in rows for cell in row)
 
 
 def _problem(raw: bytes, stream: DumpStream, is_json: bool) -> tuple[str | None, str | None]:

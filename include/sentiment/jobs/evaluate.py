@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from pyspark.sql import functions as F
 
 from sentiment import settings
+from sentiment.dump.profiles import OWN_ID
 from sentiment.errors import InfrastructureError
 from sentiment.evaluation import counting, selection, stored
 from sentiment.evaluation.labelled_set import LabelledSet
@@ -21,8 +22,10 @@ from sentiment.evaluation.model import DATASET, Against, Evaluation, work_key
 from sentiment.jobs import validate
 from sentiment.jobs.entry import add_outcome, ended
 from sentiment.orchestration import evaluating
+from sentiment.runs.model import IdentityRule
 from sentiment.runtime import spark
 from sentiment.scoring import network, preparation, registry, reuse
+from sentiment.store import sources
 from sentiment.workspace import Part, Workspace
 
 if TYPE_CHECKING:
@@ -77,7 +80,11 @@ def work(session: SparkSession, request: EvaluationRequest, workspace: Workspace
 def _rows(session: SparkSession, labelled: LabelledSet, workspace: Workspace) -> DataFrame:
     """Return the set's records as a night would read them, with `prepared_blank` as `validate` adds it."""
     source = settings.load().source
-    rows = validate.decoded(session, source, labelled.received, labelled.layouts, labelled.profile, workspace)
+    received = workspace.read(session, workspace.committed("received", labelled.received))
+    # A removed review is none of a set, by whichever rule its source knows it.
+    rule = (sources.rules(source) or [IdentityRule(OWN_ID)])[-1]
+    identity = validate.identity_of(source, rule)
+    rows = validate.decoded(received, source, labelled.layouts, labelled.profile, identity)
     return rows.withColumn("prepared_blank", preparation.leaves_nothing(F.col("text")))
 
 

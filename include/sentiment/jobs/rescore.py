@@ -135,8 +135,8 @@ def _without_suppressed(rows: DataFrame, suppressed_keys: Collection[str]) -> Da
     """
     if not suppressed_keys:
         return rows
-    suppressed = contract.is_suppressed("review", "review_id", suppressed_keys)
-    author_suppressed = contract.is_suppressed("author", "author", suppressed_keys)
+    suppressed = contract.is_suppressed("review", F.col("review_id"), suppressed_keys)
+    author_suppressed = contract.is_suppressed("author", F.col("author"), suppressed_keys)
     return rows.where(~suppressed).withColumn("author", F.when(~author_suppressed, F.col("author")))
 
 

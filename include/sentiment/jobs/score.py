@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -13,20 +14,23 @@ from pyspark.sql import functions as F
 from sentiment import database, settings
 from sentiment.drift import confidence, profile
 from sentiment.drift.history import Stream
+from sentiment.errors import DumpRefusedError
 from sentiment.jobs.entry import main
 from sentiment.labels import Band
+from sentiment.quality import new_ids
 from sentiment.runs import attempts
 from sentiment.runs.handoff import CanaryPrediction, ScoredNight
 from sentiment.runs.model import Run
 from sentiment.scoring import network, registry, reuse, sentence_rows
-from sentiment.store import publishing
+from sentiment.store import publishing, refused
 from sentiment.workspace import Part, Workspace, run_key
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
     from pyspark.sql import DataFrame, SparkSession
 
-NOVELTY = """CASE WHEN known_hash IS NULL THEN 'new' WHEN known_hash = content_hash THEN 'known' ELSE 'changed' END"""
+NOVELTY = """CASE WHEN known_hash IS NULL THEN 'new' WHEN known_hash = content_hash THEN 'known'
+  WHEN known_text_hash = text_hash THEN 'read_anew' ELSE 'changed' END"""
 
 
 def work(spark: SparkSession, run: Run, attempt: attempts.Attempt, workspace: Workspace) -> None:
@@ -55,9 +59,19 @@ def work(spark: SparkSession, run: Run, attempt: attempts.Attempt, workspace: Wo
         reviews = scored(accepted, workspace, model, score, attempt, dump.sentences)
         night.canary = predicting.result()
     reviews = reviews.join(_known(spark, run), "review_id", "left")
-    reviews = reviews.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash")
+    reviews = reviews.withColumn("novelty", F.expr(NOVELTY)).drop("known_hash", "known_text_hash")
     night.uncertain_band = band = confidence.band_of(Stream(run.source, run.model_id))
-    night.scored = write(reviews, run, attempt, workspace, band)
+    night.scored = part = write(reviews, run, attempt, workspace, band)
+    counted = _novelty(workspace, part)
+    night.n_read_anew = counted["read_anew"]
+    if new_ids.may_be_new(counted["changed"], counted["changed"] + counted["known"] + counted["read_anew"]):
+        known = _query(spark, publishing.known_reviews(run.source))
+        changed = workspace.read(spark, [part]).where("novelty = 'changed'")
+        try:
+            new_ids.check(run, changed.join(known, "review_id"), counted)
+        except DumpRefusedError:
+            refused.keep_judged(attempt, run, workspace)
+            raise
 
 
 def scored(
@@ -93,7 +107,7 @@ def write(reviews: DataFrame, run: Run, attempt: attempts.Attempt, workspace: Wo
     part = workspace.counted(written, "review_id")
     attempt.counts |= _counts(workspace, part, run)
     # From the files: the profile would run the frame's joins again.
-    fresh = workspace.read(reviews.sparkSession, [part]).where("novelty <> 'known'")
+    fresh = workspace.read(reviews.sparkSession, [part]).where("novelty IN ('new', 'changed')")
     profiled = workspace.write(profile.count(fresh, band), "profile", key, attempt.token, 0, "")
     # The profile first: a night whose `scored` is there is complete.
     workspace.commit("profile", key, attempt.token, workspace.counted(profiled))
@@ -106,9 +120,12 @@ def _texts(rows: DataFrame) -> DataFrame:
 
 
 def _known(spark: SparkSession, run: Run) -> DataFrame:
-    """Return `review_id` and `known_hash`: the content hash that the nights before this one last had of each review."""
+    """Return what the nights before this one last had of each review (`publishing.known_before`)."""
+    return _query(spark, publishing.known_before(run.night, run.source))
+
+
+def _query(spark: SparkSession, query: str) -> DataFrame:
     options = database.jdbc_options(database.url("writer"))
-    query = publishing.known_before(run.night, run.source)
     reader = spark.read.format("jdbc").options(**options).option("query", query)
     # Without a fetch size PostgreSQL's JDBC driver holds all rows of a result in memory.
     return reader.option("fetchsize", 10_000).load()
@@ -122,6 +139,14 @@ def canary_predictions(spark: SparkSession, pipeline: PipelineModel, model: regi
     )
     rows = network.score(texts, pipeline, model).select("text_hash", "label", "score").collect()
     return [CanaryPrediction(sentence_no=int(row["text_hash"]), label=row["label"], score=row["score"]) for row in rows]
+
+
+def _novelty(workspace: Workspace, part: Part) -> Counter[str]:
+    """Count the part's reviews by novelty."""
+    counted: Counter[str] = Counter()
+    for batch in workspace.batches(part.files, ["novelty"]):
+        counted.update({pair["values"].as_py(): pair["counts"].as_py() for pair in batch.column(0).value_counts()})
+    return counted
 
 
 def _counts(workspace: Workspace, part: Part, run: Run) -> dict[str, int]:

@@ -161,8 +161,8 @@ def _batch_holds(batch: pa.RecordBatch, target: Target) -> bool:
             return True
         if pa.types.is_string(column.type):
             wanted = {"author": target.authors, "text_hash": target.own_hashes}.get(name, (target.review_id,))
-            # Reasons of a refusal quote values.
-            if name == "details" and target.is_named_in("\n".join(column.drop_null().to_pylist()).encode()):
+            # Reasons of a refusal quote values, and those that can't be read are kept.
+            if name in ("details", "value") and target.is_named_in("\n".join(column.drop_null().to_pylist()).encode()):
                 return True
             if pc.any(pc.is_in(column, value_set=pa.array(wanted, pa.string()))).as_py():
                 return True

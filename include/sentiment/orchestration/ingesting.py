@@ -11,15 +11,18 @@ from zoneinfo import ZoneInfo
 
 from sentiment import settings
 from sentiment.database import transaction
+from sentiment.dump.profiles import CONTENT, OWN_ID
 from sentiment.errors import InfrastructureError, ParameterError, SetupError
 from sentiment.quality import batch
 from sentiment.runs import attempts, opening, phases, turns
-from sentiment.runs.model import Reading, Run
+from sentiment.runs.model import IdentityRule, Reading, Run
+from sentiment.store import sources
 from sentiment.workspace import Workspace
 
 if TYPE_CHECKING:
     from sentiment.dump.receive import Dump
     from sentiment.scoring.registry import Model
+    from sentiment.store.sources import FixedRule
 
 log = logging.getLogger(__name__)
 
@@ -126,21 +129,47 @@ def begin(run: Run, dump: Dump, reading: Reading, allow: Collection[str], senten
     with attempts.attempt(run.run_id, "ingest") as attempt:
         _check_received(run, dump.key)
         attempt.handoff = received = dump.handoff()
+        fixed = sources.fixed(run.source)
+        received.identity = _identity_rule(run, dump, fixed)
         received.allow, received.reading, received.sentences = sorted(allow), reading, sentences
         mapping = ", ".join(f"{column} as {name}" for name, column in dump.mapped.items())
         log.info("read by the source profile %s: %s", dump.profile.name, mapping)
         attempt.counts["read"] = dump.n_records
-        findings = batch.check_arrival(run, _arrival(dump), settings.load(), received)
+        findings = batch.check_arrival(
+            run, _arrival(dump, None if _is_only_night(run, fixed) else fixed), settings.load(), received
+        )
         received.allowed = batch.stop_unless_allowed(run, findings, allow)
         attempt.progress(dump.n_records, dump.n_records)
         phases.reached("run opened")
     return OpenedRun(run.run_id, nothing_new=False)
 
 
-def _arrival(dump: Dump) -> batch.Arrival:
+def _identity_rule(run: Run, dump: Dump, fixed: FixedRule | None) -> IdentityRule:
+    """Return what identifies the dump's reviews: the source's rule, or for its only night that of today's profile.
+
+    A rule that a profile named, or that is from before there were rules, stays unless a profile names another. Raises
+    ParameterError where the profile asks for another than the source's.
+    """
+    proposed = dump.profile.identity_rule(dump.mapped)
+    is_suggested = fixed is not None and fixed.rule in (IdentityRule(OWN_ID), IdentityRule(CONTENT))
+    if fixed is None or (_is_only_night(run, fixed) and (dump.profile.identity or is_suggested)):
+        return proposed
+    if dump.profile.identity and proposed != fixed.rule:
+        raise sources.other_rule(run.source, fixed, proposed)
+    return fixed.rule
+
+
+def _is_only_night(run: Run, fixed: FixedRule | None) -> bool:
+    """Return whether a run replaces the only published night of its source."""
+    return fixed is not None and run.supersedes is not None and fixed.n_nights == 1
+
+
+def _arrival(dump: Dump, fixed: FixedRule | None) -> batch.Arrival:
     names = (dump.uri, *(file.uri for file in dump.files))
     schema = batch.Schema(tuple(dump.columns), dump.mapped)
-    return batch.Arrival(names, dump.n_records, schema, dump.manifest_night, dump.profile.listing == "full")
+    is_full = dump.profile.listing == "full"
+    mapped = fixed.mapped if fixed else None
+    return batch.Arrival(names, dump.n_records, schema, dump.manifest_night, is_full, mapped)
 
 
 def _check_received(run: Run, key: str) -> None:

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 # In the order in which a night makes them; `forgetting` removes them the other way round.
 # Earlier versions wrote `ingested`, too.
-RUN_DATASETS = ("ingested", "judged", "accepted", "quarantined", "duplicate", "scored", "profile")
+RUN_DATASETS = ("ingested", "judged", "accepted", "quarantined", "duplicate", "unread", "scored", "profile")
 
 
 def find() -> list[Leftover]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sentiment import settings
 from sentiment.runs import attempts, opening
 from sentiment.runs.handoff import ScoredNight
-from sentiment.runs.model import Run
-from sentiment.store import loading, publishing
+from sentiment.runs.model import FIRST_RULE, Run
+from sentiment.store import loading, publishing, sources
 from sentiment.store.loading import Rows
 from sentiment.store.publishing import Expected
 from sentiment.workspace import Workspace, run_key
@@ -36,7 +36,17 @@ def stage(run: Run, attempt: attempts.Attempt, workspace: Workspace) -> Expected
     quarantined = workspace.committed("quarantined", key, validate.token)
     # What a run supersedes may be taken back, and with it what the tables hold of known reviews.
     stored = loading.KNOWN if run.supersedes is None else None
-    tables = {"profile": Rows(profile), "quarantine": Rows(quarantined), "review": Rows(reviews, stored)}
+    # Empty where the attempt wrote no such part: of values that can't be read, or of an earlier version.
+    duplicates, unread = (workspace.committed(name, key, validate.token) for name in ("duplicate", "unread"))
+    if any("of_file_no" not in workspace.columns(part) for part in duplicates):
+        duplicates = []
+    tables = {
+        "profile": Rows(profile),
+        "quarantine": Rows(quarantined),
+        "duplicate": Rows(duplicates),
+        "unread": Rows(unread),
+        "review": Rows(reviews, stored),
+    }
     loading.stage(attempt, workspace, tables)
     scored = score.handoff(ScoredNight)
     return Expected(
@@ -45,4 +55,13 @@ def stage(run: Run, attempt: attempts.Attempt, workspace: Workspace) -> Expected
         sum(map(workspace.count, profile)),
         scored.novelty_base_run,
         scored.uncertain_band,
+        duplicates=sum(part.rows for part in duplicates),
+        unread=sum(part.rows for part in unread),
+        source=_source(run),
     )
+
+
+def _source(run: Run) -> sources.Proposed:
+    """Return the identity rule by which the run's dump was read; the first one of what an earlier version received."""
+    dump = attempts.received_dump(run.run_id)
+    return sources.Proposed(dump.identity or FIRST_RULE, dump.dump_columns.mapped if dump.dump_columns else {})

@@ -69,6 +69,11 @@ def report(run_id: str, nothing_new: bool, dry_run: bool) -> str:
     if not nothing_new:
         with attempts.attempt(run_id, "report") as attempt:
             attempt.handoff = Report(text=text)
+            if dry_run:
+                from sentiment.store import refused
+
+                # Of a published night publishing writes them.
+                refused.keep_judged(attempt, opening.get_run(run_id), Workspace(settings.load().lake))
         opening.set_status(run_id, "audited", text)
     log.info("%s", text)
     return text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import sqlalchemy as sa
 
 from sentiment.database import transaction
@@ -26,12 +28,49 @@ def of_run(run_id: str, nothing_new: bool = False, dry_run: bool = False) -> str
         f"{n['quarantined']:,} quarantined, {n['duplicate']:,} duplicate; {n['scored']:,} scored, "
         f"{n['reused']:,} reused"
     )
-    text += "".join(f". {notice}" for notice in batch.notices(run_id))
+    text += "".join(f". {notice}" for notice in (*batch.notices(run_id), *judged(run)))
     if dry_run:
         return f"{text}. Dry run: nothing was published."
     text += f", {n['published']:,} published ({novelty(run)}), {label_shares(run_id)}."
     text += f" Drift: {drift(run_id)}.{_other_model(run)}"
     return f"{text} {_requeued(run)}" if run.requeue_of else text
+
+
+def judged(run: Run) -> list[str]:
+    """Return what the night left out of its reviews and how sure their identity is, as sentences without full stop."""
+    from sentiment.store import sources
+
+    with transaction() as c:
+        row = c.execute(statement("orchestration/summary/judged"), {"run_id": run.run_id}).one()
+    sentences = []
+    if row.unread:
+        sentences.append(f"Values that can't be read, and are null: {counts(row.unread)}")
+    if row.n_read_anew:
+        sentences.append(f"{int(row.n_read_anew):,} known reviews are read anew by this version")
+    fixed = sources.fixed(run.source)
+    if row.n_numbered:
+        sentences.append(
+            f"{int(row.n_numbered):,} records have neither id, author nor date: one that equals another of an earlier "
+            "night counts as that one"
+        )
+    if row.n_unnamed and fixed and fixed.rule.version == 1:
+        sentences.append(f"{int(row.n_unnamed):,} records are identified by position, and are new wherever that moves")
+    if fixed and fixed.n_nights == 1 and fixed.rule.version > 1:
+        rule = sources.described(fixed.rule)
+        sentences.append(f"Reviews of {run.source} are identified by {rule}, which a second night has yet to confirm")
+    return sentences
+
+
+def by_rule(run_id: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Return rule -> records that it refused, and rule -> values that it could not read; of every run, whole."""
+    with transaction() as c:
+        row = c.execute(statement("orchestration/summary/judged"), {"run_id": run_id}).one()
+    return row.reasons or {}, row.unread or {}
+
+
+def counts(by_rule: Mapping[str, int]) -> str:
+    """Return counts by rule for people, like `date_readable 12, rating_in_range 3`."""
+    return ", ".join(f"{rule} {n:,}" for rule, n in sorted(by_rule.items()))
 
 
 def _other_model(run: Run) -> str:

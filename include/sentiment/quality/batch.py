@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from sentiment.database import transaction
 from sentiment.errors import DumpRefusedError, ParameterError
@@ -23,6 +24,9 @@ from sentiment.runs.handoff import DumpColumns, ReceivedDump
 from sentiment.runs.model import Run
 from sentiment.settings import Settings
 from sentiment.sql import statement
+
+if TYPE_CHECKING:
+    from sentiment.quality.unread import Unread
 
 RECENT_NIGHTS = 14
 """Published nights whose median is the usual number of rows."""
@@ -95,6 +99,8 @@ class Arrival:
     """The night in the dump's `manifest.json`; None where there is none."""
     is_full: bool = False
     """Whether the dump lists every review there is, so that a later one is hardly ever smaller."""
+    fixed: Mapping[str, str] | None = None
+    """`Schema.mapped` when the source's identity rule was fixed; None where it is not yet."""
 
     def dates(self) -> dict[str, date]:
         """Return the dates in the dump's names and in its manifest, by where they stand."""
@@ -133,21 +139,32 @@ def check_arrival(run: Run, arrival: Arrival, config: Settings, received: Receiv
     return {
         BatchCheck.dump_date: dated_otherwise(arrival.dates(), run.night),
         BatchCheck.same_dump: _published_before(run),
-        BatchCheck.schema_change: unmapped_columns(change),
+        BatchCheck.schema_change: "; ".join(
+            filter(None, (unmapped_columns(change), moved_identity(arrival.fixed or {}, arrival.schema.mapped)))
+        ),
         BatchCheck.row_count: row_count("records", arrival.n_records, low, high),
     }
 
 
-def check_judged(run: Run, counts: Mapping[str, int], reasons: Mapping[str, int], config: Settings) -> Findings:
-    """Check how many reviews were accepted and which share was refused, before any is scored.
+def check_judged(
+    run: Run,
+    counts: Mapping[str, int],
+    reasons: Mapping[str, int],
+    examples: Sequence[str],
+    unread: Sequence[Unread],
+    config: Settings,
+) -> Findings:
+    """Check how many reviews were accepted, which share was refused, and what of optional columns can't be read.
 
-    `counts` has the records `accepted`, `quarantined` and `duplicate`; `reasons` has rule -> records that failed it.
-    Neither counts records that a person asked to have removed: these are no data error.
+    `counts` has the records `accepted`, `quarantined` and `duplicate`; `reasons` has rule -> records that failed it,
+    `examples` some of these. None counts what is no fault of the batch: records that a person asked to have removed,
+    and those without text.
     """
     low, high = bounds(_recent_rows("quality/recent_rows_accepted", run), config)
     return {
-        BatchCheck.quarantine_share: quarantine_share(counts, reasons, config.max_quarantine_share),
+        BatchCheck.quarantine_share: quarantine_share(counts, reasons, config.max_quarantine_share, examples),
         BatchCheck.row_count: row_count("accepted reviews", counts["accepted"], low, high),
+        BatchCheck.unread_share: "; ".join(column.sentence(config.max_unread_share) for column in unread),
     }
 
 
@@ -203,6 +220,16 @@ def unmapped_columns(change: SchemaChange) -> str:
     return f"columns the night before had are gone: {', '.join(columns)}" if columns else ""
 
 
+def moved_identity(fixed: Mapping[str, str], mapped: Mapping[str, str]) -> str:
+    """Check that item and id are read from the columns from which they were read at the source's first night."""
+    moved = [
+        f"{name} is read from {mapped[name]}, at the source's first night from {fixed[name]}"
+        for name in ("own_id", "item_id")
+        if name in fixed and name in mapped and mapped[name].lower() != fixed[name].lower()
+    ]
+    return ", ".join(moved)
+
+
 def bounds(recent: Sequence[int], config: Settings, is_full: bool = False) -> tuple[int | None, int | None]:
     """Return the least and most rows that a night should have, by the median of recent nights' rows.
 
@@ -225,14 +252,18 @@ def row_count(what: str, n: int, low: int | None, high: int | None) -> str:
     return f"{n:,} {what}, where by the median of recent nights {low:,} to {high:,} are expected"
 
 
-def quarantine_share(counts: Mapping[str, int], reasons: Mapping[str, int], most: float) -> str:
+def quarantine_share(
+    counts: Mapping[str, int], reasons: Mapping[str, int], most: float, examples: Sequence[str] = ()
+) -> str:
     """Check that the share of quarantined among all records is at most `most`, from 0 to 1."""
     read = sum(counts.values())
     share = counts["quarantined"] / max(read, 1)
     if share <= most:
         return ""
     by_rule = ", ".join(f"{name} {n:,}" for name, n in sorted(reasons.items()))
-    return f"{counts['quarantined']:,} of {read:,} records ({share:.0%}) failed a rule, more than {most:.0%}: {by_rule}"
+    shown = f"; for example {'; '.join(examples)}" if examples else ""
+    failed = f"{counts['quarantined']:,} of {read:,} records ({share:.0%}) failed a rule, more than {most:.0%}"
+    return f"{failed}: {by_rule}{shown}"
 
 
 # What the checks read from the ledger.

@@ -13,3 +13,4 @@ class BatchCheck(StrEnum):
     schema_change = "schema_change"
     row_count = "row_count"
     quarantine_share = "quarantine_share"
+    unread_share = "unread_share"

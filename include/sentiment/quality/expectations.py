@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentiment.contract import FORGOTTEN
+from sentiment.contract import FORGOTTEN, NO_TEXT
 from sentiment.quality.data_docs import page
 from sentiment.quality.rules import Rule
 
@@ -23,7 +23,9 @@ class Limits:
     """Bounds of a batch; null: not checked."""
 
     max_share: float
-    """Largest share of rows, from 0 to 1, that may fail any one rule."""
+    """Largest share of rows, from 0 to 1, that may fail any one refusing rule."""
+    max_unread_share: float
+    """Largest share of an optional column's values that may fail any one rule."""
     fewest: int | None = None
     """Rows; null still asks for one."""
     most: int | None = None
@@ -95,11 +97,18 @@ def _passes(gx: Any, rule: Rule, limits: Limits) -> Any:
     return gx.expectations.ExpectColumnValuesToBeInSet(
         column=rule.flag,
         value_set=[True],
-        # 1 - 0.9 is 0.09999999999999998.
-        mostly=round(1 - limits.max_share, 6),
+        mostly=_mostly(rule, limits),
         description=f"**{rule.name}** ({rule.column}): else {rule.message}",
         meta={"rule": rule.name, "condition": rule.passes},
     )
+
+
+def _mostly(rule: Rule, limits: Limits) -> float:
+    """Return the least share of rows that must pass; rows whose flag is null don't count."""
+    # What is no review is shown, and no fault of the batch.
+    most = limits.max_unread_share if rule.value else 1.0 if rule.name == NO_TEXT else limits.max_share
+    # 1 - 0.9 is 0.09999999999999998.
+    return round(1 - most, 6)
 
 
 def _failed(result: Any) -> list[str]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
-from sentiment.contract import FORGOTTEN, quoted
+from sentiment.contract import FORGOTTEN, NO_TEXT, quoted
 from sentiment.quality.language import FRENCH, UNDETERMINED
 from sentiment.settings import Settings
 
@@ -23,6 +24,8 @@ PROSE_SHARE = 0.5
 """Share of a text's visible characters that must be neither markup nor address."""
 SHOWN_CHARS = 80
 """Characters of a column's value that a message shows at most."""
+UNREAD_CHARS = 1000
+"""Characters of a value that can't be read that are stored."""
 
 # Regular expressions are Spark SQL raw literals, r'...': backslashes stay as they are.
 UNSEEN = r"\s\p{Z}\p{Cc}\p{Cf}\x{FFFD}"
@@ -33,8 +36,10 @@ MARKUP = r"r'</?[A-Za-z!][^<>]*>|&#?[A-Za-z0-9]+;|https?://\S+|www\.\S+|\[/?[A-Z
 # A search for plain signs first spares most texts the regular expression.
 _HAS_MARKUP = " OR ".join(f"contains(text, '{sign}')" for sign in ("<", "&", "://", "www.", "["))
 
-FIELDS = ("item_id", "item_type", "item_title", "author", "title")
+FIELDS = ("item_id", "item_type", "item_title", "title")
 _TOO_LONG = [f"if(octet_length({name}) > {MAX_FIELD_BYTES}, '{name}', NULL)" for name in FIELDS]
+MISSING = ("nan", "none", "nat", "n/a", "null", "#nom?", "-")
+"""What programs write for a value that is missing, in lower case."""
 _PROSE = "concat_ws(' ', text, title, author, item_title)"
 
 _CP1252 = "".join(bytes([byte]).decode("cp1252", "ignore") for byte in range(0x80, 0xA0))
@@ -51,6 +56,11 @@ _UNPAIRED = rf"regexp_replace({_ESCAPES}, r'\\u[dD][89abAB][0-9a-fA-F]{{2}}\\u[d
 # In JSON the escape of a lone surrogate, U+D800 to U+DFFF, once pairs are removed. Spark's from_json turns it into `?`,
 # so that the parsed text can't show it.
 HALF_PAIR = r"r'\\u[dD][89a-fA-F][0-9a-fA-F]{2}'"
+
+# Beside other values: a record that is empty through and through is a damaged one.
+_VALUES = "own_id, item_id, item_title, author, rating_text, date_text, title, polarity_text"
+_IS_MISSING = f"coalesce(text RLIKE r'^\\s*$' OR lower(trim(text)) IN ({', '.join(map(quoted, MISSING))}), true)"
+_NO_TEXT = f"{_IS_MISSING} AND coalesce({_VALUES}) IS NOT NULL"
 
 _DETAIL = "coalesce(concat(' (', nullif(problem_detail, ''), ')'), '')"
 PROBLEMS = {
@@ -81,6 +91,9 @@ class Rule:
     """Why a row is refused. `{column}` is filled with the row's value of that column, `{detail}` with `detail`'s."""
     detail: str = "NULL"
     """Spark SQL of what `{detail}` shows; null shows nothing."""
+    value: str = ""
+    """Spark SQL of an optional column's value as it came: a row that fails is not refused, its `column` is null. Empty:
+    a row that fails is refused."""
 
     @property
     def flag(self) -> str:
@@ -90,7 +103,28 @@ class Rule:
 
 def table(config: Settings, night: date) -> tuple[Rule, ...]:
     """Return every rule that a row must pass on this night, in the order in which reasons are listed."""
-    return (*_readable(), *_text(config), *_characters(), *_values(night))
+    return (*_readable(), *_text(config), *_characters(), SAME_ID, *_values(night))
+
+
+def refusing(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Return the rules by which a record is refused."""
+    return tuple(rule for rule in rules if not rule.value)
+
+
+def optional(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Return the rules by which a value of an optional column is left out."""
+    return tuple(rule for rule in rules if rule.value)
+
+
+NO_FAULT = (FORGOTTEN, NO_TEXT)
+"""Rules whose records don't count where the share of refused ones is looked at."""
+SAME_ID = Rule(
+    "same_id_other_review",
+    "review_id",
+    # No record alone fails: `split.repeated` finds those that do.
+    "true",
+    "record {of_record_no} of file {of_file_no} has the same identity and is another review",
+)
 
 
 def _readable() -> tuple[Rule, ...]:
@@ -123,15 +157,21 @@ def _text(config: Settings) -> tuple[Rule, ...]:
     )
     return (
         Rule(
+            NO_TEXT,
+            "text",
+            f"problem IS NOT NULL OR NOT ({_NO_TEXT})",
+            "there is no text: the record is no review",
+        ),
+        Rule(
             "text_present",
             "text",
-            f"problem IS NOT NULL OR (text IS NOT NULL AND text RLIKE {VISIBLE})",
+            f"problem IS NOT NULL OR {_NO_TEXT} OR coalesce(text RLIKE {VISIBLE}, false)",
             "the text is missing or blank",
         ),
         Rule(
             "text_not_too_short",
             "text",
-            f"NOT text RLIKE {VISIBLE} OR text RLIKE {shortest}",
+            f"{_NO_TEXT} OR NOT text RLIKE {VISIBLE} OR text RLIKE {shortest}",
             f"the text has fewer than {config.min_text_chars} visible characters (SENTIMENT_MIN_TEXT_CHARS)",
         ),
         Rule(
@@ -166,7 +206,7 @@ def _characters() -> tuple[Rule, ...]:
         Rule(
             "no_nul",
             "text",
-            f"NOT contains(concat_ws('', text, {', '.join(FIELDS)}), char(0))",
+            f"NOT contains(concat_ws('', text, author, {', '.join(FIELDS)}), char(0))",
             "a column holds the character U+0000, which Postgres can't store",
         ),
         Rule(
@@ -196,52 +236,87 @@ def _characters() -> tuple[Rule, ...]:
 
 
 def _values(night: date) -> tuple[Rule, ...]:
+    """Return the rules of optional columns, whose values are left out where they can't be read."""
     return (
         Rule(
             "rating_in_range",
             "rating",
             "rating_text IS NULL OR coalesce(rating BETWEEN 0.5 AND 5.0, false)",
             "the rating {rating_text} is not, out of five, a number from 0.5 to 5",
+            value="rating_text",
         ),
         Rule(
             "date_readable",
             "review_date",
             "date_text IS NULL OR review_date IS NOT NULL",
             "the date {date_text} is none that the source profile reads, like 2026-11-22 or 22 novembre 2026",
+            value="date_text",
         ),
         Rule(
             "date_not_future",
             "review_date",
             f"review_date <= date{quoted(night.isoformat())} + interval 1 day",
             "the date {date_text} lies after the night",
+            value="date_text",
         ),
         Rule(
             "polarity_known",
             "polarity",
             "polarity_text IS NULL OR coalesce(polarity IN (0, 1), false)",
             "the polarity {polarity_text} is neither 0 nor 1",
+            value="polarity_text",
+        ),
+        Rule(
+            "author_not_too_long",
+            "author",
+            f"coalesce(octet_length(author) <= {MAX_FIELD_BYTES}, true)",
+            f"the author's name is longer than {MAX_FIELD_BYTES} bytes",
+            value="author",
         ),
     )
 
 
 def judged(rows: DataFrame, rules: tuple[Rule, ...]) -> DataFrame:
-    """Add a Boolean column for each rule, `reasons` (names of the rules failed) and `details` (a message a line).
+    """Add a Boolean column for each rule, and what follows from them; leave out what can't be read.
 
-    `reasons` is empty and `details` an empty text where a row passes all rules.
+    `reasons` has the names of the refusing rules that a row fails, `details` a message a line: empty where it passes.
+    `unread` has a row of `schemas.UNREAD_COLUMNS` for each value of an optional column that can't be read; the column
+    is null then. The flag of an optional column's rule is null where there is no value.
     """
     # SQL text: built from Python, call by call, the plan takes most of a second.
-    rows = rows.selectExpr("*", *(f"coalesce({rule.passes}, true) AS {rule.flag}" for rule in rules))
-    names = (_if_failed(rule, quoted(rule.name)) for rule in rules)
-    messages = (_if_failed(rule, _message(rule)) for rule in rules)
-    reasons, details = f"array_compact(array({', '.join(names)}))", f"concat_ws('\\n', {', '.join(messages)})"
-    return rows.selectExpr("*", f"{reasons} AS reasons", f"{details} AS details")
+    rows = rows.selectExpr("*", *(f"{_flag(rule)} AS {rule.flag}" for rule in rules))
+    names = (_if_failed(rule, quoted(rule.name)) for rule in refusing(rules))
+    messages = (_if_failed(rule, message(rule)) for rule in refusing(rules) if rule is not SAME_ID)
+    unread = (_if_failed(rule, _unread(rule)) for rule in optional(rules))
+    added = {
+        "reasons": f"array_compact(array({', '.join(names)}))",
+        "details": f"concat_ws('\\n', {', '.join(messages)})",
+        "unread": f"array_compact(array({', '.join(unread)}))",
+    }
+    rows = rows.selectExpr("*", *(f"{sql} AS {name}" for name, sql in added.items()))
+    flags: dict[str, list[str]] = {}
+    for rule in optional(rules):
+        flags.setdefault(rule.column, []).append(f"coalesce({rule.flag}, true)")
+    read = {name: F.expr(f"if({' AND '.join(conditions)}, {name}, NULL)") for name, conditions in flags.items()}
+    return rows.withColumns(read)
+
+
+def _flag(rule: Rule) -> str:
+    passes = f"coalesce({rule.passes}, true)"
+    return f"CASE WHEN {rule.value} IS NOT NULL THEN {passes} END" if rule.value else passes
+
+
+def _unread(rule: Rule) -> str:
+    # Postgres refuses U+0000.
+    value = f"replace(substring({rule.value}, 1, {UNREAD_CHARS}), char(0), '\ufffd')"
+    return f"named_struct('column_name', {quoted(rule.column)}, 'value', {value}, 'rule_name', {quoted(rule.name)})"
 
 
 def _if_failed(rule: Rule, value: str) -> str:
     return f"CASE WHEN NOT {rule.flag} THEN {value} END"
 
 
-def _message(rule: Rule) -> str:
+def message(rule: Rule) -> str:
     """Return the SQL of one line: rule, column, and the message with its values filled in."""
     # Splitting at both braces leaves literals at even and names at odd indexes.
     pieces = rule.message.replace("}", "{").split("{")

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sentiment.errors import InfrastructureError
 from sentiment.labels import Band
-from sentiment.runs.model import Layout, Reading
+from sentiment.runs.model import IdentityRule, Layout, Reading
 from sentiment.workspace import Part
 
 
@@ -56,6 +56,8 @@ class ReceivedDump(Handoff):
     """How whoever ran the night wanted the dump to be read."""
     sentences: bool = False
     """Whether sentences are scored too."""
+    identity: IdentityRule | None = None
+    """What makes two records the same review; None in rows of versions that knew no rule."""
     dump_columns: DumpColumns | None = Field(None, alias="schema")
     schema_changes: list[str] = Field([], alias="told")
     """Differences from the columns of the night before, each for people."""
@@ -79,9 +81,17 @@ class JudgedNight(Handoff):
     """How the night's records fared by the rule table and as a batch."""
 
     rules: list[str] = []
-    """Names of the rules of that night's table, in order."""
+    """Names of the refusing rules of that night's table, in order."""
     reasons: dict[str, int] = {}
-    """Rule -> records that failed it; rules that none failed are left out."""
+    """Refusing rule -> records that failed it; rules that none failed are left out."""
+    unread: dict[str, int] = {}
+    """Rule of an optional column -> values of records that are not refused that can't be read by it."""
+    optional_values: dict[str, int] = {}
+    """Optional column -> records that are not refused and have a value of it, readable or not."""
+    n_numbered: int = 0
+    """Records that only their number among equal ones identifies."""
+    n_unnamed: int = 0
+    """Accepted records with neither id nor item, author or date: by the first rule their position identifies them."""
     languages: dict[str, int] = {}
     """Predicted language -> records; records without a prediction are left out."""
     data_docs: str | None = None
@@ -125,6 +135,8 @@ class ScoredNight(ScoredPart):
     """The night's scores, and the canary predictions of the same network in the same session."""
 
     canary: list[CanaryPrediction] = []
+    n_read_anew: int = 0
+    """Known reviews of which other columns than the text are read otherwise than by the version of then."""
 
 
 class RescoredNight(ScoredPart):

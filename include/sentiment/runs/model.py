@@ -12,6 +12,13 @@ COUNTS = ("read", "accepted", "quarantined", "duplicate", "scored", "reused", "p
 """What a run counts: columns `rows_…` of `sentiment.run`, in records or reviews."""
 
 
+READING_VERSION = 2
+"""Version of the rules by which a dump's values are read; stored with each run. 1: records whose optional values can't
+be read were refused."""
+READ_ALIKE_SINCE = 1
+"""Oldest version that read the values of a published record as this one does; to be raised where it no longer did."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One row of `sentiment.run`: identity and state."""
@@ -66,6 +73,23 @@ class Layout:
     encoding: str = "utf-8"
     suggested_encoding: str | None = None
     """The encoding that records which are not in `encoding` seem to have."""
+
+
+@dataclass(frozen=True)
+class IdentityRule:
+    """What makes two records of a source the same review; fixed at the source's first published night.
+
+    `dump.identity` has the ids that follow from it.
+    """
+
+    columns: tuple[str, ...]
+    """Columns of the contract whose values together are the identity; `dump` stands for the night."""
+    version: int = 2
+    """1: sources first published by versions that knew no rule (their ids depend on positions in some cases)."""
+
+
+FIRST_RULE = IdentityRule(("own_id", "item_id", "author", "review_date", "text"), version=1)
+"""Of every source that was published before there were rules."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sentiment.database import transaction
 from sentiment.errors import ParameterError
 from sentiment.runs import turns
-from sentiment.runs.model import COUNTS, DumpFile, Run
+from sentiment.runs.model import COUNTS, READING_VERSION, DumpFile, Run
 from sentiment.settings import PROJECT_ROOT
 from sentiment.sql import statement
 
@@ -160,10 +160,11 @@ def _check_shown(c: sa.Connection, run: Run) -> None:
     )
     shown = c.execute(query, {"night": run.night, "source": run.source}).scalars().first()
     status = c.execute(statement("runs/listing/status_of_run"), {"run_id": run.run_id}).scalar_one()
+    own = c.execute(statement("runs/listing/newest_next"), {"run_id": run.run_id}).scalar()
     raise ParameterError(
         f"Run {run.run_id} is {status}, and only a run that its night shows can be requeued; "
         f"night {run.night} shows {shown or 'none'}.",
-        f"sentiment quarantine requeue {shown}" if shown else "sentiment runs",
+        own if status == "stopped" and own else f"sentiment quarantine requeue {shown}" if shown else "sentiment runs",
     )
 
 
@@ -174,7 +175,8 @@ def _new_id(night: date) -> str:
 def _write_run(c: sa.Connection, run: Run, airflow_run_id: str | None) -> None:
     names = ("run_id", *IDENTITY, "supersedes", "reason")
     values = {name: getattr(run, name) for name in names}
-    c.execute(statement("runs/write_run"), {**values, "airflow_run_id": airflow_run_id, "code_version": code_version()})
+    versions = {"code_version": code_version(), "reading_version": READING_VERSION}
+    c.execute(statement("runs/write_run"), {**values, "airflow_run_id": airflow_run_id, **versions})
 
 
 def _find_run(c: sa.Connection, like: Run, requeue_of: str | None = None) -> Run | None:

@@ -9,6 +9,7 @@ PHASES = (
     "records received",
     "run opened",
     "judged",
+    "stopped",
     "validated",
     "chunk scored",
     "audited",

@@ -151,12 +151,13 @@ def _table(name: str) -> sa.TableClause:
     return sa.table(name, sa.column("review_id"), sa.column("source"), sa.column("author"), schema="sentiment")
 
 
-REVIEW_TABLES = ("sentence_sentiment", "review_sentiment", "night_review", "review_version", "review")
+REVIEW_TABLES = ("sentence_sentiment", "review_sentiment", "night_review", "duplicate", "review_version", "review")
 """Tables of which the review's rows are deleted."""
 AUTHOR_TABLES = ("review", "review_version")
 """Tables that hold names of authors, also beside other reviews of the same author."""
 FREE_TEXT = {
     "payloads in sentiment.quarantine": "quarantine",
+    "values in sentiment.unread_value": "unread_value",
     "errors in sentiment.run_step": "run_step",
     "verdicts in sentiment.run": "run",
     "errors in sentiment.unopened_run": "unopened_run",
@@ -187,13 +188,23 @@ def remove(target: Target) -> tuple[dict[str, int], int]:
 
 
 def _go_through(c: sa.Connection, target: Target, remove: bool) -> dict[str, int]:
-    counts = {f"rows of sentiment.{name}": _rows(c, _table(name), target, remove) for name in REVIEW_TABLES}
+    # Before the rows go by which a value is found to be the review's.
+    counts = {"rows of sentiment.unread_value": _unread(c, target, remove)}
+    counts |= {f"rows of sentiment.{name}": _rows(c, _table(name), target, remove) for name in REVIEW_TABLES}
     counts |= {f"names in sentiment.{name}": _names(c, _table(name), target, remove) for name in AUTHOR_TABLES}
     counts |= {kind: _free_text(c, name, target, remove) for kind, name in FREE_TEXT.items()}
     dead = c.execute(statement("store/forgetting/list_dead_staging"), {"live_minutes": LIVE_MINUTES}).scalars().all()
     for name in dead if remove else ():
         staging.drop_table(c, name)
     return counts | {"tables of dead attempts in staging": len(dead)}
+
+
+def _unread(c: sa.Connection, target: Target, remove: bool) -> int:
+    params = {"id": target.review_id}
+    if remove:
+        return c.execute(statement("store/forgetting/delete_unread"), params).rowcount
+    n: int = c.execute(statement("store/forgetting/count_unread"), params).scalar_one()
+    return n
 
 
 def _rows(c: sa.Connection, table: sa.TableClause, target: Target, remove: bool) -> int:

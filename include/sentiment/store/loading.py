@@ -29,6 +29,8 @@ BATCH_ROWS = 10_000
 STORED_COLUMNS = frozenset({"title", "text", "author"})
 """What is left out of a review that the tables hold already, since nothing reads it in staging."""
 REVIEW = "review"
+MAY_BE_MISSING = ("duplicate", "unread")
+"""Kinds of which a night may have nothing."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Rows:
 
     parts: Sequence[Part]
     stored: Stored | None = None
+    chosen: Callable[[pa.RecordBatch], pa.RecordBatch] | None = None
+    """Chooses rows of each batch in turn; None: all are loaded."""
 
 
 def stage(attempt: Attempt, workspace: Workspace, tables: Mapping[str, Rows]) -> None:
@@ -60,7 +64,7 @@ def stage(attempt: Attempt, workspace: Workspace, tables: Mapping[str, Rows]) ->
     """
     staging = Staging(attempt.run_id, attempt.token)
     staging.create()
-    progress = _Progress(attempt, sum(part.rows for part in tables[REVIEW].parts))
+    progress = _Progress(attempt, sum(part.rows for part in tables[REVIEW].parts)) if REVIEW in tables else None
     try:
         with database.bulk_transaction() as connection:
             for kind, rows in tables.items():
@@ -77,8 +81,9 @@ def _batches(workspace: Workspace, kind: str, rows: Rows) -> Iterator[pa.RecordB
     schema, read = STAGED[kind].staged_arrow(), set(STAGED[kind].staged)
     if rows.stored:
         read.add(rows.stored.column)
-    for batch in workspace.batches(workspace.files_of(rows.parts), read, BATCH_ROWS):
-        yield staged_batch(batch, schema, rows.stored)
+    files = workspace.files_of(rows.parts) if rows.parts or kind not in MAY_BE_MISSING else []
+    for batch in workspace.batches(files, read, BATCH_ROWS):
+        yield staged_batch(rows.chosen(batch) if rows.chosen else batch, schema, rows.stored)
 
 
 def staged_batch(batch: pa.RecordBatch, schema: pa.Schema, stored: Stored | None = None) -> pa.RecordBatch:

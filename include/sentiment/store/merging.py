@@ -45,11 +45,23 @@ def merge(c: sa.Connection, run: Run, replaced: list[str], band: Band | None) ->
     c.execute(sa.text("SELECT sentiment.ensure_month(:night)"), params)
     newest = not replaced and is_newest_night(c, run.night, run.source)
     n_reviews = _merge_newest(c, params) if newest else _merge_other(c, run, params)
-    _execute(c, "store/publish/insert_quarantine", params)
+    write_refused(c, run.run_id)
+    _execute(c, "store/publish/insert_duplicates", params)
     if run.requeue_of:
         _execute(c, "store/publish/link_requeued", params)
     _execute(c, "store/publish/insert_profile", params)
     return n_reviews
+
+
+def write_refused(c: sa.Connection, run_id: str) -> None:
+    """Write the staged refused records, and the values that can't be read, in place of what the run has of them."""
+    for name in (
+        "stopped/delete_quarantine",
+        "stopped/delete_unread",
+        "publish/insert_quarantine",
+        "publish/insert_unread",
+    ):
+        _execute(c, f"store/{name}", {"run_id": run_id})
 
 
 def _execute(c: sa.Connection, name: str, params: Params) -> sa.CursorResult[Any]:

@@ -19,9 +19,9 @@ from sentiment.database import transaction
 from sentiment.errors import DataError, InfrastructureError
 from sentiment.labels import Band
 from sentiment.runs import attempts, opening, phases
-from sentiment.runs.model import Run
+from sentiment.runs.model import READ_ALIKE_SINCE, Run
 from sentiment.sql import statement, with_literals
-from sentiment.store import merging
+from sentiment.store import merging, sources
 from sentiment.store.staging import Staging
 from sentiment.workspace import Part
 
@@ -41,7 +41,8 @@ class Expected:
     `scored` has the rows and the key checksum of the reviews, `quarantined` is how many records were refused,
     `profiled` how many rows the profile has, `novelty_base_run` the newest publication of the source when novelty was
     decided, None where there was none. `uncertain_band` is what the profile counts `uncertain` by; None where an
-    earlier version counted.
+    earlier version counted. `duplicates` are records, `unread` values that can't be read. `source` is the identity
+    rule of the dump and its columns; None where a published night is rescored.
     """
 
     scored: Part
@@ -49,6 +50,9 @@ class Expected:
     profiled: int
     novelty_base_run: str | None
     uncertain_band: Band | None = None
+    duplicates: int = 0
+    unread: int = 0
+    source: sources.Proposed | None = None
 
 
 def newest_publication(source: str) -> str | None:
@@ -63,11 +67,23 @@ def _newest_publication(c: sa.Connection, source: str) -> str | None:
 
 
 def known_before(night: date, source: str) -> str:
-    """Return SQL for `review_id` and `known_hash`: the content that the nights before `night` last had of a review."""
+    """Return SQL for `review_id`, `known_hash` and `known_text_hash`.
+
+    `known_hash` is the content that the nights before `night` last had of a review; `known_text_hash` is null, unless
+    a version read that content which read otherwise (`READ_ALIKE_SINCE`).
+    """
+    read = {"source": source, "night": night, "alike_since": READ_ALIKE_SINCE}
     with transaction() as c:
+        if c.execute(statement("store/publish/is_read_before"), read).scalar_one():
+            return with_literals("store/publish/known_read_before", read)
         if merging.is_newest_night(c, night, source):
             return with_literals("store/publish/known_now", {"source": source})
     return with_literals("store/publish/known_before", {"source": source, "night": night})
+
+
+def known_reviews(source: str) -> str:
+    """Return SQL for review_id, known_text (a hash), known_author and known_item of each review as it is shown."""
+    return with_literals("store/publish/known_reviews", {"source": source})
 
 
 def merge(run: Run, attempt: attempts.Attempt, expected: Expected) -> None:
@@ -112,6 +128,8 @@ def _publish(c: sa.Connection, run: Run, attempt: attempts.Attempt, staging: Sta
     staging.open_views(c)
     _audit(c, run, expected)
     replaced = _supersede(c, run)
+    if expected.source:
+        sources.fix(c, run, expected.source)
     n_published = merging.merge(c, run, replaced, expected.uncertain_band)
     # Views outlive the transaction, and nobody else could drop the staging tables below them.
     staging.close_views(c)
@@ -145,11 +163,12 @@ def lock_publishers(c: sa.Connection) -> None:
 def _audit(c: sa.Connection, run: Run, expected: Expected) -> None:
     """Raise InfrastructureError where what is staged is not what was expected."""
     counted = c.execute(statement("store/publish/count_staged")).one()
-    staged = (counted.reviews, counted.checksum, counted.quarantined, counted.profiled)
-    manifest = (expected.scored.rows, expected.scored.checksum, expected.quarantined, expected.profiled)
+    part, names = expected.scored, ("quarantined", "profiled", "duplicates", "unread")
+    staged = (counted.reviews, counted.checksum, *(getattr(counted, name) for name in names))
+    manifest = (part.rows, part.checksum, *(getattr(expected, name) for name in names))
     if staged != manifest:
         raise InfrastructureError(
-            f"Staging holds (reviews, checksum, quarantined, profiled) {staged}, the manifest says {manifest}.",
+            f"Staging holds (reviews, checksum, {', '.join(names)}) {staged}, the manifest says {manifest}.",
             opening.rerun_command(run),
         )
     if _newest_publication(c, run.source) != expected.novelty_base_run:

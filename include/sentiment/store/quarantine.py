@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -18,7 +18,9 @@ import sqlalchemy as sa
 from sentiment.contract import FORGOTTEN, RAW_HEAD_BYTES
 from sentiment.database import transaction
 from sentiment.errors import ParameterError, quoted
+from sentiment.schemas import QUARANTINED
 from sentiment.sql import statement
+from sentiment.workspace import Part, Workspace, run_key
 
 ROWS_AT_ONCE = 500
 # Spreadsheets hold 32,767 characters in a cell, and put the rest of a longer text into other cells.
@@ -82,6 +84,8 @@ def story(row: sa.Row[Any]) -> dict[str, str]:
     n_stored = len(row.raw)
     mend = f"mend the rule, the setting or how the dump is read; then: sentiment quarantine requeue {row.run_id}"
     replaced = f"the run was replaced since: sentiment quarantine list --night {row.night}"
+    stopped = f"sentiment run show {row.run_id}"
+    following = {"published": mend, "superseded": replaced}.get(row.status, stopped)
     requeued = f"sentiment run show {row.requeued_in}" if row.requeued_in else ""
     description = {
         "run": f"{row.run_id}, night {row.night} of {row.source}, {row.status}",
@@ -94,7 +98,7 @@ def story(row: sa.Row[Any]) -> dict[str, str]:
         "requeued": f"in {row.requeued_in}" if row.requeued_in else "no",
         "bytes": bytes(row.raw) if n_stored else "removed by retention, or because a person asked",
         "whole": _read_command(row),
-        "next": requeued or (mend if row.status == "published" else replaced),
+        "next": requeued or following,
     }
     return {name: shown(value) for name, value in description.items() if value}
 
@@ -116,6 +120,12 @@ def _read_command(row: sa.Row[Any]) -> str:
     wide = (row.encoding or "").startswith(("utf-16", "utf-32"))
     as_counted = f"{reader} | iconv -f {row.encoding} -t utf-8" if wide else reader
     return f"{as_counted} | tail -c +{row.byte_offset + 1} | head -c {row.raw_bytes}"
+
+
+def duplicates(run_id: str, limit: int) -> list[sa.Row[Any]]:
+    """Return file_no, record_no, review_id, of_file_no and of_record_no of a run's first duplicates."""
+    with transaction() as c:
+        return list(c.execute(statement("store/quarantine/duplicates"), {"run_id": run_id, "limit": limit}))
 
 
 def rules() -> list[str]:
@@ -178,21 +188,52 @@ def _write(target: Path, which: Which) -> int:
     return n_rows
 
 
-def _texts(row: sa.Row[Any]) -> list[str]:
+def _texts(row: Mapping[str, Any]) -> list[str]:
     values = {
-        **row._mapping,
-        "reasons": " ".join(row.reasons),
-        "details": " | ".join(row.details.splitlines()),
-        "raw": bytes(row.raw),
+        **row,
+        "reasons": " ".join(row["reasons"]),
+        "details": " | ".join(row["details"].splitlines()),
+        "raw": bytes(row["raw"]),
     }
     return ["" if values[name] is None else shown(values[name]) for name in COLUMNS]
 
 
-def _stream(which: Which) -> Iterator[sa.Row[Any]]:
+def _stream(which: Which) -> Iterator[Mapping[str, Any]]:
+    """Yield refused records with COLUMNS."""
     # By a cursor on the server, so that no more than a few hundred payloads are in memory at a time.
     options = {"yield_per": ROWS_AT_ONCE}
     with transaction() as c:
-        yield from c.execute(statement("store/quarantine/export"), asdict(which), execution_options=options)
+        rest = _in_workspace(c, which.run_id) if which.run_id else None
+        if rest is not None:
+            yield from (row for row in rest if which.rule is None or which.rule in row["reasons"])
+            return
+        stored = c.execute(statement("store/quarantine/export"), asdict(which), execution_options=options)
+        for row in stored.mappings():
+            yield dict(row)
+
+
+def _in_workspace(c: sa.Connection, run_id: str) -> Iterator[Mapping[str, Any]] | None:
+    """Return all refused records of a run that was never published, from the run workspace; None where it has none.
+
+    The table has but some of them.
+    """
+    run = c.execute(statement("store/quarantine/unpublished_run"), {"run_id": run_id}).one_or_none()
+    workspace = Workspace()
+    if run is None or not (parts := workspace.committed("quarantined", run_key(run.night, run_id), run.token)):
+        return None
+    files = {row.file_no: row for row in c.execute(statement("store/quarantine/files"), {"run_id": run_id})}
+    return _rows_of_parts(workspace, parts, run, files)
+
+
+def _rows_of_parts(
+    workspace: Workspace, parts: list[Part], run: sa.Row[Any], files: Mapping[int, sa.Row[Any]]
+) -> Iterator[Mapping[str, Any]]:
+    of_run = {"run_id": run.run_id, "night": run.night, "source": run.source, "status": run.status}
+    for batch in workspace.batches(workspace.files_of(parts), QUARANTINED.names, ROWS_AT_ONCE):
+        for record in batch.to_pylist():
+            file = files[record["file_no"]]
+            of_file = {"uri": file.uri, "format": file.format, "compression": file.compression}
+            yield {**record, **of_run, **of_file, "requeued_in": None}
 
 
 # Where a spreadsheet would begin to calculate; in many countries semicolons end a cell.

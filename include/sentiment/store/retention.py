@@ -92,9 +92,15 @@ RULES = (
     Rule(
         "refused records of a superseded run", "sentiment.quarantine", "superseded_quarantine", "superseded", "run_id"
     ),
+    Rule("duplicates of a superseded run", "sentiment.duplicate", "superseded_duplicates", "superseded", "run_id"),
+    Rule("unread values of a superseded run", "sentiment.unread_value", "superseded_unread", "superseded", "run_id"),
     Rule("versions no longer shown", "sentiment.review_version", "kept_versions", "superseded"),
     Rule("nights that failed without a run", "sentiment.unopened_run", "unopened_runs", "superseded", "airflow_run_id"),
+    # The payload first: a stopped run's rows go next.
     Rule("payloads of refused records", "sentiment.quarantine", "quarantine_payloads", "quarantine", "run_id"),
+    Rule("payloads of unread values", "sentiment.unread_value", "unread_payloads", "quarantine", "run_id"),
+    Rule("refused records of a stopped run", "sentiment.quarantine", "stopped_quarantine", "quarantine", "run_id"),
+    Rule("unread values of a stopped run", "sentiment.unread_value", "stopped_unread", "quarantine", "run_id"),
     # Film sums go first: `sentiment model retire --undo` looks in film_night for what a model still has.
     Rule("film sums of a retired model", "sentiment.film_night", "retired_film_sums", "retired", "model_id"),
     Rule("scores of a retired model", "sentiment.review_sentiment", "retired_scores", "retired", "model_id"),

@@ -46,7 +46,7 @@ class Staging:
                 execute(c, template.format(Identifier("staging", self.name(kind)), SQL(part.staging_ddl)))
 
     def open_views(self, c: sa.Connection) -> None:
-        """Make the temporary views `staged_review`, `staged_quarantine` and `staged_profile` of the tables.
+        """Make a temporary view `staged_<kind>` of each of the tables.
 
         Statements in files read these, whatever the tables of the attempt are called.
         """
@@ -59,7 +59,7 @@ class Staging:
 
     def close_views(self, c: sa.Connection) -> None:
         """Drop the views that `open_views` made."""
-        c.execute(sa.text("DROP VIEW staged_review, staged_quarantine, staged_profile"))
+        execute(c, SQL("DROP VIEW {}").format(SQL(", ").join(Identifier(f"staged_{kind}") for kind in STAGED)))
 
     def drop(self, older_only: bool = False) -> None:
         """Drop this attempt's tables and those of the run's older attempts, or only those of older ones.

@@ -6,7 +6,7 @@ SELECT :night, :source, coalesce(item_id, ''), :model_id, count(*), count(*) FIL
   count(*) FILTER (WHERE uncertain), count(*) FILTER (WHERE fresh), count(*) FILTER (WHERE fresh AND positive),
   coalesce(sum(logit) FILTER (WHERE fresh), 0), coalesce(sum(logit * logit) FILTER (WHERE fresh), 0), :run_id
 FROM (
-  SELECT item_id, novelty <> 'known' AS fresh, label = m.positive_label AS positive,
+  SELECT item_id, novelty IN ('new', 'changed') AS fresh, label = m.positive_label AS positive,
     CASE WHEN p_positive IS NULL THEN score <= m.uncertain_high
       ELSE p_positive BETWEEN m.uncertain_low AND m.uncertain_high END AS uncertain,
     -- contract.LOGIT_SQL, which Spark evaluates to the same values (tests/store/test_contract.py).

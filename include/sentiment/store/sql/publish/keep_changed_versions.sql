@@ -1,4 +1,4 @@
--- Keep the staged versions of changed reviews, and note their reviews in unsettled: for the newest night of a source.
+-- Keep the staged versions of reviews that are changed or read anew, and note their reviews in unsettled: for the newest night of a source.
 -- What differs from the version shown is put aside first; settling then decides by night which one is shown.
 WITH kept AS (
   INSERT INTO sentiment.review_version AS v (
@@ -11,7 +11,7 @@ WITH kept AS (
       'p_positive', s.p_positive, 'probabilities', s.probabilities::jsonb, 'n_wordpieces', s.n_wordpieces,
       'n_chunks', s.n_chunks, 'text_hash', s.text_hash, 'scored_at', s.scored_at, 'sentences', s.sentences::jsonb))
   FROM staged_review s JOIN sentiment.review r USING (review_id)
-  WHERE s.novelty = 'changed' AND s.content_hash <> r.content_hash
+  WHERE s.novelty IN ('changed', 'read_anew') AND s.content_hash <> r.content_hash
   ON CONFLICT (review_id, content_hash) DO UPDATE SET run_id = excluded.run_id,
     -- Scores by other models stay, and a later one by this model.
     sentiments = coalesce((

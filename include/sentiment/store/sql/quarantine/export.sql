@@ -1,5 +1,6 @@
 -- Return all refused records with the bytes that are kept, those of the newest run first.
-SELECT q.run_id, r.night, r.source, r.status, q.file_no, q.record_no, f.uri, f.format, f.compression, q.byte_offset,
+SELECT q.run_id, r.night, r.source,
+  (SELECT v.status FROM sentiment.v_runs v WHERE v.run_id = q.run_id) AS status, q.file_no, q.record_no, f.uri, f.format, f.compression, q.byte_offset,
   q.raw_bytes, q.raw_sha256, q.reasons, q.details, q.requeued_in, q.raw
 FROM sentiment.run r
 JOIN sentiment.quarantine q ON q.run_id = r.run_id AND (cast(:rule AS text) IS NULL OR :rule = ANY(q.reasons))

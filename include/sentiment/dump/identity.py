@@ -1,0 +1,133 @@
+"""The identity of a review: which records are the same review, by the identity rule of their source."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from sentiment import contract
+from sentiment.dump.profiles import CONTENT, OWN_ID
+from sentiment.runs.model import IdentityRule
+from sentiment.schemas import POSITION
+
+
+@dataclass(frozen=True)
+class Identity:
+    """How the records of a night are identified, and which reviews a person asked to have removed."""
+
+    rule: IdentityRule
+    night: date | None = None
+    """What `dump` of a rule stands for."""
+    former: tuple[IdentityRule, ...] = ()
+    """Rules that the source had before: a review that was removed by one of them stays removed."""
+    suppressed_keys: Collection[str] = ()
+    """`contract.suppressed_key` of removed reviews and authors."""
+
+
+def with_review_id(rows: DataFrame, identity: Identity) -> DataFrame:
+    """Add `review_id`, 32 hex characters, null of a record that can't be read, and `equal_key`.
+
+    Records with an `equal_key` differ from those of the same key by their number alone; their `review_id` is one
+    until `numbered` gives each its own. Reads the decoded columns of the contract, with `own_id`.
+    """
+    ids = _ids(identity.rule, identity.night)
+    return rows.withColumns({"review_id": ids.review_id, "equal_key": ids.equal_key})
+
+
+ALIKE = ("item_id", "rating", "polarity", "text")
+"""What identifies a record without id, author and date, together with its number among equal ones."""
+
+
+@dataclass(frozen=True)
+class _Ids:
+    """The ids of a rule, as Spark SQL."""
+
+    review_id: Column
+    """Before `numbered`."""
+    equal_key: Column
+    """Null of a record that differs from all others in something else."""
+
+
+def _ids(rule: IdentityRule, night: date | None) -> _Ids:
+    """Return the ids of a rule. Where it asks for a record's own id and there is none, a source's without ids hold."""
+    if rule.version == 1:
+        return _Ids(_first_version(), F.lit(None).cast("string"))
+    of_dump = [F.lit(night.isoformat())] if night and "dump" in rule.columns else []
+    named = tuple(name for name in rule.columns if name != "dump") or CONTENT
+    columns = CONTENT if "own_id" in named else named
+    readable = F.col("problem").isNull()
+    is_alike = F.lit(False)
+    if columns == CONTENT:
+        missing = ("problem", "author", "review_date", *(OWN_ID if "own_id" in named else ()))
+        is_alike = F.expr(" AND ".join(f"{name} IS NULL" for name in missing))
+
+    def of(kind: str, names: Iterable[str]) -> Column:
+        return _hashed(kind, [*map(_value, names), *of_dump])
+
+    review_id = F.when(is_alike, of("words", ALIKE))
+    if "own_id" in named:
+        review_id = review_id.when(F.col("own_id").isNotNull(), of("id", named))
+    review_id = F.when(readable, review_id.otherwise(of("content", columns)))
+    return _Ids(review_id, F.when(is_alike, of("equal", ALIKE)))
+
+
+def _hashed(kind: str, parts: Iterable[Column]) -> Column:
+    return F.substring(contract.hashed(F.lit(kind), F.col("source"), *parts), 1, contract.ID_HEX_CHARS)
+
+
+def _value(name: str) -> Column:
+    return F.coalesce(F.col("item_id"), F.col("item_title")) if name == "item_id" else F.col(name)
+
+
+def _first_version() -> Column:
+    text, own_id = F.col("text"), F.col("own_id")
+    described = [F.col(name) for name in ("item_id", "author", "review_date")]
+    return (
+        F.when(own_id.isNotNull(), _hashed("id", [own_id]))
+        .when(
+            F.coalesce(*(column.cast("string") for column in described)).isNull(),
+            _hashed("place", [text, F.col("file_no"), F.col("record_no")]),
+        )
+        .otherwise(_hashed("content", [*described, text]))
+    )
+
+
+def numbered(rows: DataFrame) -> DataFrame:
+    """Return source, position and own `review_id` of each record with an `equal_key`, and its `number` from 1.
+
+    The first of equal records keeps the id that they share. It makes no difference which of them is which, so a list
+    that comes again has the same ids, in whatever order. Records count that were removed on request, whose id is null.
+    """
+    number = F.row_number().over(Window.partitionBy("equal_key").orderBy(*POSITION)).alias("number")
+    counted = rows.where("equal_key IS NOT NULL").select("source", *POSITION, "review_id", number)
+    own = _hashed("again", [F.col("review_id"), F.col("number")])
+    again = F.expr("review_id IS NOT NULL AND number > 1")
+    return counted.withColumn("review_id", F.when(again, own).otherwise(F.col("review_id")))
+
+
+def is_removed(rows: DataFrame, identity: Identity) -> Column:
+    """Return whether each row's review is on the suppression list, by the source's rule or a former one; never null.
+
+    Rows have the decoded columns. Runs a Spark job where ids may be numbered: which of equal records is meant is known
+    once all are counted.
+    """
+    removed = F.lit(False)
+    for rule in (identity.rule, *identity.former):
+        ids = _ids(rule, identity.night)
+        by_id = contract.is_suppressed("review", ids.review_id, identity.suppressed_keys)
+        removed |= ids.equal_key.isNull() & by_id
+        if rule.version > 1:
+            own_ids = numbered(with_review_id(rows, replace(identity, rule=rule)))
+            # At most as many as are on the list.
+            at = own_ids.where(contract.is_suppressed("review", F.col("review_id"), identity.suppressed_keys))
+            removed |= _is_at([(row["file_no"], row["record_no"]) for row in at.select(*POSITION).collect()])
+    return removed
+
+
+def _is_at(positions: Collection[tuple[int, int]]) -> Column:
+    listed = ", ".join(f"({file_no}, {record_no}L)" for file_no, record_no in positions)
+    return F.expr(f"(file_no, record_no) IN ({listed})") if positions else F.lit(False)

@@ -1,0 +1,95 @@
+"""Values of optional columns that can't be read: whether their share is unusual, and what the likely cause is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from sentiment.quality import split
+from sentiment.quality.rules import SHOWN_CHARS, Rule, optional
+from sentiment.runs.handoff import JudgedNight
+from sentiment.schemas import POSITION
+
+N_EXAMPLES = 3
+N_LOOKED_AT = 1000
+"""Values of a column by which the likely cause is found."""
+NEVER_SHOWN = ("author",)
+"""Columns whose values no message shows."""
+SCALES = (10, 20, 100)
+"""What ratings are out of, elsewhere than in stars."""
+TWO_DIGIT_YEAR = re.compile(r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{2}(?!\d)")
+MONTH_FIRST = re.compile(r"^(\d{1,2})[/.-](\d{1,2})[/.-]\d{4}(?!\d)")
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A column of which an unusual share can't be read."""
+
+    column: str
+    n: int
+    n_values: int
+    examples: tuple[tuple[int, int, str], ...]
+    """(file, record, value) of the first ones; empty where values are not shown."""
+    cause: str
+    """The likely cause as a sentence without full stop, and what mends it; empty where none is known."""
+
+    def sentence(self, most: float) -> str:
+        """Return what is wrong as part of a sentence; `most` is the share that is usual."""
+        shown = ", ".join(f"{value!r} (file {file}, record {record})" for file, record, value in self.examples)
+        like = f", like {shown}" if shown else ""
+        cause = f": {self.cause}" if self.cause else ""
+        share = f"{self.n:,} of {self.n_values:,} values of {self.column} ({self.n / self.n_values:.0%})"
+        return f"{share} can't be read, more than {most:.0%}{like}{cause}"
+
+
+def unusual(verdicts: DataFrame, rules: tuple[Rule, ...], night: JudgedNight, most: float) -> list[Unread]:
+    """Return the columns of which more than `most`, from 0 to 1, of the values can't be read.
+
+    Runs a Spark job for each of them.
+    """
+    columns = []
+    for column in dict.fromkeys(rule.column for rule in optional(rules)):
+        n = sum(night.unread.get(rule.name, 0) for rule in optional(rules) if rule.column == column)
+        n_values = night.optional_values.get(column, 0)
+        if n > most * n_values:
+            columns.append(_looked_at(verdicts, column, n, n_values))
+    return columns
+
+
+def _looked_at(verdicts: DataFrame, column: str, n: int, n_values: int) -> Unread:
+    if column in NEVER_SHOWN:
+        return Unread(column, n, n_values, (), "")
+    rows = split.unread(verdicts).where(F.col("column_name") == column)
+    first = [tuple(row) for row in rows.orderBy(*POSITION).select(*POSITION, "value").limit(N_LOOKED_AT).collect()]
+    examples = tuple((file, record, value[:SHOWN_CHARS]) for file, record, value in first[:N_EXAMPLES])
+    return Unread(column, n, n_values, examples, likely_cause(column, [value for _, _, value in first]))
+
+
+def likely_cause(column: str, values: list[str]) -> str:
+    """Return why values of a column can't be read, as far as they show it; else nothing.
+
+    `values` are some of those that can't.
+    """
+    if column == "rating":
+        return _scale(values)
+    if column != "review_date":
+        return ""
+    if any(TWO_DIGIT_YEAR.match(value) for value in values):
+        return "these are two-digit years"
+    days = [match for value in values if (match := MONTH_FIRST.match(value))]
+    if any(int(match[2]) > 12 for match in days):
+        return 'the month comes first: dates = ["iso", "month_first"] in the source profile'
+    return ""
+
+
+def _scale(values: list[str]) -> str:
+    numbers = [float(value.replace(",", ".")) for value in values if re.fullmatch(r"\d{1,3}([.,]\d+)?", value)]
+    if not numbers:
+        return ""
+    scale = next((scale for scale in SCALES if max(numbers) <= scale), None)
+    if scale is None:
+        return ""
+    return f"values up to {max(numbers):g}: is the scale {scale}? Then rating_scale = {scale} in the source profile"

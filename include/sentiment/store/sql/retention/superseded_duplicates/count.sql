@@ -1,0 +1,14 @@
+-- Count duplicates of runs that were superseded some days ago, and their bytes.
+-- ANY(ARRAY(...)) rather than IN: asked once, whatever the planner thinks of joining.
+SELECT count(*) AS n, coalesce(sum(0), 0) AS n_bytes
+FROM sentiment.duplicate
+WHERE run_id = ANY(ARRAY(
+  SELECT o.run_id FROM sentiment.run o
+  WHERE o.status = 'superseded'
+    AND o.run_id NOT IN (
+      SELECT run_id FROM sentiment.run_step
+      WHERE state = 'running' AND heartbeat_at > now() - make_interval(mins => :live_minutes))
+    AND (
+      SELECT max(n.published_at) FROM sentiment.run n
+      WHERE n.night = o.night AND n.source = o.source AND n.status = 'published'
+    ) < now() - make_interval(days => :days)))
