@@ -72,9 +72,9 @@ def measure(rounds: int, rows: int, report: Callable[[str], None]) -> list[Measu
 GX = "Great Expectations' pages"
 
 
-def dump(path: Path, rows: int) -> Path:
-    """Write `rows` sample reviews as JSON lines and return the path; texts beyond 20,000 repeat under other ids."""
-    sample_dump.write(sample_dump.SampleDump(FIRST_NIGHT, min(rows, SAMPLE_REVIEWS)), path)
+def dump(path: Path, rows: int, night: date = FIRST_NIGHT) -> Path:
+    """Write `rows` sample reviews of a night as JSON lines; return the path. Texts beyond 20,000 have other ids."""
+    sample_dump.write(sample_dump.SampleDump(night, min(rows, SAMPLE_REVIEWS)), path)
     lines = path.read_bytes().splitlines(keepends=True)
     with path.open("wb") as out:
         for number in range(rows):

@@ -169,7 +169,7 @@ class Versions:
         for number in range(rounds):
             night = first + timedelta(days=number)
             self.dumps.mkdir(parents=True, exist_ok=True)
-            dump = intake.dump(self.dumps / f"records-{night}.jsonl", RECORDS)
+            dump = intake.dump(self.dumps / f"records-{night}.jsonl", RECORDS, night)
             typed = {"DUMP": str(dump), "DATE": night.isoformat(), "SOURCE": "validated", "MODEL": SMALL_MODEL}
             ran = self._both(number, typed, until="validate")
             old, new = map(_validated, ran)

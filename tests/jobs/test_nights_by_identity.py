@@ -190,6 +190,8 @@ def test_values_that_cannot_be_read_are_stored_and_too_many_stop_the_night(
         publish(source, FIRST, dump)
     assert "is the scale 10? Then rating_scale = 10" in refused.value.message
     assert refused.value.message.count("(file 0, record") == 3
+    # Publishing without these values is not what comes first.
+    assert refused.value.try_next.index("source profile") < refused.value.try_next.index("ALLOW=unread_share")
     unread = "SELECT value, rule_name FROM sentiment.unread_value JOIN sentiment.run USING (run_id) WHERE source = :s"
     assert {row.value for row in rows(unread, s=source)} == {"6", "7", "8", "9", "10"}
     publish(source, FIRST, dump, allow=("unread_share",))

@@ -9,7 +9,9 @@ import pytest
 from sentiment import cli, settings
 from sentiment.database import transaction
 from sentiment.errors import ParameterError
-from sentiment.runs.model import IdentityRule
+from sentiment.runs import attempts, opening
+from sentiment.runs.handoff import ReceivedDump
+from sentiment.runs.model import FIRST_RULE, IdentityRule
 from sentiment.scoring import registry
 from sentiment.store import sources
 from sentiment.store.sources import Proposed
@@ -37,8 +39,6 @@ def publish(source: str, days: int) -> str:
 
 
 def fix(source: str, run_id: str, rule: IdentityRule) -> None:
-    from sentiment.runs import opening
-
     with transaction() as c:
         sources.fix(c, opening.get_run(run_id), Proposed(rule, {"own_id": "id"}))
 
@@ -59,6 +59,15 @@ def test_the_first_night_fixes_the_rule_and_only_it_may_change_it(source: str) -
     with pytest.raises(ParameterError, match=rf"own_id, since night {NIGHT} .*by item_id, own_id") as refused:
         fix(source, second, BY_ITEM)
     assert f"SOURCE={source}_2" in refused.value.try_next
+
+
+def test_a_night_that_an_earlier_version_received_fixes_the_rule_of_then(source: str) -> None:
+    spec = NightSpec(source, NIGHT, nights.dump(NIGHT, 5))
+    run = nights.open_night(spec)
+    with attempts.attempt(run.run_id, "ingest") as attempt:
+        attempt.handoff = ReceivedDump(layouts=[])
+    publish_without_spark(spec)
+    assert sources.rules(source) == [FIRST_RULE]
 
 
 def test_the_command_shows_it_beside_a_profile_that_still_loads(source: str) -> None:

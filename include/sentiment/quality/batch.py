@@ -176,10 +176,10 @@ def stop_unless_allowed(run: Run, findings: Findings, allow: Collection[str]) ->
     failed = {check: message for check, message in findings.items() if message}
     stopping = [check for check in failed if check not in allow]
     if stopping:
-        raise DumpRefusedError(
-            "; ".join(f"{check}: {failed[check]}" for check in stopping) + ".",
-            opening.rerun_command(run, allow=[*allow, *stopping]),
-        )
+        again = opening.rerun_command(run, allow=[*allow, *stopping])
+        if BatchCheck.unread_share in stopping:
+            again = f"mend how the source profile reads that column; only where its values may be missing: {again}"
+        raise DumpRefusedError("; ".join(f"{check}: {failed[check]}" for check in stopping) + ".", again)
     return [f"{check}: {message}" for check, message in failed.items()]
 
 
