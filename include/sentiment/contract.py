@@ -68,6 +68,12 @@ def is_suppressed(kind: str, value: Column, suppressed_keys: Collection[str]) ->
     return hashed(F.lit(kind), F.col("source"), value).isin(*suppressed_keys)
 
 
+def is_at(positions: Collection[tuple[int, int]]) -> Column:
+    """Return whether each row's (file_no, record_no) is one of a few positions; never null."""
+    listed = ", ".join(f"({file_no}, {record_no}L)" for file_no, record_no in positions)
+    return F.expr(f"(file_no, record_no) IN ({listed})") if positions else F.lit(False)
+
+
 def key_checksum(key: str = "review_id") -> Column:
     """Return the sum over rows of the key's first 60 bits: the same in any order, and in Postgres."""
     # 15 digits, since 16 would not fit Postgres's signed bigint; decimal, since eight such numbers may not, added up.

@@ -124,10 +124,5 @@ def is_removed(rows: DataFrame, identity: Identity) -> Column:
             own_ids = numbered(with_review_id(rows, replace(identity, rule=rule)))
             # At most as many as are on the list.
             at = own_ids.where(contract.is_suppressed("review", F.col("review_id"), identity.suppressed_keys))
-            removed |= _is_at([(row["file_no"], row["record_no"]) for row in at.select(*POSITION).collect()])
+            removed |= contract.is_at([(row["file_no"], row["record_no"]) for row in at.select(*POSITION).collect()])
     return removed
-
-
-def _is_at(positions: Collection[tuple[int, int]]) -> Column:
-    listed = ", ".join(f"({file_no}, {record_no}L)" for file_no, record_no in positions)
-    return F.expr(f"(file_no, record_no) IN ({listed})") if positions else F.lit(False)

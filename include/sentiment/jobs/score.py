@@ -64,7 +64,7 @@ def work(spark: SparkSession, run: Run, attempt: attempts.Attempt, workspace: Wo
     night.scored = part = write(reviews, run, attempt, workspace, band)
     counted = _novelty(workspace, part)
     night.n_read_anew = counted["read_anew"]
-    if new_ids.may_be_new(counted["changed"], counted["changed"] + counted["known"] + counted["read_anew"]):
+    if new_ids.may_be_new(counted["changed"], counted):
         known = _query(spark, publishing.known_reviews(run.source))
         changed = workspace.read(spark, [part]).where("novelty = 'changed'")
         try:

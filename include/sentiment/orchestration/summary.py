@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -40,11 +40,9 @@ def judged(run: Run) -> list[str]:
     """Return what the night left out of its reviews and how sure their identity is, as sentences without full stop."""
     from sentiment.store import sources
 
-    with transaction() as c:
-        row = c.execute(statement("orchestration/summary/judged"), {"run_id": run.run_id}).one()
-    sentences = []
+    row, sentences = _judged(run.run_id), []
     if row.unread:
-        sentences.append(f"Values that can't be read, and are null: {counts(row.unread)}")
+        sentences.append(f"Values that can't be read, and are null: {batch.by_rule(row.unread)}")
     if row.n_read_anew:
         sentences.append(f"{int(row.n_read_anew):,} known reviews are read anew by this version")
     fixed = sources.fixed(run.source)
@@ -63,14 +61,13 @@ def judged(run: Run) -> list[str]:
 
 def by_rule(run_id: str) -> tuple[dict[str, int], dict[str, int]]:
     """Return rule -> records that it refused, and rule -> values that it could not read; of every run, whole."""
-    with transaction() as c:
-        row = c.execute(statement("orchestration/summary/judged"), {"run_id": run_id}).one()
+    row = _judged(run_id)
     return row.reasons or {}, row.unread or {}
 
 
-def counts(by_rule: Mapping[str, int]) -> str:
-    """Return counts by rule for people, like `date_readable 12, rating_in_range 3`."""
-    return ", ".join(f"{rule} {n:,}" for rule, n in sorted(by_rule.items()))
+def _judged(run_id: str) -> sa.Row[Any]:
+    with transaction() as c:
+        return c.execute(statement("orchestration/summary/judged"), {"run_id": run_id}).one()
 
 
 def _other_model(run: Run) -> str:

@@ -260,10 +260,14 @@ def quarantine_share(
     share = counts["quarantined"] / max(read, 1)
     if share <= most:
         return ""
-    by_rule = ", ".join(f"{name} {n:,}" for name, n in sorted(reasons.items()))
     shown = f"; for example {'; '.join(examples)}" if examples else ""
     failed = f"{counts['quarantined']:,} of {read:,} records ({share:.0%}) failed a rule, more than {most:.0%}"
-    return f"{failed}: {by_rule}{shown}"
+    return f"{failed}: {by_rule(reasons)}{shown}"
+
+
+def by_rule(counts: Mapping[str, int]) -> str:
+    """Return counts by rule for people, like `date_readable 12, rating_in_range 3`."""
+    return ", ".join(f"{rule} {n:,}" for rule, n in sorted(counts.items()))
 
 
 # What the checks read from the ledger.

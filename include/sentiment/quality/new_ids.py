@@ -17,9 +17,13 @@ MOST_SHARE, FEWEST = 0.05, 20
 """Known ids that come with another review are changes up to this share of the known ids, or below this number."""
 
 
-def may_be_new(n_other: int, n_known: int) -> bool:
-    """Return whether so many of the known ids with another review are too many for changes."""
-    return n_other >= FEWEST and n_other > MOST_SHARE * n_known
+def may_be_new(n_other: int, counted: Mapping[str, int]) -> bool:
+    """Return whether so many known ids with another review are too many for changes; `counted` is as in `check`."""
+    return n_other >= FEWEST and n_other > MOST_SHARE * _n_known(counted)
+
+
+def _n_known(counted: Mapping[str, int]) -> int:
+    return sum(counted.get(novelty, 0) for novelty in ("changed", "known", "read_anew"))
 
 
 def check(run: Run, changed: DataFrame, counted: Mapping[str, int]) -> None:
@@ -31,9 +35,9 @@ def check(run: Run, changed: DataFrame, counted: Mapping[str, int]) -> None:
     is_other = (
         "text_hash <> known_text AND NOT (author <=> known_author AND coalesce(item_id, item_title) <=> known_item)"
     )
-    others, n_known = changed.where(is_other), sum(counted.get(n, 0) for n in ("changed", "known", "read_anew"))
+    others, n_known = changed.where(is_other), _n_known(counted)
     n = others.count()
-    if not may_be_new(n, n_known):
+    if not may_be_new(n, counted):
         return
     pairs = others.orderBy("file_no", "record_no").limit(2)
     item = F.coalesce("item_id", "item_title").alias("item")

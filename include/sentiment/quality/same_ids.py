@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from sentiment.contract import is_at
 from sentiment.errors import DumpRefusedError
 from sentiment.runs import opening
 from sentiment.runs.model import IdentityRule, Run
@@ -92,8 +93,7 @@ def find(verdicts: DataFrame, repeated: DataFrame, rule: IdentityRule) -> Shared
 
 def _pair(passed: DataFrame, first: Row) -> tuple[Row, Row]:
     one, other = (first["of_file_no"], first["of_record_no"]), (first["file_no"], first["record_no"])
-    positions = f"(file_no, record_no) IN ({', '.join(f'({file}, {record}L)' for file, record in (one, other))})"
-    rows = {(row["file_no"], row["record_no"]): row for row in passed.where(positions).collect()}
+    rows = {(row["file_no"], row["record_no"]): row for row in passed.where(is_at((one, other))).collect()}
     return rows[one], rows[other]
 
 

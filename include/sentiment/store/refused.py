@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Mapping
 
@@ -18,8 +17,6 @@ from sentiment.store import loading, merging
 from sentiment.store.loading import Rows
 from sentiment.store.staging import Staging
 from sentiment.workspace import Part, Workspace, run_key
-
-log = logging.getLogger(__name__)
 
 MOST_ROWS, MOST_BYTES = 10_000, 64 << 20
 """Most refused records that are kept of a run, and most bytes of them."""

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -43,8 +42,7 @@ def fix(c: sa.Connection, run: Run, proposed: Proposed) -> None:
 
     To be called by a publisher, who holds the lock.
     """
-    row = c.execute(statement("store/sources/fixed"), {"source": run.source}).one_or_none()
-    now = _fixed(row) if row else None
+    now = _fixed(c, run.source)
     others = c.execute(statement("store/sources/other_nights"), {"source": run.source, "night": run.night}).scalar_one()
     if now and others:
         if now.rule != proposed.rule:
@@ -100,10 +98,12 @@ def rules(source: str) -> list[IdentityRule]:
 def fixed(source: str) -> FixedRule | None:
     """Return what is fixed of a source; None before its first published night."""
     with transaction() as c:
-        row = c.execute(statement("store/sources/fixed"), {"source": source}).one_or_none()
-    return _fixed(row) if row else None
+        return _fixed(c, source)
 
 
-def _fixed(row: sa.Row[Any]) -> FixedRule:
+def _fixed(c: sa.Connection, source: str) -> FixedRule | None:
+    row = c.execute(statement("store/sources/fixed"), {"source": source}).one_or_none()
+    if row is None:
+        return None
     rule = IdentityRule(tuple(row.identity), row.version)
     return FixedRule(rule, row.mapped, row.run_id, row.night, row.n_nights)
