@@ -382,7 +382,7 @@ def test_forgotten_records_are_no_fault_of_the_batch(config: Settings) -> None:
     counts = {"accepted": 1, "quarantined": 9, "duplicate": 0}
     run = Run("r", NIGHT, "forgetting", "d", "cinema-fr", "running", None, None, None, {})
     night = JudgedNight(reasons={contract.FORGOTTEN: 9}, expectations_met=True)
-    assert validate.check_batch(run, counts, night, [], [], config, []) == []
+    assert validate.check_batch(run, counts, night, list, [], config, []) == []
     night.reasons = {contract.FORGOTTEN: 8, "readable": 1}
     with pytest.raises(DumpRefusedError, match="1 of 2"):
-        validate.check_batch(run, counts, night, [], [], config, [])
+        validate.check_batch(run, counts, night, list, [], config, [])

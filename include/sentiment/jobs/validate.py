@@ -77,7 +77,7 @@ def work(spark: SparkSession, run: Run, attempt: attempts.Attempt, workspace: Wo
         if shared and shared.is_common:
             raise shared.error(run, sources.described(identity.rule), sources.fixed(run.source) is not None)
         unusual = unread.unusual(verdicts, table, night, config.max_unread_share)
-        examples = refusals.examples(workspace, parts.of("quarantined")[0], fault_reasons(night))
+        examples = partial(refusals.examples, workspace, parts.of("quarantined")[0], fault_reasons(night))
         night.allowed = check_batch(run, attempt.counts, night, examples, unusual, config, dump.allow)
     except DumpRefusedError:
         refused.keep(attempt, workspace, parts.of("quarantined"), parts.of("unread"))
@@ -216,7 +216,7 @@ def check_batch(
     run: Run,
     counts: Mapping[str, int],
     night: JudgedNight,
-    examples: Sequence[str],
+    examples: Callable[[], Sequence[str]],
     unusual: Sequence[Unread],
     config: settings.Settings,
     allow: Collection[str],

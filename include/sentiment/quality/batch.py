@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
@@ -150,15 +150,15 @@ def check_judged(
     run: Run,
     counts: Mapping[str, int],
     reasons: Mapping[str, int],
-    examples: Sequence[str],
+    examples: Callable[[], Sequence[str]],
     unread: Sequence[Unread],
     config: Settings,
 ) -> Findings:
     """Check how many reviews were accepted, which share was refused, and what of optional columns can't be read.
 
     `counts` has the records `accepted`, `quarantined` and `duplicate`; `reasons` has rule -> records that failed it,
-    `examples` some of these. None counts what is no fault of the batch: records that a person asked to have removed,
-    and those without text.
+    `examples` returns some of these. None counts what is no fault of the batch: records that a person asked to have
+    removed, and those without text.
     """
     low, high = bounds(_recent_rows("quality/recent_rows_accepted", run), config)
     return {
@@ -253,14 +253,15 @@ def row_count(what: str, n: int, low: int | None, high: int | None) -> str:
 
 
 def quarantine_share(
-    counts: Mapping[str, int], reasons: Mapping[str, int], most: float, examples: Sequence[str] = ()
+    counts: Mapping[str, int], reasons: Mapping[str, int], most: float, examples: Callable[[], Sequence[str]] = list
 ) -> str:
     """Check that the share of quarantined among all records is at most `most`, from 0 to 1."""
     read = sum(counts.values())
     share = counts["quarantined"] / max(read, 1)
     if share <= most:
         return ""
-    shown = f"; for example {'; '.join(examples)}" if examples else ""
+    # Looked for only now, as of most nights they are not needed.
+    shown = f"; for example {'; '.join(refused)}" if (refused := examples()) else ""
     failed = f"{counts['quarantined']:,} of {read:,} records ({share:.0%}) failed a rule, more than {most:.0%}"
     return f"{failed}: {by_rule(reasons)}{shown}"
 
