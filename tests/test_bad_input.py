@@ -4,45 +4,72 @@ from __future__ import annotations
 
 import gzip
 import re
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sentiment import database
 from sentiment.embedded import machine
+from sentiment.errors import SentimentError
+from sentiment.orchestration import ingesting
 
 from tests.kit.commands import run
 from tests.kit.rows import rows
 
 pytestmark = [pytest.mark.night, pytest.mark.usefixtures("ready")]
 
-BAD_INPUT = {
+BAD_INPUT: dict[str, tuple[list[str], int, str]] = {
     "missing file": (["--dump", "{tmp}/none.jsonl"], 3, "No dump at"),
-    "empty file": (["--dump", "{tmp}/empty.jsonl"], 3, "is empty"),
-    "folder without dumps": (["--dump", "{tmp}/folder"], 3, "No dump in the folder"),
     "cut gzip": (["--dump", "{tmp}/cut.jsonl.gz"], 3, "cut short"),
-    "wrong columns": (["--dump", "{tmp}/columns.jsonl"], 3, "no column with the review's text"),
     "unknown model": (["--dump", "{tmp}/good.jsonl", "--model", "gpt"], 2, "There is no model 'gpt'"),
     "wrong date": (["--date", "22/11/2026"], 2, "expected a date like"),
-    "future night": (["--dump", "{tmp}/good.jsonl", "--date", "2999-01-01"], 2, "lies in the future"),
-    "allowed without a reason": (["--dump", "{tmp}/good.jsonl", "--allow", "row_count"], 2, "allow needs a reason"),
     "wrong source": (["--dump", "{tmp}/good.jsonl", "--source", "No Way!"], 2, "source"),
 }
+"""Of each way by which a night can't begin one: the command refuses it, the sensor, or ingest."""
+REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
+    "empty file": ({"dump": "{tmp}/empty.jsonl"}, 3, "is empty"),
+    "folder without dumps": ({"dump": "{tmp}/folder"}, 3, "No dump in the folder"),
+    "wrong columns": ({"dump": "{tmp}/columns.jsonl"}, 3, "no column with the review's text"),
+    "future night": ({"dump": "{tmp}/good.jsonl", "night": date(2999, 1, 1)}, 2, "lies in the future"),
+    "allowed without a reason": ({"dump": "{tmp}/good.jsonl", "allow": ("row_count",)}, 2, "allow needs a reason"),
+}
+"""What the same tasks refuse by the same errors, whose way out is the same."""
 
 
-@pytest.mark.parametrize("name", BAD_INPUT)
-def test_bad_input_ends_with_its_exit_code_and_publishes_nothing(name: str, tmp_path: Path, ready: object) -> None:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder of files that are no dumps, and one that is."""
     good = b'{"review": "Un beau film."}\n'
     (tmp_path / "folder").mkdir()
     (tmp_path / "empty.jsonl").touch()
     (tmp_path / "good.jsonl").write_bytes(good)
     (tmp_path / "columns.jsonl").write_bytes(b'{"a": 1}\n')
     (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(good * 999)[:-9])
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", BAD_INPUT)
+def test_bad_input_ends_with_its_exit_code_and_publishes_nothing(name: str, folder: Path, ready: object) -> None:
     arguments, code, text = BAD_INPUT[name]
     before = rows("SELECT count(*) FROM sentiment.run")
-    exit_code, output = run("nightly", *(a.replace("{tmp}", str(tmp_path)) for a in arguments))
+    exit_code, output = run("nightly", *(a.replace("{tmp}", str(folder)) for a in arguments))
     assert (exit_code, text in output) == (code, True), output
     assert "Next:" in output
     assert "Traceback" not in output
+    assert rows("SELECT count(*) FROM sentiment.run") == before
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused_opens_no_run(name: str, folder: Path, ready: object) -> None:
+    values, code, text = REFUSED[name]
+    before = rows("SELECT count(*) FROM sentiment.run")
+    usual: dict[str, Any] = {"night": date(2026, 11, 1), "source": "bad", "model": "cinema-fr"}
+    dump = str(values["dump"]).replace("{tmp}", str(folder))
+    with pytest.raises(SentimentError, match=text) as refused:
+        ingesting.ingest(ingesting.Request(**usual | values | {"dump": dump}))
+    assert refused.value.exit_code == code
+    assert refused.value.try_next
     assert rows("SELECT count(*) FROM sentiment.run") == before
 
 

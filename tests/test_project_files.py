@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -72,3 +73,9 @@ def test_make_targets_exist(page: str) -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     targets = set(re.findall(r"(?:^|`)make ([a-z][\w-]*)", (ROOT / page).read_text("utf-8"), re.MULTILINE))
     assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
+
+
+def test_a_module_s_tests_are_on_one_worker(request: pytest.FixtureRequest) -> None:
+    """Where they are not, every worker makes each module's database, and the published night, of its own."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        assert request.node.nodeid.endswith("@tests/test_project_files.py")

@@ -68,7 +68,7 @@ class Ui:
 
 
 @pytest.fixture(scope="module")
-def first_start(ready: object, home: Path) -> Iterator[Ui]:
+def first_start(ready: object, home: Path, warm_nights: None) -> Iterator[Ui]:
     """Start the UI for the first time, which is when its password is printed."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -13,9 +13,10 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -34,7 +35,11 @@ from sentiment.workspace import Part, Workspace, run_key
 from tests.kit import oracle
 
 if TYPE_CHECKING:
+    from pyspark.ml import PipelineModel
     from pyspark.sql import SparkSession
+    from sentiment.scoring.registry import Model
+
+    Load = Callable[[SparkSession, Model, Path], PipelineModel]
 
 FIRST = date(2026, 3, 2)
 RECORDS = 40
@@ -46,8 +51,8 @@ class NightSpec:
     """A night to publish.
 
     `supersede` lets its dump replace another one of the same night; `requeue_of` is the id of a run of the same dump
-    that it replaces; `model` scores it; `profile` names the source profile that it is read by; `allow` are batch checks
-    that it may fail.
+    that it replaces; `model` scores it; `profile` names the source profile that it is read by, `encoding` the dump's
+    encoding; `allow` are batch checks that it may fail.
     """
 
     source: str
@@ -58,6 +63,7 @@ class NightSpec:
     model: str = MODEL
     profile: str | None = None
     allow: tuple[str, ...] = ()
+    encoding: str | None = None
 
     @property
     def reason(self) -> str | None:
@@ -204,13 +210,14 @@ def run_all_steps(session: SparkSession, spec: NightSpec, resume: bool = False) 
     """
     from sentiment.jobs import score, validate
     from sentiment.orchestration import ingesting, requeueing, steps
+    from sentiment.scoring import network
 
     if spec.requeue_of:
         opened = requeueing.find(requeueing.Requeue(spec.requeue_of, spec.reason))
     else:
         request = ingesting.Request(
             spec.night, spec.source, spec.model, str(spec.dump), spec.supersede, spec.reason, profile=spec.profile,
-            allow=spec.allow,
+            encoding=spec.encoding, allow=spec.allow,
         )  # fmt: skip
         opened = ingesting.ingest(request)
     if opened.nothing_new:
@@ -224,8 +231,15 @@ def run_all_steps(session: SparkSession, spec: NightSpec, resume: bool = False) 
             others[step](opened.run_id)
             continue
         run = opening.get_run(opened.run_id)
-        with attempts.attempt(opened.run_id, step) as attempt:
+        once = partial(_loaded_once, network.load)
+        with attempts.attempt(opened.run_id, step) as attempt, patch.object(network, "load", once):
             jobs[step](session, run, attempt, Workspace(settings.load().lake))
+
+
+@cache
+def _loaded_once(load: Load, session: SparkSession, model: Model, scratch: Path) -> PipelineModel:
+    """Load a network as a night does, but once for all nights of a session: it takes seconds each time."""
+    return load(session, model, scratch)
 
 
 def _is_done(run_id: str, step: str) -> bool:
