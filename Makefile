@@ -12,6 +12,13 @@ COVERAGE := --cov --cov-report=term:skip-covered
 COVERAGE_FLOOR := 80
 SECONDS_SINCE = $$(( $$(date +%s) - began ))
 
+# make itself ends with 2 whatever a command ended with, so the command's own exit code is printed.
+EXPLAINED = || { code=$$?; case $$code in \
+  2) what="a value that was typed or set" ;; 3) what="the dump or its content: trying again changes nothing" ;; \
+  4) what="database, Spark or disk: trying again may help" ;; 5) what="something that this machine lacks: make doctor" ;; \
+  6) what="an error of the program" ;; *) what="ended from outside" ;; esac; \
+  echo "Exit code $$code: $$what" >&2; exit $$code; }
+
 export PYTHONWARNINGS := ignore
 
 .DEFAULT_GOAL := help
@@ -30,7 +37,7 @@ unexport PYTHONDONTWRITEBYTECODE
 $(foreach name,$(NIGHT),$(eval nightly typed: export NIGHTLY_$(name) = $$(value $(name))))
 
 nightly: typed $(VENV)/.run  ## run one night on this machine, from nothing to a summary
-	@NIGHTLY_ALLOW=$${NIGHTLY_ALLOW//,/ } $(BIN)/sentiment nightly
+	@NIGHTLY_ALLOW=$${NIGHTLY_ALLOW//,/ } $(BIN)/sentiment nightly $(EXPLAINED)
 
 typed:
 	@test -z "$(UNTYPED)" || { echo "Error: $(UNTYPED) of the environment: a night takes values of make's line only."; \
@@ -48,13 +55,13 @@ lint: $(VENV)/.dev  ## ruff and mypy
 	@$(BIN)/mypy
 
 up: $(VENV)/.run  ## start Airflow's UI on 127.0.0.1
-	@$(BIN)/sentiment up
+	@$(BIN)/sentiment up $(EXPLAINED)
 
 down: $(VENV)/.run  ## stop every process of this checkout
-	@$(BIN)/sentiment down
+	@$(BIN)/sentiment down $(EXPLAINED)
 
 doctor: $(VENV)/.run  ## say what is missing, and how to mend it
-	@$(BIN)/sentiment doctor
+	@$(BIN)/sentiment doctor $(EXPLAINED)
 
 bench: $(VENV)/.dev  ## measure; prints budgets beside what was measured; BENCH='--only night' and the like are passed on
 	@$(BIN)/python -m bench $(BENCH)

@@ -25,6 +25,7 @@ class Bench(StrEnum):
     matrix = "matrix"
     drift = "drift"
     versions = "versions"
+    dresses = "dresses"
 
 
 @app.command()
@@ -47,13 +48,18 @@ def bench(
     replays: Annotated[int, typer.Option(help="simulated years that drift alarms are tried on", min=2)] = 200,
     old: Annotated[Path | None, typer.Option(help="an older checkout to measure against: the part versions")] = None,
     measure: Annotated[list[Measure] | None, typer.Option(help="of versions this alone; may be repeated")] = None,
+    labelled: Annotated[
+        list[Path] | None,
+        typer.Option(help="labelled reviews in JSON lines, published in ten dresses: the part dresses"),
+    ] = None,
     prepare_old: Annotated[
         Path | None, typer.Option(help="make that checkout in this folder, and measure nothing")
     ] = None,
 ) -> None:
     """Measure on this machine and print beside the budgets: nights, intake, scoring, publishing, the matrix, drift.
 
-    The part versions measures an older checkout and this one in turn. `--prepare-old` makes the older one.
+    The part dresses publishes labelled reviews of yours in ten forms. The part versions measures an older checkout and
+    this one in turn. `--prepare-old` makes the older one.
 
     Examples: `python -m bench --only night --no-cold`, `python -m bench --only matrix --seeds 5 --without-spark`,
     `python -m bench --only matrix --point judged --point validated`,
@@ -86,6 +92,8 @@ def bench(
         figures += publishing.measure(rounds, reviews, OUT.print)
     if figures:
         show(table(["measured", "least", "median", "most", "budget"], [m.row() for m in figures]))
+    if Bench.dresses in parts:
+        n_missed += sum(_bench_dresses(path) for path in labelled or [])
     missed = n_missed + (_bench_drift(replays) if Bench.drift in parts else 0)
     if Bench.matrix in parts and runner.measure(seeds, OUT.print, points):
         missed += 1
@@ -103,6 +111,16 @@ def _bench_drift(replays: int) -> int:
         OUT.print(f"[bold]{escape(printed.title)}[/]")
         show(table(printed.columns, printed.rows))
     return sum(printed.failed for printed in tables)
+
+
+def _bench_dresses(labelled: Path) -> int:
+    """Print what came of each dress; return how many reviews came out otherwise than of the plain dump."""
+    from bench import dresses
+
+    OUT.print(f"{escape(str(labelled))} in ten dresses")
+    dressed = dresses.measure(labelled, OUT.print)
+    show(table(["dress", "read", "reviews", "otherwise"], [one.row() for one in dressed]))
+    return sum(one.n_other for one in dressed)
 
 
 def _bench_versions(old: Path, measures: list[Measure] | None, rounds: int | None) -> int:

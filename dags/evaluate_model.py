@@ -5,12 +5,13 @@ Measures how good a model is on a labelled set: the table of the published model
 
 `find_set >> evaluate >> evaluate_against >> report`
 
-**What.** The file is read as a night's dump would be (JSON lines, a JSON array, CSV, Parquet; columns by their usual
-names). Its texts are scored by the very code that scores nights, never from the cache, and only counts are collected:
-precision, recall, f1-score and support of each label, accuracy, macro and weighted average, 95 % intervals, the
-confusion matrix, calibration (ECE, Brier score). The log of `evaluate` shows all of it, and the wrong answers that the
-model was surest of, with the beginnings of their texts; `"mistakes": 0` keeps texts out of the log. With `against`,
-`evaluate_against` does the same for another model and tests, by McNemar's exact test, whether one is right more often.
+**What.** The file is read as a night's dump would be (JSON lines, a JSON array, CSV, Parquet, .xlsx; columns by their
+usual names). Its texts are scored by the very code that scores nights, never from the cache, and only counts are
+collected: precision, recall, f1-score and support of each label, accuracy, macro and weighted average, 95 % intervals,
+the confusion matrix, calibration (ECE, Brier score). The log of `evaluate` shows all of it, and the wrong answers that
+the model was surest of, with the beginnings of their texts; `"mistakes": 0` keeps texts out of the log. With
+`against`, `evaluate_against` does the same for another model and tests, by McNemar's exact test, whether one is right
+more often.
 
 **Labels.** The column `polarity` (0 and 1, or the model's own label names); without one, `rating` as a weak label: up
 to 2 negative, from 4 positive. `labels` asks for one of the two. Records without a label, or in between, are left out

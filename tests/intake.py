@@ -7,19 +7,19 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from sentiment.dump.decoding import to_rows
 from sentiment.dump.identity import Identity
 from sentiment.dump.receive import receive
-from sentiment.jobs import validate
+from sentiment.jobs.judging import Night, Parts, judge_records
 from sentiment.quality import rules, split
 from sentiment.runs.model import Reading
 from sentiment.workspace import Workspace
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, Row, SparkSession
+    from pyspark.sql import Row, SparkSession
     from sentiment.settings import Settings
 
 NIGHT = date(2026, 11, 22)
+PLAIN = Reading("allocine")
 
 
 class Outcome(NamedTuple):
@@ -37,18 +37,17 @@ class Outcome(NamedTuple):
         return {row["review_id"] for row in self.accepted}
 
 
-def through(spark: SparkSession, path: Path, config: Settings) -> Outcome:
+def through(spark: SparkSession, path: Path, config: Settings, reading: Reading = PLAIN) -> Outcome:
     """Return every record of the dump in exactly one of three lists."""
     workspace = Workspace(config.lake)
-    dump = receive(str(path), config, workspace, Reading("allocine"))
+    dump = receive(str(path), config, workspace, reading)
     received = workspace.read(spark, workspace.committed("received", dump.key))
+    table = rules.table(config, NIGHT)
     identity = Identity(dump.profile.identity_rule(dump.mapped), NIGHT)
 
-    def decode(rows: DataFrame) -> DataFrame:
-        return to_rows(rows, "allocine", dump.layouts, dump.profile, identity)
-
-    parts = validate.Parts(workspace, f"night={NIGHT}/run=through", time.monotonic_ns())
-    validate.judge(spark, parts, received, decode, config, rules.table(config, NIGHT), identity.rule)
+    night = Night("allocine", dump.layouts, dump.profile.model_dump(mode="json"), identity, table, config)
+    parts = Parts(workspace, f"night={NIGHT}/run=through", time.monotonic_ns())
+    judge_records(spark, parts, received, night)
     accepted, refused, repeated = (parts.read(spark, n).collect() for n in ("accepted", "quarantined", "duplicate"))
     unread = split.unread(parts.read(spark, "judged")).collect()
     return Outcome(accepted, refused, repeated, sum(file.n_records for file in dump.files), unread)

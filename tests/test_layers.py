@@ -14,7 +14,18 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "include" / "sentiment"
 
 GROUND = {"settings", "errors", "labels"}
-BASE = {"contract", "arrow_functions", "schemas", "sql", "workspace", "runs", "database", "runtime", "samples"}
+BASE = {
+    "contract",
+    "arrow_functions",
+    "text_patterns",
+    "schemas",
+    "sql",
+    "workspace",
+    "runs",
+    "database",
+    "runtime",
+    "samples",
+}
 MIDDLE = {"dump", "quality", "scoring", "store", "drift", "evaluation"}
 SHARED = GROUND | BASE | MIDDLE
 ALLOWED = {

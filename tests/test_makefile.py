@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -94,6 +95,25 @@ def test_values_of_the_environment_stop_with_the_line_to_type(checkout: Path) ->
     assert line.startswith("make nightly ")
     again = run(checkout, "bash", "-c", line)
     assert stored_params(checkout, again) == {"dump": environment["DUMP"], "reason": "50$"}
+
+
+@pytest.mark.parametrize("code", [2, 3, 4, 5, 6])
+def test_the_exit_code_of_a_night_is_printed(checkout: Path, code: int) -> None:
+    command = checkout / ".venv" / "bin" / "sentiment"
+    command.write_text(f"#!/bin/sh\nexit {code}\n", "utf-8")
+    for target in ("nightly", "doctor"):
+        done = run(checkout, "make", target)
+        assert done.returncode == 2  # make's own, whatever failed
+        explained, own = done.stderr.splitlines()
+        assert explained.startswith(f"Exit code {code}: ")
+        assert own.endswith(f"Error {code}")
+
+
+def test_the_readme_has_every_exit_code() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    listed = re.search(r"Exit codes of `sentiment`:(.*?);", readme, re.DOTALL)
+    assert listed
+    assert sorted(map(int, re.findall(r"\b\d\b", listed[1]))) == [2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize("typed", ["SURE=0", "SURE=no", "SURE=", 'SURE=1" = 1 -o "', "SURE=$(shell echo 1)"])

@@ -30,8 +30,9 @@ OWN = {
     "run_id", "requeued_in", "requeue_of", "shown", "night", "file_no", "record_no", "model_id", "retired", "alarm_id",
     "review_id", "pid", "port", "airflow_port", "first", "last", "today", "sha256", "source", "wide", "model", "dag",
     "suggested_encoding", "scheduled", "current", "S3", "SPARK_CLUSTER", "DEFAULT_HOME", "query", "name", "names",
-    "options", "test", "restart", "summary", "covers", "rerun_command", "row_count", "ENCODINGS", "allow",
-    "message", "BUNDLED", "dependent",
+    "test", "restart", "summary", "covers", "rerun_command", "row_count", "ENCODINGS", "allow",
+    "message", "BUNDLED", "dependent", "nearest", "meant", "day", "reviews", "encoding", "options", "range_of",
+    "BUDGET",
 }  # fmt: skip
 """Names of what this project makes up or has checked: ids, dates, numbers, names by a pattern, texts of its own."""
 

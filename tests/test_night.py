@@ -133,7 +133,7 @@ def test_another_dump_of_the_night_is_refused_without_a_reason(night: date, home
 def test_predict_runs_command(night: date) -> None:
     code, output = run("predict", "j'ai bien aime le film harry potter!")
     assert code == 0, output
-    assert re.search(r"^(pos|neg)  neg 0\.\d{4}  pos 0\.\d{4}$", output, re.M)
+    assert re.fullmatch(r"(pos|neg)  neg 0\.\d{4}  pos 0\.\d{4}\n(not )?uncertain: a p_positive of .*\n", output)
     code, output = run("runs")
     assert code == 0
     assert NIGHT.isoformat() in output

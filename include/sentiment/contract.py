@@ -21,6 +21,12 @@ RAW_HEAD_BYTES = 64 * 1024
 """Of a refused or an overlong record so many bytes are stored."""
 FORGOTTEN = "forgotten"
 """The problem of a record that a person asked to have removed, and the rule it fails; no fault of the batch."""
+MAX_FIELD_BYTES = 1000
+"""Longest id, name or title, in UTF-8 bytes. An entry of a Postgres index holds at most 2,704 bytes."""
+BY_TITLE = "title"
+"""What the id begins with of an item that the dump only names (`dump.items.id_of_title`), before `:` or `(`."""
+OWN_ITEM = f"CASE WHEN left(item_id, {len(BY_TITLE) + 1}) NOT IN ('{BY_TITLE}:', '{BY_TITLE}(') THEN item_id END"
+"""The item's id where the dump has one, in the SQL of Spark and of Postgres: what reviews are identified by."""
 NO_TEXT = "no_text"
 """The rule that a record fails which has other values and no text: it is no review, and no fault of the batch."""
 

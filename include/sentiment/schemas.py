@@ -149,7 +149,12 @@ RECEIVED = PartSchema(
 """A dump's records, numbered and as they came. Written by Arrow, not by Spark."""
 
 CONTENT_COLUMNS = (
-    Column("item_id", "string", "the film's or series' id in the source; null where the dump has none", "text"),
+    Column(
+        "item_id",
+        "string",
+        "the film's or series' id in the source, else one made of its title; null where the dump names none",
+        "text",
+    ),
     Column("item_type", "string", "film, series, or the dump's own word; null where it has none", "text"),
     Column("item_title", "string", "the film's or series' title", "text"),
     Column("author", "string", "the author's name as the dump has it; null where missing or removed", "text"),
@@ -171,6 +176,8 @@ HASH_COLUMNS = (
 VERSION = (*CONTENT, *(column.name for column in HASH_COLUMNS))
 """Columns of one version of a review, in the tables `review` and `review_version`."""
 
+LABEL_TEXT_COLUMN = Column("label_text", "string", "the label as the dump has it, whatever it means")
+
 IDENTITY_COLUMNS = (
     replace(REVIEW_ID_COLUMN, nullable=True),
     Column("own_id", "string", "the record's own id in the dump; null where it has none"),
@@ -189,7 +196,9 @@ DECODED = PartSchema(
             *CONTENT_COLUMNS,
             Column("rating_text", "string", "the rating as the dump has it"),
             Column("date_text", "string", "the date as the dump has it"),
-            Column("polarity_text", "string", "the label as the dump has it"),
+            Column("polarity_text", "string", "the label as the dump has it; null of a word for none, like neutre"),
+            LABEL_TEXT_COLUMN,
+            Column("nested", "map<string,string>", "JSON of objects and lists where one value is wanted, by column"),
             *IDENTITY_COLUMNS,
             HASH_COLUMNS[0],
         )
@@ -220,6 +229,7 @@ JUDGED = PartSchema(
             *IDENTITY_COLUMNS,
             *CONTENT_COLUMNS,
             *HASH_COLUMNS,
+            LABEL_TEXT_COLUMN,
             Column(
                 "unread",
                 "array<struct<column_name:string,value:string,rule_name:string>>",
@@ -235,7 +245,8 @@ JUDGED = PartSchema(
 )
 """One row for each record. `raw` and what follows it are null where the record is not refused; where it is, of the
 content and its hashes the author alone remains, by whose name a review is found that is to be forgotten. The flag of an
-optional column's rule is null where the record has no such value, or is refused."""
+optional column's rule is null where the record has no such value, or is refused; of a rule that only warns where it is
+refused."""
 
 QUARANTINED = PartSchema(
     "quarantined",

@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     max_record_bytes: int = Field(16 << 20, gt=0, description="longest record read, in bytes")
     max_decompression_ratio: float = Field(200.0, gt=1, description="most bytes out per compressed byte in")
     min_text_chars: int = Field(1, ge=1, le=1000, description="shortest review text accepted, in visible characters")
-    max_text_chars: int = Field(20_000, gt=0, description="longest review text accepted, in characters")
+    max_text_chars: int = Field(50_000, gt=0, description="longest review text accepted, in characters")
     check_language: bool = Field(True, description="whether texts long enough to tell must be French")
     max_quarantine_share: float = Field(0.2, ge=0, le=1, description="share quarantined that stops a night")
     max_unread_share: float = Field(

@@ -18,6 +18,7 @@ from sentiment.drift.history import Stream
 from sentiment.drift.simulate import Nights, Shift
 from sentiment.drift.watched import MAIN_SERIES, REASON
 from sentiment.errors import DataError, ParameterError
+from sentiment.runs.model import READING_VERSION
 
 from tests.kit import stored_nights
 from tests.kit.stored_nights import AUDIENCE, FIRST, N_REFERENCE, simulated
@@ -186,8 +187,8 @@ def test_alarms_that_a_new_reading_makes_are_acknowledged_once(stream: Stream) -
         n = 5 if night >= first_read else 60
         stored_nights.store_validation(stream, night, 500, {"text_present": n + night.day % 3})
     with transaction("owner") as c:
-        version = "UPDATE sentiment.run SET reading_version = 2 WHERE source = :source AND night >= :night"
-        c.execute(sa.text(version), {"source": stream.source, "night": first_read})
+        version = "UPDATE sentiment.run SET reading_version = :now WHERE source = :source AND night >= :night"
+        c.execute(sa.text(version), {"source": stream.source, "night": first_read, "now": READING_VERSION})
     reference.pin(stream, dates[0], dates[N_REFERENCE - 1])
     for night in dates[N_REFERENCE:]:
         tracking.track(f"{stream.source}-{night}")

@@ -251,6 +251,8 @@ def test_the_band_is_frozen_and_the_same_for_nights_and_for_views(
     with transaction() as c:
         confidence.note(c, stream)
     assert rows(MODELS_BAND, stream) == [pinned.band]
+    assert confidence.band_of_model(stream.model_id) == pinned.band
+    assert confidence.band_of_model("no-such-model") is None
     assert confidence.band_of(Stream("nobody", stream.model_id)) == (0.05, 0.99)
     other = reference.pin(stream, dates[0], dates[N_REFERENCE - 1])
     assert other.band[0] < pinned.band[0]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from sentiment.dump.decoding import to_rows
 from sentiment.dump.identity import Identity
+from sentiment.dump.profiles import CONTENT
 from sentiment.dump.receive import receive
-from sentiment.runs.model import Reading
+from sentiment.runs.model import IdentityRule, Reading
 from sentiment.settings import Settings
 from sentiment.workspace import Workspace
 
@@ -33,14 +34,19 @@ JSONL = [
 
 
 def decoded(
-    spark: SparkSession, tmp_path: Path, name: str, content: bytes | None, reading: Reading = PLAIN
+    spark: SparkSession,
+    tmp_path: Path,
+    name: str,
+    content: bytes | None,
+    reading: Reading = PLAIN,
+    rule: IdentityRule | None = None,
 ) -> list[Row]:
     path, workspace = tmp_path / name, Workspace(str(tmp_path / "lake"))
     if content is not None:
         path.write_bytes(content)
     dump = receive(str(path), Settings(home=tmp_path), workspace, reading)
     received = workspace.read(spark, workspace.committed("received", dump.key))
-    identity = Identity(dump.profile.identity_rule(dump.mapped))
+    identity = Identity(rule or dump.profile.identity_rule(dump.mapped))
     return to_rows(received, "allocine", dump.layouts, dump.profile, identity).orderBy("file_no", "record_no").collect()
 
 
@@ -77,6 +83,20 @@ def test_identical_texts_of_unknown_authors_stay_apart_and_nfc_is_one_text(spark
     assert rows[6]["text"] == "e\u0301tonnant"
     readable = [r["review_id"] for r in rows if r["problem"] is None]
     assert (len(readable), len(set(readable))) == (6, 5)
+
+
+def test_a_source_of_an_earlier_version_is_identified_by_what_that_version_read(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lines = [{"film": "Le Lac", "pseudo": "nan", "date": day, "critique": "Bien."} for day in ("03/03/24", "hier")]
+    content = b"\n".join(json.dumps(line).encode() for line in lines)
+    former, now = (
+        decoded(spark, tmp_path, "a.jsonl", content, rule=IdentityRule(CONTENT, version)) for version in (2, 3)
+    )
+    # Then neither day was read, and the author was called nan.
+    assert former[0]["review_id"] == former[1]["review_id"]
+    assert now[0]["review_id"] != now[1]["review_id"]
+    assert [(row["review_date"], row["author"]) for row in former] == [(date(2024, 3, 3), None), (None, None)]
 
 
 def test_csv(spark: SparkSession, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ CORPUS: dict[str, tuple[bytes, list[str]]] = {
                         ["no_lone_surrogate", "accepted"]),
     "cp1252.jsonl": ('{"review": "ok"}\n{"review": "déçu"}\n'.encode("cp1252"), ["accepted", "readable"]),
     "mojibake.jsonl": ('{"review": "trÃ¨s dÃ©cevant, câ€™est long"}\n'.encode(), ["not_mojibake"]),
-    "nested.jsonl": (b'{"review": {"text": "a"}, "note": [4]}\n{"review": ["x"]}\n', ["accepted", "accepted"]),
+    "nested.jsonl": (b'{"review": {"text": "a"}, "note": [4]}\n{"review": ["x"]}\n', ["accepted", "readable"]),
     "deep.jsonl": (f'{{"review": "a", "x": {DEEP}}}\n{{"review": "b", "x": {"[" * 99_999}}}\n'.encode(),
                    ["accepted", "readable"]),
     "wide.jsonl": (b'{"review": "a"}\n' + f'{{"review": "Large.", {WIDE}}}\n'.encode(),

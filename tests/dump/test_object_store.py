@@ -19,6 +19,8 @@ from sentiment.errors import DumpNotFoundError, InfrastructureError, ParameterEr
 from sentiment.settings import Settings
 from sentiment.workspace import Workspace
 
+from tests.dump.workbooks import archive, xlsx
+
 GOOD = b'{"review": "Un film magnifique."}\n'
 REGION = "eu-west-3"
 KEYS = {"aws_access_key_id": "made-up-key", "aws_secret_access_key": "made-up-secret"}
@@ -36,6 +38,9 @@ def bucket() -> Iterator[str]:
     client.put_object(Bucket="dumps", Key="night/a.jsonl", Body=GOOD)
     client.put_object(Bucket="dumps", Key="night/b.jsonl.gz", Body=gzip.compress(GOOD * 2))
     client.put_object(Bucket="dumps", Key="night/manifest.json", Body=b'{"night": "2026-11-22"}')
+    packed = {"x/a.jsonl": GOOD, "b.xlsx": xlsx([("review",), ("Bien.",)]), "manifest.json": b'{"night": "2026-11-22"}'}
+    client.put_object(Bucket="dumps", Key="packed/export.zip", Body=archive(packed))
+    client.put_object(Bucket="dumps", Key="packed/c.xlsx", Body=packed["b.xlsx"])
     yield address
     server.stop()
 
@@ -74,6 +79,19 @@ def test_a_night_from_a_bucket_is_the_same_dump_as_from_a_disk(tmp_path: Path) -
     assert str(remote.manifest_night) == "2026-11-22"
     (tmp_path / "a.jsonl").write_bytes(GOOD)
     assert receive(str(tmp_path / "a.jsonl"), config, workspace).files[0].sha256 == remote.files[0].sha256
+
+
+def test_an_archive_and_a_workbook_from_a_bucket(tmp_path: Path) -> None:
+    workspace, config = Workspace(str(tmp_path / "lake")), Settings(home=tmp_path)
+    dump = receive("s3://dumps/packed", config, workspace)
+    assert [file.uri.partition("dumps/packed/")[2] for file in dump.files] == [
+        "c.xlsx", "export.zip!b.xlsx", "export.zip!x/a.jsonl"
+    ]  # fmt: skip
+    assert (str(dump.manifest_night), dump.n_records) == ("2026-11-22", 3)
+    assert dump.files[2].sha256 == hashlib.sha256(GOOD).hexdigest()
+    again = receive(dump.files[2].uri, config, workspace)
+    assert [file.uri for file in again.files] == [dump.files[2].uri]
+    assert [state.uri.rpartition("/")[2] for state in arrival.look(dump.files[2].uri)] == ["export.zip"]
 
 
 @pytest.mark.parametrize("uri", ["s3://dumps/none", "s3://nobucket/x", "s3://dumps/none/*.csv"])

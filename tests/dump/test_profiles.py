@@ -33,6 +33,22 @@ def test_no_fit_lists_the_columns_and_the_names_of_the_text() -> None:
     assert "SENTIMENT_SOURCES" in refused.value.try_next
 
 
+def test_a_folder_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
+    folder = tmp_path / "l'été"
+    for read in (lambda: profiles.known(folder), lambda: profiles.profile_file("usual", folder)):
+        with pytest.raises(ParameterError, match="SENTIMENT_SOURCES") as refused:
+            read()
+        assert str(folder) in refused.value.message.replace('"', "")
+        assert "unset SENTIMENT_SOURCES" in refused.value.try_next
+
+
+def test_tags_and_damage_stay_unless_a_profile_asks(tmp_path: Path) -> None:
+    assert {(profile.html, profile.repair) for profile in ALL} == {(False, False)}
+    (tmp_path / "mine.toml").write_text('about = "x"\nhtml = true\nrepair = true\n[columns]\ntext = ["z"]\n')
+    mine = profiles.get_profile("mine", tmp_path)
+    assert (mine.html, mine.repair) == (True, True)
+
+
 def test_your_own_profile_wins(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('about = "x"\nencoding = "windows-1252"\n[columns]\ntext = ["Opinion Libre"]\n')
     (tmp_path / "usual.toml").write_text('about = "y"\n[columns]\ntext = ["z"]\n')

@@ -116,7 +116,7 @@ def test_a_too_long_record_is_received_as_head_with_size_and_hash(tmp_path: Path
         ("empty.jsonl", b"", DumpUnreadableError, "Next: ls -la "),
         ("blank.jsonl", b"\n \n", DumpUnreadableError, "Next: ls -la "),
         ("binary.jsonl", bytes(range(256)), DumpUnreadableError, "Next: head -c 100 "),
-        ("archive.csv", b"PK\x03\x04xxxx", DumpUnreadableError, "Next: head -c 100 "),
+        ("archive.csv", b"PK\x03\x04xxxx", DumpUnreadableError, "Next: ls -la "),
         ("table.parquet", b"PAR1xxxx", DumpUnreadableError, "Next: ls -la "),
         ("open.json", b'[{"review": "a"}', DumpUnreadableError, "byte 16"),
         ("open2.json", b'[{"review": ["a"}, {"review": "b"}', DumpUnreadableError, "byte 1 "),

@@ -181,6 +181,38 @@ def test_the_only_night_may_be_replaced_under_another_rule_and_what_was_removed_
     assert rows("SELECT 1 FROM sentiment.review WHERE source = :s AND text LIKE 'Vu 3%'", s=source) == []
 
 
+def test_slight_damage_tags_and_links_are_published_and_counted(
+    write: Write, publish: Publish, profile: Callable[..., str]
+) -> None:
+    source = "flagged"
+    links = "https://site.example.org/critiques/le-phare-une-suite-2/ www.example.org/le-phare-l-acteur-3"
+    texts = {
+        1: "Un pur chef d'Å“uvre, la mise en scène est parfaite et l'émotion est là à chaque scène.",
+        2: f"Une suite paresseuse, que je déconseille à tous... {links}",
+        3: "Très beau.<br />La musique est superbe &amp; l'image aussi.",
+        4: "FranÃ§ois a adorÃ©.",
+    }
+    dump = write("a.jsonl", [review(n, "Le Phare", review=text) for n, text in texts.items()])
+    publish(source, FIRST, dump, allow=("quarantine_share",))
+    published = "SELECT text FROM sentiment.review WHERE source = :s ORDER BY text"
+    expected = [texts[1], texts[2], texts[3].replace("&amp;", "&")]
+    assert [row.text for row in rows(published, s=source)] == sorted(expected)
+    reported = summary.of_run(newest_run(source))
+    assert "Flagged, and published all the same: text_undamaged 1, text_without_tags 1" in reported
+    # The same by a profile that has tags taken out and damage repaired; the bytes in quarantine stay as they came.
+    publish("mended", FIRST, dump, profile=profile("html = true", "repair = true"))
+    expected = [
+        texts[1].replace("Å“", "œ"),
+        texts[2],
+        "Très beau.\nLa musique est superbe & l'image aussi.",
+        "François a adoré.",
+    ]
+    assert [row.text for row in rows(published, s="mended")] == sorted(expected)
+    assert "Flagged" not in summary.of_run(newest_run("mended"))
+    raw = "SELECT raw FROM sentiment.quarantine JOIN sentiment.run USING (run_id) WHERE source = :s"
+    assert [json.loads(bytes(row.raw))["review"] for row in rows(raw, s=source)] == [texts[4]]
+
+
 def test_values_that_cannot_be_read_are_stored_and_too_many_stop_the_night(
     write: Write, publish: Publish, spark: SparkSession
 ) -> None:

@@ -21,7 +21,7 @@ from sentiment.dump.identity import Identity
 from sentiment.dump.profiles import OWN_ID
 from sentiment.dump.receive import receive
 from sentiment.errors import DumpRefusedError, InfrastructureError
-from sentiment.jobs import validate
+from sentiment.jobs import judging, validate
 from sentiment.orchestration import forgetting
 from sentiment.orchestration.maintenance import RUN_DATASETS
 from sentiment.quality import rules, split
@@ -329,7 +329,7 @@ def test_no_dump_brings_it_back(spark: SparkSession, tmp_path: Path) -> None:
     identity = Identity(IdentityRule(OWN_ID), suppressed_keys=suppressed)
     decoded = to_rows(received, "s", dump.layouts, dump.profile, identity).persist()
     table = rules.table(config, NIGHT)
-    verdicts = split.verdicts(rules.judged(validate.with_facts(decoded, config), table), table)
+    verdicts = split.verdicts(rules.judged(judging.with_facts(decoded, config), table), table)
     accepted = {r["record_no"]: r for r in split.accepted(verdicts, split.repeated(verdicts)).collect()}
     refused = {r["record_no"]: r for r in split.quarantined(verdicts).collect()}
     assert (sorted(accepted), sorted(refused)) == ([2, 3], [1, 4, 5])
@@ -382,7 +382,7 @@ def test_forgotten_records_are_no_fault_of_the_batch(config: Settings) -> None:
     counts = {"accepted": 1, "quarantined": 9, "duplicate": 0}
     run = Run("r", NIGHT, "forgetting", "d", "cinema-fr", "running", None, None, None, {})
     night = JudgedNight(reasons={contract.FORGOTTEN: 9}, expectations_met=True)
-    assert validate.check_batch(run, counts, night, list, [], config, []) == []
+    assert validate.check_batch(run, counts, night, list, [], config, [], {}) == []
     night.reasons = {contract.FORGOTTEN: 8, "readable": 1}
     with pytest.raises(DumpRefusedError, match="1 of 2"):
-        validate.check_batch(run, counts, night, list, [], config, [])
+        validate.check_batch(run, counts, night, list, [], config, [], {})

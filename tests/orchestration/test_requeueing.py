@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 from sentiment import settings
+from sentiment.database import transaction
 from sentiment.dump import profiles
 from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError, SetupError
 from sentiment.orchestration import ingesting, maintenance, requeueing, summary
@@ -21,9 +22,11 @@ from sentiment.orchestration.requeueing import Requeue
 from sentiment.runs import attempts, opening
 from sentiment.runs.handoff import ReceivedDump
 from sentiment.runs.model import Run
+from sentiment.sql import statement
 from sentiment.store import forgetting, publishing, quarantine
 from sentiment.workspace import Workspace
 
+from tests.dump import workbooks
 from tests.kit import nights, oracle
 from tests.kit.nights import NightSpec, run_all_steps
 from tests.kit.rows import remove_source, rows
@@ -172,6 +175,63 @@ def test_options_are_those_of_the_night_unless_changed(
     assert scene.workspace.committed("received", now.records_key)
 
 
+@pytest.mark.parametrize("is_cut_anew", [True, False])
+def test_refused_records_are_linked_by_their_bytes_where_the_dump_was_cut_anew(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, is_cut_anew: bool
+) -> None:
+    """Positions say nothing then: here all of the old run's are other ones, and one of its records is no more."""
+    old = scene.publish()
+    refused = "SELECT record_no FROM sentiment.quarantine WHERE run_id = :r ORDER BY 1"
+    mended, *others = (number for (number,) in rows(refused, r=old.run_id))
+    rows("UPDATE sentiment.quarantine SET raw_sha256 = 'of others' WHERE run_id = :r AND record_no = :n RETURNING 1",
+         r=old.run_id, n=mended)  # fmt: skip
+    rows("UPDATE sentiment.quarantine SET record_no = -record_no WHERE run_id = :r RETURNING 1", r=old.run_id)
+    if is_cut_anew:
+        monkeypatch.setattr("sentiment.dump.cutting.CUTTING_VERSION", 99)
+    new = scene.merge(requeueing.find(Requeue(old.run_id, "mended")).run_id)
+    assert (received(new.run_id).records_key == received(old.run_id).records_key) is not is_cut_anew
+    linked = {number for (number,) in rows("SELECT record_no FROM sentiment.quarantine WHERE requeued_in = :r "
+                                           "AND run_id = :old", r=new.run_id, old=old.run_id)}  # fmt: skip
+    assert linked == ({-mended} if is_cut_anew else {-mended, *(-number for number in others)})
+
+
+def test_a_record_that_begins_at_the_byte_of_a_refused_one_is_refused_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = scene.publish()
+    monkeypatch.setattr("sentiment.dump.cutting.CUTTING_VERSION", 99)
+    new = scene.merge(requeueing.find(Requeue(old.run_id, "mended")).run_id)
+    rows("UPDATE sentiment.quarantine SET raw_sha256 = run_id, byte_offset = record_no, requeued_in = NULL "
+         "WHERE run_id IN (:old, :new) RETURNING 1", old=old.run_id, new=new.run_id)  # fmt: skip
+    rows("UPDATE sentiment.quarantine SET byte_offset = 0 WHERE run_id = :old AND record_no = (SELECT max(record_no) "
+         "FROM sentiment.quarantine WHERE run_id = :old) RETURNING 1", old=old.run_id)  # fmt: skip
+    with transaction() as c:
+        c.execute(statement("store/publish/link_requeued"), {"run_id": new.run_id, "replaced": [old.run_id]})
+    linked = "SELECT record_no FROM sentiment.quarantine WHERE requeued_in = :new"
+    last = "SELECT max(record_no) FROM sentiment.quarantine WHERE run_id = :old"
+    assert rows(linked, new=new.run_id) == rows(last, old=old.run_id)
+
+
+def test_a_member_of_an_archive_is_hashed_and_read_again(scene: Scene) -> None:
+    archive = scene.folder / "export.zip"
+    content = {"x/dump.jsonl": scene.dump.read_bytes(), "notes.txt": b"x"}
+    archive.write_bytes(workbooks.archive(content))
+    request = ingesting.Request(NIGHT, scene.source, nights.MODEL, str(archive), reason="asked")
+    old = scene.merge(ingesting.ingest(request).run_id)
+    before = scene.received(old)
+    scene.empty_workspace(old)
+    archive.write_bytes(workbooks.archive(content | {"x/dump.jsonl": b"another by now"}))
+    with pytest.raises(DumpRefusedError, match=r"export\.zip!x/dump\.jsonl, has changed"):
+        requeueing.plan(Requeue(old.run_id))
+    archive.write_bytes(workbooks.archive({"notes.txt": b"x"}))
+    with pytest.raises(DumpNotFoundError, match=r"export\.zip!x/dump\.jsonl"):
+        requeueing.plan(Requeue(old.run_id))
+    archive.write_bytes(workbooks.archive({**content, "more.txt": b"packed anew"}))
+    requeueing.find(Requeue(old.run_id, "mended"))
+    assert scene.received(old) == before
+    assert len(before) == nights.RECORDS
+
+
 def test_a_stopped_batch_names_the_next_command(scene: Scene) -> None:
     dated = scene.dump.rename(scene.folder / "reviews-2026-04-12.jsonl")
     old = scene.publish(dated, allow=("dump_date",))
@@ -273,7 +333,7 @@ def test_a_mended_rule_lets_records_through_from_end_to_end(
     ((old_id, n_scored),) = rows("SELECT run_id, rows_scored FROM sentiment.run WHERE source = :s", s=scene.source)
     assert n_scored == len(sound) - 2
     assert quarantine.requeueable(old_id)[1]["text_not_too_long"] == 2
-    with_setting(monkeypatch, "MAX_TEXT_CHARS", 20_000)
+    with_setting(monkeypatch, "MAX_TEXT_CHARS", 50_000)
     run_all_steps(spark, replace(attempt, requeue_of=old_id))
     expected = oracle.Oracle(
         scene.source, nights.predicted_probabilities(spark, {review.text for review in sound}).__getitem__

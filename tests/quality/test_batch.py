@@ -233,7 +233,7 @@ def judge(
         expectations_failed=list(expectations_failed),
     )
     run = Run("r", NIGHT, source, "d", "cinema-fr", "running", None, None, None, {})
-    return check_batch(run, records, night, list, [], config, allow)
+    return check_batch(run, records, night, list, [], config, allow, {})
 
 
 def test_quarantine_share(source: str, config: Settings) -> None:

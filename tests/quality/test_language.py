@@ -17,7 +17,22 @@ if TYPE_CHECKING:
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "allocine-train.jsonl"
 QUOTED = "To be, or not to be, that is the question: whether it is nobler in the mind to suffer the slings and arrows"
+TITLES = (
+    "The Lord of the Rings, Lost in Translation, Gladiator, The Godfather, Once Upon a Time in America, No Country for "
+    "Old Men, There Will Be Blood, The Big Lebowski, Apocalypse Now, Back to the Future, Raiders of the Lost Ark, "
+)
 TEXTS = {
+    f"{TITLES}bref, un des meilleurs films de la décennie.": "fr",
+    f"{TITLES * 9}bref, un film que je recommande vivement à tous ceux qui aiment encore le cinéma.": "undetermined",
+    f"Nul. {TITLES}": "undetermined",
+    "Gladiator, Deep Blue Sea, Sunshine, Independence Day, Daylight, Jurassic Park... bof": "undetermined",
+    f"« {QUOTED} ». Shakespeare. « {QUOTED.lower()} » " * 12
+    + "Voilà ce que l'on entend pendant deux heures, et je n'ai pas vu le temps passer tant la troupe est juste. " * 4
+    + f"« {QUOTED.lower()} » " * 3: "fr",
+    "I really loved this movie, the acting by Tom Hanks and Meg Ryan was superb and the story kept me hooked.": "en",
+    "A WONDERFUL PICTURE FROM THE FIRST MINUTE TO THE LAST: NOBODY SHOULD MISS IT THIS WINTER.": "en",
+    "I saw Le Grand Bleu, La Haine and Amélie again, and this one is by far the weakest of them all, c'est la vie, "
+    "as nothing happens for two hours and the actors look as bored as the audience did in the end.": "en",
     "Un film bouleversant, porté par une actrice au sommet de son art.": "fr",
     "un film bouleversant porte par une actrice au sommet de son art": "fr",
     "UN FILM BOULEVERSANT, PORTÉ PAR UNE ACTRICE AU SOMMET DE SON ART": "fr",
@@ -34,7 +49,7 @@ TEXTS = {
     "👍" * 100: "undetermined",
     "8" * 300: "undetermined",
     "": "undetermined",
-    " " * 3000 + QUOTED: "undetermined",
+    " " * 3000 + QUOTED: "undetermined",  # what begins so far behind is not read but for French
     "Star Wars, The Lord of the Rings, Lost in Translation, Gladiator, Titanic : vus et revus.": "undetermined",
 }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pyspark.sql import functions as F
-from sentiment.jobs.validate import with_facts
+from sentiment.jobs.judging import with_facts
 from sentiment.quality import expectations, rules, split
 from sentiment.quality.expectations import Limits
 from sentiment.settings import Settings
@@ -22,7 +22,8 @@ SCHEMA = (
     "source string, file_no int, record_no long, byte_offset long, raw binary, raw_bytes long, raw_sha256 string, "
     "problem string, problem_detail string, item_id string, item_type string, item_title string, author string, "
     "rating double, review_date date, title string, text string, polarity int, rating_text string, date_text string, "
-    "polarity_text string, review_id string, own_id string, equal_key string, text_hash string"
+    "polarity_text string, label_text string, review_id string, own_id string, equal_key string, text_hash string, "
+    "nested map<string,string>"
 )
 NAMES = [column.split()[0] for column in SCHEMA.split(", ")]
 GOOD: dict[str, Any] = {
@@ -42,6 +43,7 @@ GOOD: dict[str, Any] = {
 }
 ENGLISH = "A wonderful picture from the first minute to the last: nobody should miss it this winter."
 FRENCH = "Un film magnifique du début à la fin : que personne ne le manque cet hiver, vraiment."
+LINKS = "https://site.example.org/critiques/cine/le-phare-1/https://site.example.org/news/le-phare-l-acteur-2/" * 3
 FAILS: dict[str, list[dict[str, Any]]] = {
     "readable": [
         {"problem": problem, "problem_detail": detail, "text": None, "raw": b"caf\xe9"}
@@ -49,17 +51,19 @@ FAILS: dict[str, list[dict[str, Any]]] = {
         for detail in (None, "windows-1252")
     ],
     "forgotten": [{"problem": "forgotten", "text": None, "raw": b""}],
-    "no_text": [{"text": None}, {"text": ""}, {"text": " \t"}, {"text": "NaN"}, {"text": " #NOM? "}],
+    "no_text": [{"text": None}],
     "text_present": [
         {"text": " \u00a0\u200b\t"},
         {"text": None, "rating": None, "rating_text": None, "review_date": None, "date_text": None}
         | {"polarity": None, "polarity_text": None, "own_id": None},
     ],
     "text_not_too_short": [{"text": " a\u200b \n"}],
-    "text_not_too_long": [{"text": "à" * 20_001}],
+    "text_not_too_long": [{"text": "à" * 50_001}],
     "text_not_markup": [
         {"text": "<b></b> https://example.org/x &nbsp;"},
-        {"text": "Critique sur https://example.org/une-longue-adresse"},
+        {"text": "Voir ici https://example.org/une-longue-adresse"},
+        {"text": "HTTP://EXAMPLE.ORG/une-longue-adresse www.example.org/une-autre Vu"},
+        {"text": "avis: prenom.nom@site.example.org"},
         {"text": '<p class="review-card"><span lang="fr">Trop long.</span></p>'},
         {"text": "[url=www.example.org]ici[/url] &#233;"},
     ],
@@ -80,6 +84,14 @@ FAILS: dict[str, list[dict[str, Any]]] = {
         {"text": "Bravo ðŸ˜€"},
         {"author": "ZoÃ«"},
         {"title": "Mon cÅ“ur"},
+        {"text": 'Å"uvre, cÅ"ur'},
+        {"text": f"Mon cÅ“ur. {FRENCH} Mon cÅ“ur. {FRENCH} Mon cÅ“ur."},
+    ],
+    "no_lost_letters": [
+        {"text": "J?ai ador?"},
+        {"text": "J?ai ador? ce film, les acteurs sont tr?s bons et l?histoire est bien men?e."},
+        {"text": "J?AI ADOR? CE FILM, L?HISTOIRE EST BELLE ET D?J? VUE."},
+        {"text": "C\ufffdest tr\ufffds bien r\ufffdalis\ufffd, un grand moment de cin\ufffdma."},
     ],
     "fields_not_too_long": [{"item_id": "é" * 501}, {"title": "b" * 1001}],
 }
@@ -89,13 +101,26 @@ UNREAD: dict[str, list[dict[str, Any]]] = {
     "date_not_future": [{"review_date": date(2026, 11, 24), "date_text": "2026-11-24"}],
     "polarity_known": [{"polarity": None, "polarity_text": "2"}],
     "author_not_too_long": [{"author": "a" * 1001}],
+    **{f"{name}_single": [{"nested": {name: '{"a":"mal\x00venu"}'}}] for name in rules.SINGLE},
 }
 OF_THE_DUMP = {"same_id_other_review"}
 """Rules that no record fails alone."""
 PASSES: list[dict[str, Any]] = [
     {},
     {"text": "👍👍"},
-    {"text": "à" * 20_000},
+    {"text": "à" * 50_000},
+    {"text": "Critique sur https://example.org/une-longue-adresse"},
+    {"text": f"{FRENCH} {LINKS}"},
+    {"text": f"Vu hier, superbe.\n\nLiens :\n{LINKS}\nShooting in Iceland The Lighthouse Making"},
+    {"text": f"{LINKS} Trop long, et pourtant beau."},
+    {
+        "text": "Très beau film, la musique est superbe. https://video.example.org/watch?v=the-best-of-the-soundtrack-with-"
+        "the-orchestra https://site.example.org/the-making-of-the-movie-behind-the-scenes-with-the-director"
+    },
+    {"text": "Pourquoi?Parce que. Quoi?! ca va?oui, et toi?bien. En VF?Jamais! Un plan B?Non"},
+    {"text": "Alors ?rien. Ah bon?Si, si. Lequel?le premier. Qui?Lui"},
+    {"author": "Zo\ufffd", "title": "Tr?s bien"},
+    {"text": "https://example.org/s?q=film www.example.org/w?v=J?ai et voilà tout."},
     {"text": "<b>Bien joué</b> &amp; bien filmé <3 <3"},
     {"text": FRENCH},
     {"text": "Great movie!"},  # too short for a language
@@ -111,6 +136,18 @@ PASSES: list[dict[str, Any]] = [
     {"polarity": None, "polarity_text": None},
     *(change for changes in UNREAD.values() for change in changes),
 ]
+FLAGGED: dict[str, list[dict[str, Any]]] = {
+    "text_undamaged": [
+        {"text": f"Mon cÅ“ur. {FRENCH}"},
+        {"text": f'Un pur chef d\'Å"uvre, un cÅ"ur. {FRENCH}'},
+        {"text": f"J?ai ri. {FRENCH}"},
+        {"text": f"Tr\ufffds beau. {FRENCH}"},
+        {"text": f"{FRENCH} " * 30 + "Mon cÅ“ur. " * 6},
+        {"text": FRENCH, "title": "Mon cÅ“ur"},
+    ],
+    "text_without_tags": [{"text": f"<i>{FRENCH}</i>"}, {"text": f"Bon.<br />{FRENCH}"}],
+}
+"""Rows that are published, and counted under the rule's name."""
 CASES = [(name, change) for name, changes in FAILS.items() for change in changes]
 
 
@@ -143,8 +180,9 @@ def rows_judged(spark: SparkSession, config: Settings, changes: list[dict[str, A
 
 
 def test_every_rule_has_failing_rows_here(table: tuple[rules.Rule, ...]) -> None:
-    assert {rule.name for rule in table if not rule.value} == set(FAILS) | OF_THE_DUMP
-    assert {rule.name for rule in table if rule.value} == set(UNREAD)
+    assert {rule.name for rule in rules.refusing(table)} == set(FAILS) | OF_THE_DUMP
+    assert {rule.name for rule in rules.optional(table)} == set(UNREAD)
+    assert {rule.name for rule in rules.warning(table)} == set(FLAGGED)
 
 
 def test_rules_refuse_their_rows_with_name_and_column(
@@ -168,10 +206,11 @@ def test_a_value_that_cannot_be_read_is_null_and_stored(
     by_name = {rule.name: rule for rule in table}
     for (name, change), row in zip(cases, rows, strict=True):
         rule = by_name[name]
+        value = change["nested"][rule.column] if "nested" in change else change[rule.value]
         assert row["reasons"] == []
         assert row[rule.column] is None
         assert [tuple(unread) for unread in row["unread"]] == [
-            (rule.column, change[rule.value].replace("\x00", "\ufffd")[: rules.UNREAD_CHARS], name)
+            (rule.column, value.replace("\x00", "\ufffd")[: rules.UNREAD_CHARS], name)
         ]
         assert row[rule.flag] is False
     sound, missing = rows_judged(spark, config, [{}, {"rating": None, "rating_text": None}])
@@ -183,7 +222,8 @@ def test_messages_name_the_values_and_settings_they_are_about(spark: SparkSessio
     cases: list[tuple[dict[str, Any], tuple[str, ...]]] = [
         (FAILS["not_mojibake"][0], ("Ã§", "utf-8")),
         (FAILS["no_lone_surrogate"][2], (r"\\ud83d",)),
-        (FAILS["text_not_markup"][1], (r"\b11 of 49\b",)),
+        (FAILS["text_not_markup"][1], (r"\b7 of 45\b",)),
+        (FAILS["no_lost_letters"][0], (r"J\?ai",)),
         (FAILS["fields_not_too_long"][1], (r"\b1000\b", r"\btitle\b")),
         (FAILS["text_french"][0], (r"\ben\b", "SENTIMENT_CHECK_LANGUAGE")),
         (FAILS["text_not_too_short"][0], (r"\b2\b", "SENTIMENT_MIN_TEXT_CHARS")),
@@ -199,6 +239,18 @@ def test_messages_name_the_values_and_settings_they_are_about(spark: SparkSessio
 def test_rows_just_inside_the_rules_pass(spark: SparkSession, config: Settings) -> None:
     rows = rows_judged(spark, config, PASSES)
     assert [(row["record_no"], row["reasons"]) for row in rows if row["reasons"]] == []
+
+
+def test_slight_damage_and_tags_are_flagged_and_published(
+    spark: SparkSession, config: Settings, table: tuple[rules.Rule, ...]
+) -> None:
+    cases = [(name, change) for name, changes in FLAGGED.items() for change in changes]
+    rows = rows_judged(spark, config, [*(change for _, change in cases), {"text": FRENCH}])
+    warnings = rules.warning(table)
+    failed = [[rule.name for rule in warnings if not row[rule.flag]] for row in rows]
+    assert failed == [*([name] for name, _ in cases), []]
+    assert [row["reasons"] for row in rows] == [[]] * len(rows)
+    assert [row["text"] for row in rows[:-1]] == [change["text"] for _, change in cases]
 
 
 def test_a_row_has_every_reason(spark: SparkSession, config: Settings) -> None:
@@ -219,7 +271,7 @@ def test_records_are_accepted_quarantined_or_duplicate(
 ) -> None:
     changes: list[dict[str, Any]] = [
         {"review_id": "1" * 32, "text": "\u200b"},
-        {"text": FRENCH},
+        {"text": f"{FRENCH} Mon cÅ“ur."},
         {"review_id": "1" * 32},
         {"review_id": "1" * 32},
         {"raw": b"x" * 70_000, "text": "\u200b"},
@@ -234,12 +286,13 @@ def test_records_are_accepted_quarantined_or_duplicate(
     assert len(by_number[5]["raw"]) == 64 * 1024
     assert len(by_number[5]["raw_sha256"]) == 64
     assert split.summary(verdicts, table).stored() == {
-        "rules": [rule.name for rule in table if not rule.value],
+        "rules": [rule.name for rule in rules.refusing(table)],
         "reasons": {"text_present": 2},
         "unread": {},
+        "flagged": {"text_undamaged": 1},
         "n_numbered": 0,
         "n_unnamed": 0,
-        "optional_values": {"rating": 3, "review_date": 3, "polarity": 3, "author": 0},
+        "optional_values": {"rating": 3, "review_date": 3, "polarity": 3, **dict.fromkeys(rules.SINGLE, 0)},
         "languages": {"fr": 1, "undetermined": 4},
     }
     verdicts.unpersist()
@@ -251,6 +304,7 @@ def test_great_expectations_judges_by_the_same_rules_without_a_row_value(
     secret = "Phrase-secrète-à-ne-pas-montrer"
     changes = [{"text": secret}] * 5 + [UNREAD["rating_in_range"][0] | {"text": secret}] * 3 + FAILS["forgotten"] * 9
     changes += [FAILS["fields_not_too_long"][1] | {"text": secret}] * 2
+    changes[0] = {"text": f"<b>{secret}</b>"}
     verdicts = split.verdicts(judged(spark, config, changes), table).persist()
     lax = expectations.judge(verdicts, table, "20261122-00000001", Limits(0.4, 0.4, 19, 19), tmp_path)
     strict = expectations.judge(verdicts, table, "20261122-00000002", Limits(0.1, 0.1, 20, None), tmp_path)

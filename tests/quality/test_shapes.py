@@ -53,7 +53,7 @@ def written(path: Path, records: list[dict[str, Any]]) -> Path:
     return path
 
 
-SAME: dict[Any, Any] = {"": None, "20/11/2026": "2026-11-20", "oui": 1}
+SAME: dict[Any, Any] = {"": None, "20/11/2026": "2026-11-20", "oui": 1, "neutre": None}
 """Value -> another that is read as the same."""
 
 
@@ -61,7 +61,7 @@ def content(record: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(SAME.get(value, value) for value in (record.get(name) for name in READ))
 
 
-@hypothesis_settings(max_examples=5, deadline=None, derandomize=True, phases=[Phase.generate], database=None,
+@hypothesis_settings(max_examples=3, deadline=None, derandomize=True, phases=[Phase.generate], database=None,
                      suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])  # fmt: skip
 @given(dumps())
 def test_no_review_that_differs_from_all_others_is_dropped_and_a_list_that_comes_again_is_known(
@@ -82,7 +82,7 @@ def test_no_review_that_differs_from_all_others_is_dropped_and_a_list_that_comes
     for row in one.accepted:
         record = first[row["record_no"] - 1]
         for name, column in (("rating", "rating"), ("date", "review_date"), ("polarity", "polarity")):
-            is_missing = record.get(name) is None
+            is_missing = record.get(name) in (None, "neutre")
             assert (row[column] is None) == (is_missing or (row["record_no"], column) in unread)
     other = through(spark, written(folder / "b.jsonl", again), config)
     assert one.ids <= other.ids

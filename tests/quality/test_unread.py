@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sentiment.quality.same_ids import is_common
-from sentiment.quality.unread import Unread, likely_cause
+from sentiment.quality.unread import Cause, Unread, likely_cause
 
 
 @pytest.mark.parametrize(
@@ -15,23 +15,24 @@ from sentiment.quality.unread import Unread, likely_cause
         ("rating", ["80", "bien"], ["rating_scale = 100"]),
         ("rating", ["1200"], []),
         ("rating", ["bien"], []),
-        ("review_date", ["06/11/14 12:29"], ["two-digit years"]),
+        ("review_date", ["3/22/24 12:29"], ["month_first"]),
         ("review_date", ["3/22/2024", "3/4/2024"], ["month_first"]),
         ("review_date", ["hier"], []),
         ("polarity", ["2"], []),
+        ("polarity", ["1", "2.0"], ["positive = "]),
     ],
 )
 def test_a_cause_is_named_where_the_values_show_it(column: str, values: list[str], named: list[str]) -> None:
-    cause = likely_cause(column, values)
+    cause = str(likely_cause(column, values) or "")
     assert [part for part in named if part not in cause] == []
     assert bool(cause) == bool(named)
 
 
 def test_the_sentence_has_share_examples_and_cause() -> None:
-    column = Unread("rating", 3, 10, ((0, 7, "11"), (1, 2, "12")), "is the scale 20?")
+    column = Unread("rating", 3, 10, ((0, 7, "11"), (1, 2, "12")), Cause("is it 20?", {"rating_scale": 20}))
     assert column.sentence(0.2) == (
         "3 of 10 values of rating (30%) can't be read, more than 20%, like '11' (file 0, record 7), '12' (file 1, "
-        "record 2): is the scale 20?"
+        "record 2): is it 20? Then rating_scale = 20 in the source profile"
     )
 
 

@@ -54,12 +54,16 @@ ROWS: list[tuple[type[Handoff], str]] = [
 ]
 PACE = {"left_s", "rows_per_s"}
 """Keys that belong to an attempt's progress, not to what it hands on."""
+LATER: dict[str, object] = {"escape": "", "sheet": "", "other_sheets": [], "inferred": {}, "file_title": None}
+"""Keys of a layout that later versions add, as they are of files of then."""
 
 
 @pytest.mark.parametrize(("model", "row"), ROWS, ids=lambda value: getattr(value, "__name__", ""))
 def test_rows_of_earlier_versions_are_read_and_keep_their_keys(model: type[Handoff], row: str) -> None:
     stored = json.loads(row)
     loaded = handoff.load(model, stored, "a test")
+    if "layouts" in stored:
+        stored["layouts"] = [layout | LATER for layout in stored["layouts"]]
     assert loaded.stored() == {key: value for key, value in stored.items() if key not in PACE}
 
 

@@ -40,7 +40,7 @@ def publish(source: str, days: int) -> str:
 
 def fix(source: str, run_id: str, rule: IdentityRule) -> None:
     with transaction() as c:
-        sources.fix(c, opening.get_run(run_id), Proposed(rule, {"own_id": "id"}))
+        sources.fix(c, opening.get_run(run_id), Proposed(rule, {"own_id": "id"}, {}))
 
 
 def test_the_first_night_fixes_the_rule_and_only_it_may_change_it(source: str) -> None:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import sys
+from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import tomli_w
 import typer
 from rich.markup import escape
 
 from sentiment import settings
 from sentiment.cli.render import ERR, OUT, show, table
 from sentiment.cli.values import parse_date
-from sentiment.errors import SentimentError, quoted
+from sentiment.errors import DumpRefusedError, ParameterError, SentimentError, quoted
+
+if TYPE_CHECKING:
+    from sentiment.dump.profiles import Profile
+    from sentiment.jobs.looking import Seen
+    from sentiment.runs.model import Layout
 
 source_app = typer.Typer(
     help="Source profiles: how the dumps of a source are read.\n\nExample: `sentiment source look /data/reviews.csv`",
@@ -21,7 +28,7 @@ source_app = typer.Typer(
 review_app = typer.Typer(
     help="One review.\n\nExample: `sentiment review forget 0123456789abcdef0123456789abcdef`", no_args_is_help=True
 )
-MAX_PROBLEMS = 5
+TAB = "\t"
 
 
 @source_app.command("list")
@@ -72,6 +79,7 @@ def _fixed_lines(source: str) -> list[str]:
         f"Source {source}: reviews are identified by {sources.described(fixed.rule)}, since night {fixed.night} (run "
         f"{fixed.run_id}); {fixed.n_nights:,} nights are published.",
         *([f"Read at that night: {mapped}."] if mapped else []),
+        *(f"{name.capitalize()} labels: {', '.join(labels)}." for name, labels in fixed.labels.items()),
     ]
 
 
@@ -80,26 +88,85 @@ def source_look(
     dump: Annotated[str, typer.Argument(help="file, folder or glob, or like s3://bucket/key")],
     profile: Annotated[str | None, typer.Option(help="a name of `sentiment source list`; else what fits best")] = None,
     encoding: Annotated[str | None, typer.Option(help="the dump's encoding, where it is not UTF-8")] = None,
+    every: Annotated[bool, typer.Option("--all", help="look at every record, not at 10,000 of them")] = False,
+    write: Annotated[
+        Path | None, typer.Option(help="save the suggested source profile, to a file like mine.toml")
+    ] = None,
 ) -> None:
-    """Report how the first records of a dump would be read: format, columns, profile, records that can't be read.
+    """Report how a night would read a dump: columns, values, refused records, identity, and a source profile for it.
 
-    Nothing is written. Example: `sentiment source look /data/reviews.csv --encoding windows-1252`
+    Reads 10,000 records, of each file as many from its beginning, by the expressions that a night uses. Nothing is
+    stored. Exits with 3 where a night would stop.
+
+    Examples: `sentiment source look /data/reviews.csv --encoding windows-1252`,
+    `sentiment source look /data/2026-11 --all --write my-profiles/mine.toml`
     """
-    from sentiment.dump.look import look
+    from sentiment.jobs import looking
     from sentiment.runs.model import Reading
 
+    if write and write.exists():
+        raise ParameterError(f"{write} is there already.", f"sentiment source look {quoted(dump)} --write another.toml")
     config = settings.load()
-    for file in look(dump, config, Reading(config.source, profile, encoding)):
-        layout = file.layout
-        OUT.print(f"[bold]{escape(str(file.path))}[/]  {layout.format}, {file.compression}, {layout.encoding}")
-        OUT.print(f"profile {file.profile.name}: {escape(file.profile.about)}")
-        read_as = {column: field for field, column in file.profile.mapping(layout.columns).items()}
-        show(table(["column", "read as"], [(name, read_as.get(name, "(not read)")) for name in layout.columns]))
-        OUT.print(f"{len(file.problems)} of the first {file.n_looked_at} records can't be read")
-        if file.problems:
-            show(table(["record", "problem", "detail"], file.problems[:MAX_PROBLEMS]))
-        if file.suggested_encoding:
-            OUT.print(f"Next: sentiment source look {escape(quoted(dump))} --encoding {file.suggested_encoding}")
+    with ERR.status("reading, then judging on a Spark session of this machine"):
+        seen = looking.look(dump, config, Reading(config.source, profile, encoding), None if every else looking.SAMPLE)
+    _show_look(seen)
+    suggested = tomli_w.dumps(seen.suggested)
+    if write:
+        write.parent.mkdir(parents=True, exist_ok=True)
+        write.write_text(suggested, "utf-8")
+        OUT.print(f"The source profile is in {escape(str(write))}.")
+    else:
+        OUT.print(f"\n[bold]A source profile for it[/] (--write FILE.toml saves it)\n{escape(suggested)}")
+    if seen.stops:
+        again = f"make nightly DUMP={quoted(dump)} PROFILE={quoted(write.stem) if write else quoted('mine')}"
+        raise DumpRefusedError(
+            f"A night would stop: {' '.join(seen.stops)}", f"see what the profile has to say, then: {again}"
+        )
+
+
+def _show_look(seen: Seen) -> None:
+    layouts, profile = seen.dump.layouts, seen.dump.profile
+    files = [
+        (
+            file.uri,
+            layout.format,
+            file.compression,
+            layout.encoding,
+            f"{file.n_records:,}",
+            layout.suggested_encoding,
+            _form(layout, profile),
+        )
+        for file, layout in zip(seen.dump.files, layouts, strict=True)
+    ]
+    show(table(["file", "format", "compression", "read as", "records", "may be", ""], files))
+    OUT.print(f"profile {profile.name}: {escape(profile.about)}\n")
+    columns = [(c.read_from, c.name, f"{c.n:,}", f"{c.n_unread:,}", ", ".join(c.examples)) for c in seen.columns]
+    read = {c.read_from for c in seen.columns}
+    columns += [(name, "(not read)", "", "", "") for name in seen.dump.columns if name not in read]
+    show(table(["column", "read as", "values", "can't be read", "like"], columns))
+    OUT.print("\n" + ", ".join(f"{n:,} {name}" for name, n in seen.counts.items()))
+    OUT.print(f"reviews are identified by {escape(seen.identity)}")
+    if seen.languages:
+        OUT.print("languages: " + ", ".join(f"{name} {n:,}" for name, n in sorted(seen.languages.items())))
+    if seen.flagged:
+        OUT.print("published as they are: " + ", ".join(f"{name} {n:,}" for name, n in sorted(seen.flagged.items())))
+    if seen.reasons:
+        show(table(["rule", "records"], [(name, f"{n:,}") for name, n in seen.reasons.items()]))
+        for line in seen.refused:
+            OUT.print(escape(line))
+
+
+def _form(layout: Layout, profile: Profile) -> str:
+    """Return what only CSV and workbooks have: delimiter, escape, sheets, and columns that the profile names."""
+    delimiter = "tab" if layout.delimiter == TAB else layout.delimiter
+    parts = {
+        f"delimiter {delimiter}": layout.format == "csv",
+        f"escape {layout.escape}": layout.escape,
+        f"sheet {layout.sheet}": layout.sheet,
+        f"sheets not read: {', '.join(layout.other_sheets)}": layout.other_sheets,
+        "columns named by the profile": profile.header and profile.header == layout.columns,
+    }
+    return ", ".join(part for part, is_so in parts.items() if is_so)
 
 
 def sample_dump(
@@ -120,8 +187,11 @@ def sample_dump(
     from sentiment.local import nights
     from sentiment.samples import sample_dump as samples
 
+    def again(day: date) -> str:
+        return f"sentiment sample-dump {quoted(path)} --date {day.isoformat()} --reviews {reviews}"
+
     spec = samples.SampleDump(
-        night=parse_date("--date", night, "make nightly DATE=2026-11-22") if night else nights.yesterday(),
+        night=parse_date("--date", night, again) if night else nights.yesterday(),
         n_reviews=reviews,
         seed=seed,
         positive_share=positive_share,

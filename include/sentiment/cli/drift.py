@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,7 @@ from rich.markup import escape
 
 from sentiment import settings
 from sentiment.cli.render import ERR, OUT, show, table
-from sentiment.cli.values import ModelName, SourceName, parse_date
+from sentiment.cli.values import ModelName, SourceName, command_line, parse_date
 
 if TYPE_CHECKING:
     from sentiment.drift.history import Stream
@@ -45,10 +46,14 @@ def reference_pin(
     """
     from sentiment.drift import reference
 
-    command = "sentiment reference pin --from 2026-05-01 --to 2026-10-31"
+    def again(**days: object) -> str:
+        typed = {"from": first, "to": last, "source": source, "model": model, "budget": budget if budget != 1 else None}
+        return command_line("sentiment reference pin", typed | days)
+
     stream = _stream(source, model)
     with ERR.status("fitting the spread of quiet nights"):
-        first_night, last_night = parse_date("--from", first, command), parse_date("--to", last, command)
+        first_night = parse_date("--from", first, lambda day: again(**{"from": day}))
+        last_night = parse_date("--to", last, lambda day: again(to=day))
         pinned = reference.pin(stream, first_night, last_night, budget)
     OUT.print(f"[bold]{pinned.reference_id}[/] is the reference of {stream.source} by {stream.model_id} now.")
     for line in reference.summary(pinned):
@@ -117,7 +122,10 @@ def drift_show(
     """
     from sentiment.drift import alarms, estimates
 
-    day = parse_date("--since", since, "sentiment drift show --since 2026-11-01") if since else None
+    def again(day: date) -> str:
+        return command_line("sentiment drift show" + (" --all" if every else ""), {"source": source, "since": day})
+
+    day = parse_date("--since", since, again) if since else None
     listed = alarms.listed(source, day, only_open=not every)
     for alarm in listed:
         until = f", closed {alarm.closed}" if alarm.closed else ""
@@ -169,9 +177,12 @@ def drift_replay(
     """
     from sentiment.drift import tracking
 
-    command = "sentiment drift replay --from 2026-11-01"
-    until = parse_date("--to", last, command) if last else None
-    first_night = parse_date("--from", first, command)
+    def again(**days: object) -> str:
+        typed = {"from": first, "to": last, "reference": reference, "source": source, "model": model}
+        return command_line("sentiment drift replay", typed | days)
+
+    until = parse_date("--to", last, lambda day: again(to=day)) if last else None
+    first_night = parse_date("--from", first, lambda day: again(**{"from": day}))
     series_by_night = tracking.replay(_stream(source, model), first_night, until, reference_id=reference)
     rows = [
         (night, ", ".join(f"{n} {status}" for status, n in sorted(by_status.items())))

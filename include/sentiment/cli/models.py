@@ -10,9 +10,10 @@ from rich.markup import escape
 
 from sentiment import settings
 from sentiment.cli.render import ERR, OUT, show, table
-from sentiment.cli.values import parse_date, wrong_value
-from sentiment.errors import quoted
+from sentiment.cli.values import command_line, parse_date, wrong_value
+from sentiment.errors import SentimentError
 from sentiment.evaluation.labelled_set import LabelSource
+from sentiment.labels import Band
 
 app = typer.Typer(
     help="Models that can score reviews.\n\nExample: `sentiment model list`",
@@ -24,7 +25,7 @@ def predict(
     text: Annotated[str, typer.Argument(help="a review, in French")],
     model: Annotated[str | None, typer.Option(help="a name of `sentiment model list`")] = None,
 ) -> None:
-    """Print label and probabilities of one text, computed by the same code that scores a night.
+    """Print label and probabilities of one text, by the same code that scores a night, and whether they are uncertain.
 
     Example: `sentiment predict "j'ai bien aime le film harry potter!"`
     """
@@ -38,13 +39,40 @@ def predict(
         raise wrong_value("TEXT", text, "a text that is not blank", "sentiment predict 'Un film magnifique !'")
     chosen = registry.find(model or config.model, config)
     with ERR.status("starting Spark and loading the network"):
-        session = spark.session("sentiment predict")
+        session = spark.session("sentiment predict", rows=1, quiet=True)
         pipeline = network.load(session, chosen, config.models_served)
         frame = session.createDataFrame([("typed", text)], "text_hash string, text string")
         row = network.score(frame, pipeline, chosen).collect()[0]
     probabilities = json.loads(row["probabilities"])
     OUT.print(f"{row['label']}  " + "  ".join(f"{label} {p:.4f}" for label, p in probabilities.items()))
+    OUT.print(confidence_line(row["p_positive"], row["score"], _band(chosen.model_id, config)))
     session.stop()
+
+
+def confidence_line(p_positive: float | None, score: float, band: Band) -> str:
+    """Return whether a prediction is uncertain, as the views have it, by the band of probabilities that are.
+
+    `p_positive` is null of a model without a positive label; then `score`, the greatest probability, decides.
+    """
+    low, high = band
+    if p_positive is None:
+        return f"{'uncertain' if score <= high else 'not uncertain'}: up to {high:.4f} is"
+    return (
+        f"{'uncertain' if low <= p_positive <= high else 'not uncertain'}: a p_positive of {low:.4f} to {high:.4f} is"
+    )
+
+
+def _band(model_id: str, config: settings.Settings) -> Band:
+    from sentiment.drift import confidence
+
+    of_settings = config.uncertain_low, config.uncertain_high
+    if not config.database_url:
+        return of_settings
+    try:
+        return confidence.band_of_model(model_id) or of_settings
+    except SentimentError:
+        # A prediction needs no database.
+        return of_settings
 
 
 def evaluate(
@@ -109,9 +137,14 @@ def rescore(
     from sentiment.workspace import Workspace
 
     config = settings.load()
-    command = f"sentiment rescore --model {quoted(model)} --from 2026-01-01 --to 2026-01-31"
-    days = [parse_date(name, text, command) for name, text in (("--from", first), ("--to", last))]
-    request = rescoring.Request(model, source or config.source, *days)
+
+    def again(**days: object) -> str:
+        typed = {"model": model, "from": first, "to": last, "source": source}
+        return command_line("sentiment rescore", typed | days)
+
+    first_night = parse_date("--from", first, lambda day: again(**{"from": day}))
+    last_night = parse_date("--to", last, lambda day: again(to=day))
+    request = rescoring.Request(model, source or config.source, first_night, last_night)
     if rescoring.pending(request):
         # A night's job logs through Airflow; typed in a shell, its progress belongs on the terminal.
         entry.log_own_progress("%(message)s")
@@ -154,7 +187,7 @@ def add_model(
     label_names = tuple(label.strip() for label in (labels or "").split(",") if label.strip())
     request, config = adding.Request(origin, name, label_names, trust), settings.load()
     with ERR.status("adding the model") as status:
-        model = adding.add(request, config, lambda: spark.session("sentiment model add"), status.update)
+        model = adding.add(request, config, lambda: spark.session("sentiment model add", quiet=True), status.update)
     OUT.print(f"{model.model_id} can score: labels {', '.join(model.labels)}, {model.engine}, in {model.folder}.")
     OUT.print(f"Next: sentiment predict 'Un film magnifique !' --model {model.model_id}")
 

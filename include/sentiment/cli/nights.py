@@ -42,16 +42,21 @@ def nightly(
     Examples: `sentiment nightly`, `sentiment nightly --dump reviews.jsonl.gz --date 2026-11-22`
     """
     from sentiment.local import nights
+    from sentiment.runs import night_command
 
     began = time.monotonic()
-    day = parse_date("--date", date, "make nightly DATE=2026-11-22").isoformat() if date else None
-    options = {"dump": dump, "night": day, "model": model, "source": source, "profile": profile, "encoding": encoding}
+    options = {"dump": dump, "night": date, "model": model, "source": source, "profile": profile, "encoding": encoding}
     # What was not typed stays out, so that the defaults of the DAG's Params hold.
     params: dict[str, Any] = {name: value for name, value in options.items() if value}
     params |= {"dry_run": dry_run, "sentences": sentences} | ({"supersede": True} if supersede else {})
     reasons = "; ".join(filter(None, (supersede, reason)))
     params |= ({"allow": [*map(str, allow)]} if allow else {}) | ({"reason": reasons} if reasons else {})
-    show_outcome(nights.run(params, OUT.print), dry_run)
+    with night_command.completing(params):
+        if date:
+            day = parse_date("DATE (--date)", date, lambda meant: f"make nightly DATE={meant.isoformat()}")
+            params["night"] = day.isoformat()
+        outcome = nights.run(params, OUT.print)
+    show_outcome(outcome, dry_run)
     OUT.print(f"[bold]Duration[/]      {time.monotonic() - began:.0f} s; `make up` opens the UI, `make down` stops all")
 
 
@@ -120,10 +125,9 @@ def run_show(run_id: Annotated[str, typer.Argument(help="as `sentiment runs` lis
         OUT.print(f"{'requeues' if run.requeue_of else 'replaces'} run {run.supersedes}: {escape(run.reason or '')}")
     OUT.print(escape(run.verdict or ""))
     show(table(["records", ""], [(name, f"{n:,}") for name, n in run.counts.items()]))
-    refused, unread = summary.by_rule(run_id)
-    if refused or unread:
-        rows = [(rule, f"{n:,}", "refused") for rule, n in refused.items()]
-        rows += [(rule, f"{n:,}", "values left out") for rule, n in unread.items()]
+    by_rule = summary.by_rule(run_id)
+    rows = [(rule, f"{n:,}", outcome) for outcome, counts in by_rule.items() for rule, n in counts.items()]
+    if rows:
         show(table(["rule", "records", ""], rows))
     names = ["step", "token", "state", "took", "rows", "", "rows/s", "s left", "error", "next"]
     show(table(names, [_attempt_row(attempt) for attempt in listing.attempts_of_run(run_id)]))

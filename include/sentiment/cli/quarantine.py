@@ -11,7 +11,8 @@ from rich.markup import escape
 
 from sentiment.cli.nights import show_outcome
 from sentiment.cli.render import OUT, show, table
-from sentiment.cli.values import parse_date, wrong_value
+from sentiment.cli.values import command_line, parse_date, wrong_value
+from sentiment.errors import quoted
 from sentiment.quality.batch_check import BatchCheck
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def list_records(
     """
     from sentiment.store import quarantine
 
-    records = quarantine.newest(_selection(night, source, run, rule), limit)
+    records = quarantine.newest(_selection("sentiment quarantine list", night, source, run, rule), limit)
     if not records:
         OUT.print(f"No such record. Rules that records have failed: {', '.join(quarantine.rules()) or 'none'}.")
         return
@@ -56,11 +57,14 @@ def list_records(
     OUT.print(f"Next: sentiment quarantine show {records[0].run_id} {records[0].file_no} {records[0].record_no}")
 
 
-def _selection(night: str | None, source: str | None, run: str | None, rule: str | None) -> Which:
+def _selection(command: str, night: str | None, source: str | None, run: str | None, rule: str | None) -> Which:
     from sentiment.runs import opening
     from sentiment.store.quarantine import Which
 
-    day: date | None = parse_date("--night", night, "sentiment quarantine list --night 2026-11-22") if night else None
+    def again(day: date) -> str:
+        return command_line(command, {"night": day, "source": source, "run": run, "rule": rule})
+
+    day = parse_date("--night", night, again) if night else None
     return Which(day, source, opening.get_run(run).run_id if run else None, rule)
 
 
@@ -120,7 +124,8 @@ def export_records(
     """
     from sentiment.store import quarantine
 
-    n_rows = quarantine.export(path, _selection(night, source, run, rule), force)
+    command = f"sentiment quarantine export {quoted(path)}" + (" --force" if force else "")
+    n_rows = quarantine.export(path, _selection(command, night, source, run, rule), force)
     OUT.print(f"{n_rows:,} records in {escape(str(path))}, readable by you alone.")
 
 

@@ -190,7 +190,9 @@ def acknowledge(alarm_id: str, reason: str, person: str) -> Acknowledged:
     Raises ParameterError for a blank reason, an unknown alarm, and one that is closed.
     """
     if not reason.strip():
-        raise ParameterError("--reason is blank; expected why.", f"sentiment drift ack {quoted(alarm_id)} --reason …")
+        raise ParameterError(
+            "--reason is blank; expected why.", f"sentiment drift ack {quoted(alarm_id)} --reason 'why'"
+        )
     with transaction() as c:
         row = c.execute(statement("drift/alarms/find"), {"alarm_id": alarm_id}).one_or_none()
         if row is None:

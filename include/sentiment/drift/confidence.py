@@ -23,6 +23,13 @@ def band_of(stream: Stream) -> Band:
         return band(reference.load(c, stream))
 
 
+def band_of_model(model_id: str) -> Band | None:
+    """Return the band by which the views call a model's predictions uncertain; None of a model that scored no night."""
+    with transaction() as c:
+        row = c.execute(statement("drift/confidence/band_of_model"), {"model_id": model_id}).one_or_none()
+    return (row.uncertain_low, row.uncertain_high) if row else None
+
+
 def note(c: sa.Connection, stream: Stream) -> None:
     """Store the stream's band with the model; the views use it, and reviews published later."""
     low, high = band(reference.load(c, stream))

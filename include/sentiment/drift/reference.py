@@ -20,7 +20,7 @@ from sentiment.drift.history import Stream
 from sentiment.drift.null_model import MIN_NIGHT_REVIEWS, MIN_SERIES_NIGHTS, NullModel
 from sentiment.drift.performance import Calibrator
 from sentiment.drift.watched import ALL, BY_NAME, EDGES_ID, FILM_SLICES, LOGIT_EDGES, MAIN_SERIES, Key
-from sentiment.errors import DataError, ParameterError
+from sentiment.errors import DataError, ParameterError, quoted
 from sentiment.labels import Band
 from sentiment.sql import statement
 
@@ -73,10 +73,13 @@ def pin(stream: Stream, first: date, last: date, budget: float = BUDGET) -> Refe
     `budget` is in false alarms a year. Raises ParameterError for a range that ends before it begins and for a budget
     out of range, DataError naming how many nights are missing.
     """
+    range_of = f"--from {min(first, last)} --to {max(first, last)}"
+    again = f"sentiment reference pin {range_of} --source {quoted(stream.source)} --model {quoted(stream.model_id)}"
     if first > last:
-        raise ParameterError(f"--from {first} is after --to {last}.", f"sentiment reference pin --from {last} --to …")
+        raise ParameterError(f"--from {first} is after --to {last}.", again)
     if not 0 < budget <= 52:
-        raise ParameterError(f"budget {budget} is not between 0 and 52 false alarms a year.", "sentiment reference pin")
+        message = f"budget {budget} is not between 0 and 52 false alarms a year."
+        raise ParameterError(message, f"{again} --budget {BUDGET:g}")
     with transaction() as c:
         lock(c, stream)
         # Under the lock: tracking, which opens and closes alarms, waits until the reference is stored.

@@ -43,12 +43,12 @@ def track(run_id: str) -> Counter[str]:
     return replay(stream, run.night, None, run_id=run_id)[run.night]
 
 
-READING_STEP = "values that can't be read are left out since this version, where it refused their records before"
+READING_STEP = "this version reads values otherwise, or leaves out those that can't be read, where one before refused"
 """Why an alarm is acknowledged that a new version of the reading has made."""
 RULES_OF_STEP = [
     "text_present", "rating_in_range", "date_readable", "date_not_future", "polarity_known", "fields_not_too_long"
 ]  # fmt: skip
-"""Rules that refused records before version 2 which are published, or are no reviews, since."""
+"""Rules that refused records in a version before which are published, or are no reviews, since."""
 
 
 def _acknowledge_new_reading(stream: Stream) -> bool:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sentiment import contract
-from sentiment.dump import values
+from sentiment.dump import dates, escapes, former, items, values
 from sentiment.dump.encoding import find_encoding
 from sentiment.dump.identity import Identity, is_removed, with_review_id
 from sentiment.dump.layout import JSON_FORMATS
-from sentiment.dump.profiles import COLUMNS, Profile
-from sentiment.dump.records import ENCODING_PROBLEMS
+from sentiment.dump.paths import MAX_DEPTH, Path, Spelling, getter, schema, splits
+from sentiment.dump.profiles import COLUMNS, IDENTITY, Profile
+from sentiment.dump.records import ENCODING_PROBLEMS, ESCAPE_HINT, ESCAPED_QUOTE
 from sentiment.runs.model import Layout
 from sentiment.schemas import CONTENT
 
@@ -21,7 +24,15 @@ CORRUPT = "_corrupt"
 PROVENANCE = (
     "source", "file_no", "record_no", "byte_offset", "raw", "raw_bytes", "raw_sha256", "problem", "problem_detail"
 )  # fmt: skip
-TYPED = ("own_id", *CONTENT, "rating_text", "date_text", "polarity_text")
+AS_TEXT = {"rating": "rating_text", "review_date": "date_text", "polarity": "polarity_text"}
+"""Column -> the column of its value as the dump has it."""
+TYPED = ("own_id", *CONTENT, *AS_TEXT.values(), "label_text", "nested")
+BEFORE = "before"
+"""Struct of the columns that identify reviews, as versions before 3 of the reading read them; dropped in the end."""
+OF_IDENTITY = (*(name for name in IDENTITY if name != "dump"), "item_title")
+OF_JSON = ("own_id", "item_id", "item_title", "author", "title")
+"""Of these, the ones that were read as JSON where they are objects."""
+FIELDS, _FIRST, _ONE, _SHORT = "fields", "_first_", "_one_", "_short_"
 
 
 def to_rows(received: DataFrame, source: str, layouts: list[Layout], profile: Profile, identity: Identity) -> DataFrame:
@@ -30,20 +41,27 @@ def to_rows(received: DataFrame, source: str, layouts: list[Layout], profile: Pr
     `layouts` has one layout for each file, by `file_no`. A record that can't be read keeps its raw bytes and has a
     `problem`, its typed columns null. Of a review on the suppression list the position alone remains, of other reviews
     of an author on it all but the name, and of neither the raw bytes. `review_id` is computed before anything is
-    removed, so it stays the same.
+    removed, and before an item that is only named gets an id, so it stays the same.
     """
     rows = received.withColumn("source", F.lit(source))
+    inferred = {name: to for layout in layouts for name, to in layout.inferred.items()}
     groups: dict[Parsing, list[int]] = {}
     for file_no, layout in enumerate(layouts):
-        groups.setdefault(parsing(layout, profile), []).append(file_no)
+        groups.setdefault(parsing(layout, profile, inferred, identity.reads_as_before), []).append(file_no)
     # Files that are parsed alike share one plan: a dump of a hundred files would else be a union of a hundred.
     frames = [_mapped(rows.where(F.col("file_no").isin(files)), how, profile) for how, files in groups.items()]
     mapped = frames[0]
     for frame in frames[1:]:
         mapped = mapped.unionByName(frame)
     suggested = {n: layout.suggested_encoding for n, layout in enumerate(layouts) if layout.suggested_encoding}
-    rows = _without_suppressed(_with_suggestions(mapped, suggested), identity)
-    return rows.withColumn("text_hash", contract.text_hash())
+    titles = {n: layout.file_title for n, layout in enumerate(layouts) if layout.file_title}
+    rows = _without_suppressed(_with_file_titles(_with_suggestions(mapped, suggested), titles), identity)
+    named = F.coalesce("item_id", items.id_of_title(F.col("item_title"), F.col("item_type")))
+    return rows.drop(BEFORE).withColumns({"item_id": named, "text_hash": contract.text_hash()})
+
+
+Sources = tuple[tuple[str, tuple[Path, ...]], ...]
+"""(column of the contract, paths of the values it is read from, the likeliest first)."""
 
 
 @dataclass(frozen=True)
@@ -54,54 +72,182 @@ class Parsing:
     java_encoding: str
     delimiter: str
     """Of CSV; empty for JSON."""
-    fields: tuple[str, ...]
-    """Names of the parsed struct's fields, unique when compared without case, as Spark compares them."""
-    sources: tuple[tuple[str, tuple[str, ...]], ...]
-    """(column of the contract, fields it is read from, the likeliest first)."""
+    n_columns: int
+    """Of CSV; 0 for JSON."""
+    sources: Sources
+    mapped: frozenset[str]
+    """Columns of the contract that the layout has."""
+    before: Sources | None
+    """The sources by which reviews are identified that versions before 3 of the reading knew; None where none are."""
+    escape: str = ""
+    """Of CSV, the character that escapes others; empty where quotes are doubled."""
 
-    @property
-    def schema(self) -> str:
-        """Return the struct's schema as Spark DDL; a last field holds the records that can't be parsed."""
-        # All are strings: how a number or a date is written is for the source profile to read.
-        return ", ".join(f"`{name.replace('`', '``')}` string" for name in [*self.fields, CORRUPT])
+    def fields(self) -> dict[int, list[Path]]:
+        """Return the paths of the values to parse by their length; of CSV columns are called c0, c1 and so on."""
+        if not self.is_json:
+            return {1: [(_csv_name(i),) for i in range(self.n_columns)]}
+        by_depth: dict[int, list[Path]] = {}
+        every = dict.fromkeys(path for _, known in (*self.sources, *(self.before or ())) for path in known)
+        for path in every:
+            by_depth.setdefault(len(path), []).append(path)
+        return by_depth
 
 
-def parsing(layout: Layout, profile: Profile) -> Parsing:
-    """Return how the profile parses files of this layout."""
-    encoding, mapping = find_encoding(layout.encoding).java, profile.mapping(layout.columns)
+def _csv_name(position: int) -> str:
+    return f"c{position}"
+
+
+def parsing(
+    layout: Layout, profile: Profile, inferred: Mapping[str, str | None] = MappingProxyType({}), as_before: bool = False
+) -> Parsing:
+    """Return how the profile parses files of this layout.
+
+    `inferred` is what the values of all files have shown of their columns; `as_before` is whether reviews are
+    identified that versions before 3 of the reading knew.
+    """
+    encoding, before = find_encoding(layout.encoding).java, profile.before()
+    mapping = profile.mapping(layout.columns, inferred)
+    mapped = frozenset(mapping)
     if layout.format not in JSON_FORMATS:
-        fields = [f"c{i}" for i in range(len(layout.columns))]
-        by_position = ((name, (fields[layout.columns.index(column)],)) for name, column in mapping.items())
-        return Parsing(False, encoding, layout.delimiter, tuple(fields), tuple(by_position))
+        n = len(layout.columns)
+        now = _by_position(layout, mapping)
+        then = _by_position(layout, before.mapping(layout.columns)) if as_before else None
+        return Parsing(False, encoding, layout.delimiter, n, now, mapped, then, layout.escape)
     # Of JSON every name that the profile knows is read, in the file's own case: the layout has the columns of the first
     # 100 records, and a column may be missing from all of these.
-    seen = {name.strip().lower(): name for name in reversed(layout.columns)}
-    known = {n.lower(): seen.get(n.lower(), n) for names in profile.columns.values() for n in names}
-    sources = {name: tuple(dict.fromkeys(known[n.lower()] for n in names)) for name, names in profile.columns.items()}
-    return Parsing(True, encoding, "", tuple(known.values()), tuple(sources.items()))
+    spelling = Spelling(layout.columns)
+    sources = _by_name(profile.names(layout.columns, inferred), spelling)
+    then = _by_name(before.names(layout.columns, {}), spelling, deepest=1) if as_before else None
+    return Parsing(True, encoding, "", 0, sources, mapped, then)
+
+
+def _by_position(layout: Layout, mapping: Mapping[str, str]) -> Sources:
+    return tuple((name, ((_csv_name(layout.columns.index(column)),),)) for name, column in mapping.items())
+
+
+def _by_name(names: Mapping[str, Sequence[str]], spelling: Spelling, deepest: int = MAX_DEPTH) -> Sources:
+    return tuple(
+        (column, tuple(dict.fromkeys(spelling(p) for name in known for p in splits(name) if len(p) <= deepest)))
+        for column, known in names.items()
+    )
 
 
 def _mapped(rows: DataFrame, how: Parsing, profile: Profile) -> DataFrame:
+    rows = _parsed(rows, how)
+    sources = dict(how.sources)
+    first = {name: _first(sources.get(name, ())) for name in COLUMNS}
+    rows = rows.selectExpr("*", *(f"{sql} AS {_FIRST}{name}" for name, sql in first.items()))
+    value: dict[str, Column] = {}
+    nested: dict[str, Column] = {}
+    if how.is_json:
+        single = {name: _single(name, sources.get(name, ())) for name in COLUMNS}
+        rows = rows.selectExpr("*", *(f"{sql} AS {_ONE}{name}" for name, sql in single.items()))
+        not_single = F.expr(f"problem IS NULL AND {_ONE}text IS NULL AND {_FIRST}text IS NOT NULL")
+        rows = rows.withColumn("problem", F.when(not_single, F.lit("not_single")).otherwise(F.col("problem")))
+        value = {name: _as_written(F.col(f"{_ONE}{name}"), name) for name in COLUMNS}
+        # Of a column that the dump hasn't there is no value that could be unread.
+        nested = {n: F.expr(f"CASE WHEN {_ONE}{n} IS NULL THEN {_FIRST}{n} END") for n in COLUMNS if n in how.mapped}
+    else:
+        value = {name: F.col(f"{_FIRST}{name}") for name in COLUMNS}
+    if how.escape:
+        value = {name: escapes.unmasked(column, how.delimiter) for name, column in value.items()}
+    # Columns of their own: written into each expression that reads them, they would make a plan of thousands of nodes.
+    rows = rows.withColumns({f"{_SHORT}{name}": values.short(_readable(column)) for name, column in value.items()})
+    typed = _typed(value["text"], profile)
+    for column, text in AS_TEXT.items():
+        if column in nested:
+            typed[text] = F.coalesce(typed[text], nested[column])
+    typed["nested"] = _json_of({name: column for name, column in nested.items() if name not in (*AS_TEXT, "text")})
+    if how.before is not None:
+        typed[BEFORE] = _as_before(how, value, nested, profile)
+    return rows.select(*PROVENANCE, *(c.alias(n) for n, c in typed.items()))
+
+
+def _parsed(rows: DataFrame, how: Parsing) -> DataFrame:
+    """Add the struct `fields1` of top-level values, `fields2` of those in their objects, and so on; note problems."""
     line = F.when(F.col("problem").isNull(), F.decode(F.col("raw"), how.java_encoding))
     options = {"columnNameOfCorruptRecord": CORRUPT}
+    structs: dict[str, Column] = {}
+    for depth, known in how.fields().items():
+        # The first struct's last field holds the records that can't be parsed. Each depth has a struct, since a value
+        # may be an object in one record and a string in the next.
+        ddl = schema([*known, (CORRUPT,)] if depth == 1 else known)
+        if how.is_json:
+            structs[f"{FIELDS}{depth}"] = F.from_json(line, ddl, options)
+        else:
+            # CSV doubles a quote inside a field; Spark would expect a backslash before it.
+            cells = escapes.masked(line, how.delimiter) if how.escape else line
+            structs[f"{FIELDS}{depth}"] = F.from_csv(cells, ddl, {**options, "sep": how.delimiter, "escape": '"'})
+    problem, detail = "not_csv", f"expected {how.n_columns:,} columns"
     if how.is_json:
-        parsed = F.from_json(line, how.schema, options)
         problem, detail = "not_json", "Spark's parser refuses it"
-    else:
-        # CSV doubles a quote inside a field; Spark would expect a backslash before it.
-        parsed = F.from_csv(line, how.schema, {**options, "sep": how.delimiter, "escape": '"'})
-        problem, detail = "not_csv", f"expected {len(how.fields):,} columns"
-    bad = F.col("problem").isNull() & F.col(f"fields.{CORRUPT}").isNotNull()
-    rows = rows.withColumn("fields", parsed).withColumns(
+    reason = F.lit(detail)
+    if not (how.is_json or how.escape):
+        reason = F.concat(reason, F.when(line.contains(ESCAPED_QUOTE), F.lit(ESCAPE_HINT)).otherwise(F.lit("")))
+    bad = F.col("problem").isNull() & F.col(f"{FIELDS}1.{CORRUPT}").isNotNull()
+    return rows.withColumns(structs).withColumns(
         {
             "problem": F.when(bad, F.lit(problem)).otherwise(F.col("problem")),
-            "problem_detail": F.when(bad, F.lit(detail)).otherwise(F.col("problem_detail")),
+            "problem_detail": F.when(bad, reason).otherwise(F.col("problem_detail")),
         }
     )
-    value = {name: F.coalesce(*(F.col("fields").getField(n) for n in names)) for name, names in how.sources}
-    if how.is_json:
-        value = {name: _as_written(column, name) for name, column in value.items()}
-    return rows.select(*PROVENANCE, *(c.alias(n) for n, c in _typed(value, profile).items()))
+
+
+def _raw_values(known: Sequence[Path]) -> str:
+    return ", ".join(getter(f"{FIELDS}{len(path)}", path) for path in known)
+
+
+def _first(known: Sequence[Path]) -> str:
+    """Return Spark SQL of the first value there is of some paths; null where there is none."""
+    return f"coalesce({_raw_values(known)})" if known else "CAST(NULL AS STRING)"
+
+
+def _single(name: str, known: Sequence[Path]) -> str:
+    """Return Spark SQL of the first value of some paths that is neither an object nor a list.
+
+    Spark's parser returns these as compact JSON, so a string that is compact JSON from its first character to its last
+    counts as one, too; `[REC]` or `[1] et [2]` don't.
+    """
+    first = f"{_FIRST}{name}"
+    if not known:
+        return first
+    # Few values begin with a bracket, so that the list of all is made for few.
+    is_json = "left(x, 1) IN ('{', '[') AND coalesce(get_json_object(x, '$') = x, false)"
+    one = f"get(filter(array({_raw_values(known)}), x -> x IS NOT NULL AND NOT ({is_json})), 0)"
+    return f"CASE WHEN left({first}, 1) IN ('{{', '[') THEN {one} ELSE {first} END"
+
+
+def _json_of(nested: Mapping[str, Column]) -> Column:
+    """Return objects and lists as a map from column to JSON; null where there are none."""
+    if not nested:
+        return F.lit(None).cast("map<string,string>")
+    pairs = F.create_map(*(part for name, column in nested.items() for part in (F.lit(name), column)))
+    present = F.map_filter(pairs, lambda _, value: value.isNotNull())
+    return F.when(F.coalesce(*nested.values()).isNotNull(), present)
+
+
+def _as_before(how: Parsing, value: Mapping[str, Column], nested: Mapping[str, Column], profile: Profile) -> Column:
+    """Return what identifies a review as versions before 3 of the reading read it, as a struct."""
+    now, then = dict(how.sources), dict(how.before or ())
+    # An object was read as its JSON.
+    as_json = {name: F.coalesce(value[name], nested[name]) for name in OF_JSON if name in nested}
+    read: dict[str, Column] = {**value, **as_json}
+    for name in OF_IDENTITY:
+        if then.get(name) != now.get(name):
+            other = F.expr(_first(then.get(name, ())))
+            if how.escape:
+                other = escapes.unmasked(other, how.delimiter)
+            read[name] = _as_written(other, name) if how.is_json else other
+    known = former.identifying({name: _readable(column) for name, column in read.items()}, profile.before())
+    return F.struct(*(known[name].alias(name) for name in OF_IDENTITY))
+
+
+def _with_file_titles(rows: DataFrame, titles: Mapping[int, str]) -> DataFrame:
+    if not titles:
+        return rows
+    by_file = F.create_map(*(F.lit(value) for pair in titles.items() for value in pair))
+    unnamed = F.expr("problem IS NULL AND item_id IS NULL AND item_title IS NULL")
+    return rows.withColumn("item_title", F.when(unnamed, by_file[F.col("file_no")]).otherwise(F.col("item_title")))
 
 
 def _as_written(value: Column, name: str) -> Column:
@@ -124,24 +270,26 @@ def _with_suggestions(rows: DataFrame, suggested: dict[int, str]) -> DataFrame:
     return rows.withColumn("problem_detail", F.coalesce(F.when(undecodable, detail), "problem_detail"))
 
 
-def _typed(value: dict[str, Column], profile: Profile) -> dict[str, Column]:
-    null = F.lit(None).cast("string")
-    readable = F.col("problem").isNull()
-    as_text = {name: F.when(readable, value.get(name, null)) for name in COLUMNS}
-    # The text alone is not trimmed: its characters are scored and quoted as they came.
-    short = {name: F.nullif(F.trim(as_text[name]), F.lit("")) for name in COLUMNS if name != "text"}
+def _typed(text: Column, profile: Profile) -> dict[str, Column]:
+    short = {name: F.col(f"{_SHORT}{name}") for name in COLUMNS if name != "text"}
     return {
         **short,
         **{name: values.text(short[name], profile) for name in ("item_title", "author", "title")},
         "item_type": values.item_type(short["item_type"], short["item_id"], profile),
-        "text": values.text(as_text["text"], profile),
+        # Its characters are scored and quoted as they came.
+        "text": values.text(F.when(F.col(f"{_SHORT}text").isNotNull(), _readable(text)), profile),
         "rating": values.rating(short["rating"], profile),
-        "review_date": values.date(short["review_date"], profile),
+        "review_date": dates.date(short["review_date"], profile.dates),
         "polarity": values.polarity(short["polarity"], profile),
         "rating_text": short["rating"],
         "date_text": short["review_date"],
-        "polarity_text": short["polarity"],
+        "polarity_text": values.labelled(short["polarity"], profile),
+        "label_text": short["polarity"],
     }
+
+
+def _readable(value: Column) -> Column:
+    return F.when(F.col("problem").isNull(), value)
 
 
 def _without_suppressed(rows: DataFrame, identity: Identity) -> DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from sentiment.errors import ParameterError
 
@@ -46,6 +47,8 @@ ENCODINGS = {
 }
 """Encodings of French text, by name. All but the wide ones have line ends and quotes where ASCII has them."""
 
+DEFAULT_SUGGESTION = "windows-1252"
+"""What a French spreadsheet writes where it writes no UTF-8."""
 DETECTABLE = [e.python for e in ENCODINGS.values() if not e.wide and e is not UTF8]
 BY_PYTHON = {e.python.replace("-", "_"): e.name for e in ENCODINGS.values()}
 """Name in Python, as the detector returns it -> name in profiles."""
@@ -57,9 +60,10 @@ def find_encoding(name: str) -> Encoding:
     """Return the encoding of that name, in any case; raise ParameterError, listing the known names, for another."""
     encoding = ENCODINGS.get(name.strip().lower())
     if encoding is None:
+        nearest = (*get_close_matches(name.lower(), ENCODINGS, n=1, cutoff=0.4), DEFAULT_SUGGESTION)[0]
         raise ParameterError(
             f"encoding is {name!r}; expected one of {', '.join(ENCODINGS)}.",
-            "make nightly ENCODING=windows-1252 DUMP=…",
+            f"make nightly DUMP=… ENCODING={nearest}",
         )
     return encoding
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from sentiment import contract
 from sentiment.dump.profiles import CONTENT, OWN_ID
-from sentiment.runs.model import IdentityRule
+from sentiment.runs.model import LATEST_RULE, IdentityRule
 from sentiment.schemas import POSITION
 
 
@@ -27,14 +28,20 @@ class Identity:
     suppressed_keys: Collection[str] = ()
     """`contract.suppressed_key` of removed reviews and authors."""
 
+    @property
+    def reads_as_before(self) -> bool:
+        """Whether a rule of the source reads columns as versions before 3 of the reading did."""
+        return any(rule.version < LATEST_RULE for rule in (self.rule, *self.former))
+
 
 def with_review_id(rows: DataFrame, identity: Identity) -> DataFrame:
     """Add `review_id`, 32 hex characters, null of a record that can't be read, and `equal_key`.
 
     Records with an `equal_key` differ from those of the same key by their number alone; their `review_id` is one
-    until `numbered` gives each its own. Reads the decoded columns of the contract, with `own_id`.
+    until `numbered` gives each its own. Reads the decoded columns of the contract, with `own_id`, for a rule of an
+    earlier version the fields of the column `before` where there is one.
     """
-    ids = _ids(identity.rule, identity.night)
+    ids = _ids(identity.rule, identity.night, rows)
     return rows.withColumns({"review_id": ids.review_id, "equal_key": ids.equal_key})
 
 
@@ -52,25 +59,31 @@ class _Ids:
     """Null of a record that differs from all others in something else."""
 
 
-def _ids(rule: IdentityRule, night: date | None) -> _Ids:
+def _ids(rule: IdentityRule, night: date | None, rows: DataFrame) -> _Ids:
     """Return the ids of a rule. Where it asks for a record's own id and there is none, a source's without ids hold."""
+    is_before = rule.version < LATEST_RULE and "before" in rows.columns
+
+    def value(name: str) -> Column:
+        return F.col(f"before.{name}" if is_before else name)
+
     if rule.version == 1:
-        return _Ids(_first_version(), F.lit(None).cast("string"))
+        return _Ids(_first_version(value), F.lit(None).cast("string"))
     of_dump = [F.lit(night.isoformat())] if night and "dump" in rule.columns else []
     named = tuple(name for name in rule.columns if name != "dump") or CONTENT
     columns = CONTENT if "own_id" in named else named
     readable = F.col("problem").isNull()
     is_alike = F.lit(False)
     if columns == CONTENT:
-        missing = ("problem", "author", "review_date", *(OWN_ID if "own_id" in named else ()))
-        is_alike = F.expr(" AND ".join(f"{name} IS NULL" for name in missing))
+        missing = [value(name).isNull() for name in ("author", "review_date", *(OWN_ID if "own_id" in named else ()))]
+        is_alike = reduce(Column.__and__, missing, readable)
 
     def of(kind: str, names: Iterable[str]) -> Column:
-        return _hashed(kind, [*map(_value, names), *of_dump])
+        of_item = F.coalesce(value("item_id"), value("item_title"))
+        return _hashed(kind, [*(of_item if name == "item_id" else value(name) for name in names), *of_dump])
 
     review_id = F.when(is_alike, of("words", ALIKE))
     if "own_id" in named:
-        review_id = review_id.when(F.col("own_id").isNotNull(), of("id", named))
+        review_id = review_id.when(value("own_id").isNotNull(), of("id", named))
     review_id = F.when(readable, review_id.otherwise(of("content", columns)))
     return _Ids(review_id, F.when(is_alike, of("equal", ALIKE)))
 
@@ -79,13 +92,9 @@ def _hashed(kind: str, parts: Iterable[Column]) -> Column:
     return F.substring(contract.hashed(F.lit(kind), F.col("source"), *parts), 1, contract.ID_HEX_CHARS)
 
 
-def _value(name: str) -> Column:
-    return F.coalesce(F.col("item_id"), F.col("item_title")) if name == "item_id" else F.col(name)
-
-
-def _first_version() -> Column:
-    text, own_id = F.col("text"), F.col("own_id")
-    described = [F.col(name) for name in ("item_id", "author", "review_date")]
+def _first_version(value: Callable[[str], Column]) -> Column:
+    text, own_id = value("text"), value("own_id")
+    described = [value(name) for name in ("item_id", "author", "review_date")]
     return (
         F.when(own_id.isNotNull(), _hashed("id", [own_id]))
         .when(
@@ -117,7 +126,7 @@ def is_removed(rows: DataFrame, identity: Identity) -> Column:
     """
     removed = F.lit(False)
     for rule in (identity.rule, *identity.former):
-        ids = _ids(rule, identity.night)
+        ids = _ids(rule, identity.night, rows)
         by_id = contract.is_suppressed("review", ids.review_id, identity.suppressed_keys)
         removed |= ids.equal_key.isNull() & by_id
         if rule.version > 1:

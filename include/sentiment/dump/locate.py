@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import cast
 
 from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError, quoted
+from sentiment.runs.model import archive_and_member
 
-FORMATS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+FORMATS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".xlsx")
 COMPRESSIONS = ("", ".gz", ".bz2", ".zst")
 SUFFIXES = tuple(f + c for f in FORMATS for c in COMPRESSIONS)
+ARCHIVE = ".zip"
+"""Suffix of an archive whose members are a dump's files."""
 MANIFEST = "manifest.json"
 """A file of this name in a dump's folder is no part of the dump; its `night` is the night that the dump is for."""
 
@@ -25,11 +29,20 @@ def pattern_for(template: str, night: date) -> str:
 def locate(uri: str) -> list[Path]:
     """Return the dump's files, sorted: one file, every dump in a folder, or the matches of a glob.
 
-    `uri` is a path, or an address like `s3://bucket/key`. Raises DumpNotFoundError, naming the files that are there
-    instead, DumpRefusedError for a link that leads out of the folder, ParameterError for an unknown kind of address,
-    InfrastructureError where the object store doesn't answer.
+    `uri` is a path, or an address like `s3://bucket/key`; of `archive.zip!member` the archive is returned. Raises
+    DumpNotFoundError, naming the files that are there instead, DumpRefusedError for a link that leads out of the
+    folder, ParameterError for an unknown kind of address, InfrastructureError where the object store doesn't answer.
     """
+    if requested_member(uri):
+        return locate(archive_and_member(uri)[0])  # type: ignore[index]
     return _remote(uri) if "://" in uri else _local(uri)
+
+
+def requested_member(uri: str) -> str | None:
+    """Return the name of the member that an address like `archive.zip!member` is about; None for any other."""
+    split = archive_and_member(uri)
+    is_file = "://" not in uri and Path(uri).expanduser().exists()
+    return split[1] if split and not is_file else None
 
 
 def _local(uri: str) -> list[Path]:
@@ -62,7 +75,8 @@ def _remote(uri: str) -> list[Path]:
     except (OSError, BotoCoreError) as error:
         raise InfrastructureError(f"{uri} can't be listed: {error}", f"airflow connections get {S3}") from error
     raise DumpNotFoundError(
-        f"No dump at {uri}: there is no such object or prefix.", "make nightly DUMP=s3://bucket/key"
+        f"No dump at {uri}: there is no such object or prefix.",
+        f"sentiment source look {quoted(uri.rpartition('/')[0] or uri)}",
     )
 
 
@@ -77,7 +91,8 @@ def _object(uri: str) -> Path:
         return cast(Path, ObjectStoragePath(uri, conn_id=S3 if uri.startswith("s3://") and "@" not in uri else None))
     except ValueError as error:
         raise ParameterError(
-            f"{uri} can't be read: {error}; expected a path, file://… or s3://….", "make nightly DUMP=s3://bucket/key"
+            f"{uri} can't be read: {error}; expected a path, file://… or s3://….",
+            f"bring it onto this machine, then: make nightly DUMP={quoted(PurePosixPath(uri).name)}",
         ) from error
 
 
@@ -88,7 +103,7 @@ def _in_folder(folder: Path, uri: str) -> list[Path]:
         names = ", ".join(p.name for p in paths[:5]) or "nothing"
         raise DumpNotFoundError(
             f"No dump in the folder {uri}: it holds {names}; a dump ends in {', '.join(FORMATS)}, "
-            f"or that and {', '.join(c for c in COMPRESSIONS if c)}.",
+            f"or that and {', '.join(c for c in COMPRESSIONS if c)}, or in {ARCHIVE}.",
             f"ls -la {quoted(uri)}",
         )
     return [_checked_link(folder, p) for p in files]
@@ -103,7 +118,8 @@ def _checked_link(folder: Path, path: Path) -> Path:
     # Whoever may put files into a folder must not be able to have the pipeline read others of the machine.
     if "://" not in str(path) and path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
         raise DumpRefusedError(
-            f"{path} is a link that leads out of {folder}, to {path.resolve()}.", f"rm {quoted(path)}"
+            f"{path} is a link that leads out of {folder}, to {path.resolve()}.",
+            f"ls -la {quoted(path)}; if that file belongs to the dump, put the file itself there",
         )
     return path
 
@@ -114,12 +130,18 @@ def _matching(root: Path, pattern: str, uri: str) -> list[Path]:
     if not files and len(matches) == 1 and matches[0].is_dir():
         return _in_folder(matches[0], str(matches[0]))
     if not files:
-        raise DumpNotFoundError(f"No dump matches {uri}.", "make nightly DUMP=/path/to/reviews.jsonl")
+        raise DumpNotFoundError(f"No dump matches {uri}.", f"ls -la {quoted(_folder_of(uri))}")
     return files
 
 
+def _folder_of(pattern: str) -> str:
+    """Return the folder of a glob's names, up to the first name that is a pattern."""
+    begin = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+    return begin.rpartition("/")[0] or ("/" if begin.startswith("/") else ".")
+
+
 def _is_dump(path: Path) -> bool:
-    return path.name.lower().endswith(SUFFIXES) and path.name != MANIFEST
+    return path.name.lower().endswith((*SUFFIXES, ARCHIVE)) and path.name != MANIFEST
 
 
 def manifest_night(files: list[Path]) -> date | None:
@@ -128,11 +150,12 @@ def manifest_night(files: list[Path]) -> date | None:
     Raises DumpRefusedError where the manifest can't be read.
     """
     path = files[0].parent / MANIFEST
-    if not path.is_file():
-        return None
+    return night_of(path.read_bytes(), str(path), f"cat {quoted(path)}") if path.is_file() else None
+
+
+def night_of(manifest: bytes, name: str, try_next: str) -> date:
+    """Return the night that a manifest's bytes name; raise DumpRefusedError where they name none."""
     try:
-        return date.fromisoformat(json.loads(path.read_text("utf-8"))["night"])
-    except (ValueError, TypeError, KeyError) as error:
-        raise DumpRefusedError(
-            f'{path} names no night like {{"night": "2026-11-22"}}: {error!r}.', f"cat {quoted(path)}"
-        ) from error
+        return date.fromisoformat(json.loads(manifest)["night"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise DumpRefusedError(f'{name} names no night like {{"night": "2026-11-22"}}: {error!r}.', try_next) from error

@@ -9,14 +9,17 @@ import json
 import re
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
 from sentiment.contract import RAW_HEAD_BYTES
+from sentiment.dump.documents import Opening, several_lists
 from sentiment.dump.encoding import UTF8, Encoding
+from sentiment.dump.member import try_on
 from sentiment.dump.stream import DumpStream, Line
-from sentiment.errors import DumpUnreadableError, quoted
+from sentiment.errors import DumpUnreadableError
+from sentiment.runs.model import Layout
 
 # The csv module refuses fields of more than 128 KiB; records are bounded by SENTIMENT_MAX_RECORD_BYTES instead.
 csv.field_size_limit(sys.maxsize)
@@ -57,6 +60,9 @@ class Cut(NamedTuple):
     problem_detail: str | None = None
 
 
+ESCAPE_HINT = '; it has \\" for a quote, which a profile with escape = "\\\\" reads'
+"""Follows the detail of a record of CSV that can't be read and has ESCAPED_QUOTE."""
+ESCAPED_QUOTE = '\\"'
 ENCODING_PROBLEMS = ("not_utf8", "not_in_encoding")
 """Problems of records that can't be decoded."""
 
@@ -119,22 +125,57 @@ def lines(stream: DumpStream) -> Iterator[Cut]:
         yield Cut(*line)
 
 
-def csv_records(stream: DumpStream, delimiter: str, n_columns: int) -> Iterator[Cut]:
-    """Yield the records of a CSV file whose header was read.
+def csv_records(stream: DumpStream, lines: Iterator[Line], layout: Layout) -> Iterator[Cut]:
+    """Yield the records of a CSV file of that layout from the lines behind its header.
 
     A record ends with its line, unless a quoted field is open there: then it goes on to the line that closes the field,
     if the lines together are one record. A quote that is never closed takes its own line only, and the lines after it
     are read again.
     """
-    mark = delimiter.encode()
+    mark = layout.delimiter.encode()
     many = f"more than {MAX_FIELDS:,} delimiters"
-    for cut in _csv_cuts(stream, delimiter, n_columns):
+    source = _with_escaped_ends(lines, stream.max_record_bytes) if layout.escape else lines
+    for cut in _csv_cuts(stream, source, layout):
         is_wide = not (cut.problem or cut.raw_sha256) and cut.raw.count(mark) > MAX_FIELDS
         yield cut._replace(problem="too_many_columns", problem_detail=many) if is_wide else cut
 
 
-def _csv_cuts(stream: DumpStream, delimiter: str, n_columns: int) -> Iterator[Cut]:
-    source, pending, quotes = stream.lines(), deque[Line](), _Quotes(delimiter)
+ESCAPED = re.compile(rb"\\(?:.|$)", re.DOTALL)
+
+
+def without_escapes(data: bytes) -> bytes:
+    """Return CSV of as many bytes, in which what a backslash escapes is no quote, delimiter or line end."""
+    return ESCAPED.sub(b"__", data)
+
+
+def _with_escaped_ends(lines: Iterator[Line], most_bytes: int) -> Iterator[Line]:
+    """Yield the lines, those whose end a backslash escapes with the next ones as one line."""
+    for line in lines:
+        held, size = [line], line.n_bytes
+        while _ends_escaped(held[-1]) and size <= most_bytes and len(held) <= MAX_QUOTED_LINES:
+            following = next(lines, None)
+            if following is None:
+                break
+            held.append(following)
+            size += following.n_bytes
+        yield line if len(held) == 1 else _as_one(held, size, most_bytes)
+
+
+def _as_one(held: list[Line], size: int, most_bytes: int) -> Line:
+    """Return lines as one; of one that is longer than a record may be the head, and the hash of what was read."""
+    raw = b"\n".join(line.raw for line in held)
+    if size <= most_bytes and not held[-1].sha256:
+        return Line(held[0].byte_offset, raw, size, None)
+    return Line(held[0].byte_offset, raw[:RAW_HEAD_BYTES], size, hashlib.sha256(raw).hexdigest())
+
+
+def _ends_escaped(line: Line) -> bool:
+    return not line.sha256 and (len(line.raw) - len(line.raw.rstrip(b"\\"))) % 2 == 1
+
+
+def _csv_cuts(stream: DumpStream, source: Iterator[Line], layout: Layout) -> Iterator[Cut]:
+    delimiter, n_columns = layout.delimiter, len(layout.columns)
+    pending, quotes = deque[Line](), _Quotes(delimiter, layout.escape)
     while True:
         line = pending.popleft() if pending else next(source, None)
         if line is None:
@@ -144,18 +185,20 @@ def _csv_cuts(stream: DumpStream, delimiter: str, n_columns: int) -> Iterator[Cu
             continue
         held, closed = _until_closed(line, chain(_drained(pending), source), quotes, stream.max_record_bytes)
         joined = b"\n".join(part.raw for part in held) if closed else b""
-        n_fields = _n_fields(joined, delimiter, stream.encoding) if closed else None
+        n_fields = _n_fields(quotes.plain(joined), delimiter, stream.encoding) if closed else None
         # A field may only begin with a quoted word. Where the joined lines don't have the header's columns but the
         # line alone does, the quote belongs to the text.
-        may_be_own = n_fields != n_columns and line.raw.count(b'"') % 2 == 0
-        is_own = may_be_own and _n_fields(line.raw, delimiter, stream.encoding) == n_columns
+        own = quotes.plain(line.raw)
+        may_be_own = n_fields != n_columns and own.count(b'"') % 2 == 0
+        is_own = may_be_own and _n_fields(own, delimiter, stream.encoding) == n_columns
         if n_fields and not is_own:
             yield Cut(line.byte_offset, joined, sum(part.n_bytes for part in held))
             continue
         if is_own:
             yield Cut(*line)
         else:
-            yield Cut(*line[:3], None, "not_csv", "a quote is opened and never closed")
+            hint = ESCAPE_HINT if ESCAPED_QUOTE.encode() in line.raw and not layout.escape else ""
+            yield Cut(*line[:3], None, "not_csv", f"a quote is opened and never closed{hint}")
         pending.extendleft(reversed(held[1:]))
 
 
@@ -193,7 +236,8 @@ def _until_closed(first: Line, following: Iterator[Line], quotes: _Quotes, most_
 class _Quotes:
     """Finds where quoted fields begin and end; a quote inside a bare field is a character like others."""
 
-    def __init__(self, delimiter: str) -> None:
+    def __init__(self, delimiter: str, escape: str) -> None:
+        self.plain: Callable[[bytes], bytes] = without_escapes if escape else bytes
         mark = re.escape(delimiter.encode())
         # Possessive quantifiers (++, *+) never backtrack: a hostile line costs one pass, not a quadratic one.
         self._closed = re.compile(rb"(?:^|(?<=" + mark + rb'))"(?:[^"]++|"")*+"(?=' + mark + rb"|$)")
@@ -203,14 +247,17 @@ class _Quotes:
 
     def open_after(self, line: bytes) -> bool:
         """Return whether a quoted field begins in a line and doesn't end there."""
-        return b'"' in line and self._opened.search(self._closed.sub(b"", line)) is not None
+        if b'"' not in line:
+            return False
+        return self._opened.search(self._closed.sub(b"", self.plain(line))) is not None
 
     def open_after_continuing(self, line: bytes) -> bool | None:
         """Return whether a quoted field is open after a line that begins inside one; None where that is no CSV."""
-        ends = self._ends.match(line)
+        plain = self.plain(line)
+        ends = self._ends.match(plain)
         if ends:
-            return self.open_after(line[ends.end() :])
-        return True if self._goes_on.fullmatch(line) else None
+            return self.open_after(plain[ends.end() :])
+        return True if self._goes_on.fullmatch(plain) else None
 
 
 FLAT_OBJECT = re.compile(rb'\{(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+\}', re.DOTALL)
@@ -221,25 +268,31 @@ SPACE = re.compile(rb"[\s,]*")
 REFILL_BYTES = 1 << 16
 
 
-def array_elements(stream: DumpStream) -> Iterator[Cut]:
+def array_elements(stream: DumpStream, opening: Opening | None = None) -> Iterator[Cut]:
     """Yield every element of a JSON array as one record, whether it is valid JSON or not.
 
-    Raises DumpUnreadableError where the array is not closed, or something follows it.
+    `opening` is where the array begins in a document that is an object. Raises DumpUnreadableError where the array is
+    not closed, or something follows it; DumpRefusedError where another list of objects does, in a document in which it
+    may be of reviews too.
     """
-    return iter(_Array(stream))
+    return iter(_Array(stream, opening))
 
 
 class _Array:
     """Cuts a JSON array into its elements without parsing them, in memory of one element."""
 
-    def __init__(self, stream: DumpStream) -> None:
+    def __init__(self, stream: DumpStream, opening: Opening | None) -> None:
         self._stream = stream
+        self._opening = opening
         self._buffer = b""
         self._start = stream.offset
         self._at = 0
         self._ended = False
 
     def __iter__(self) -> Iterator[Cut]:
+        while self._opening and len(self._buffer) < self._opening.n_bytes and self._more():
+            pass
+        self._at = self._opening.n_bytes if self._opening else 0
         self._skip_space()
         self._at += 1  # the opening bracket
         while True:
@@ -257,15 +310,39 @@ class _Array:
             else:
                 yield self._followed()
         self._at += 1
+        if self._opening:
+            self._close(self._opening)
         self._skip_space()
         if self._at < len(self._buffer):
             raise self._broken("something follows the array")
+
+    def _close(self, opening: Opening) -> None:
+        """Go on to the end of the objects round the array."""
+        depth, quoted, before = len(opening.names), False, b""
+        while depth:
+            rest = INSIDE.match(self._buffer, self._at) if quoted else OUTSIDE.search(self._buffer, self._at)
+            # In a string, the position of what ends it; its bytes up to there may be the buffer's last.
+            self._at = rest.end() if rest else len(self._buffer)
+            token = self._buffer[self._at : self._at + 1] if quoted else rest[0] if rest else b""
+            if not token or (quoted and token != b'"'):
+                if not self._more():
+                    raise self._broken("the object round the array is not closed")
+                continue
+            if quoted:
+                self._at += 1
+                quoted = False
+            elif token == b'"':
+                quoted = True
+            elif before == b"[" and token == b"{" and not opening.is_of_reviews:
+                raise several_lists(self._stream, opening.names)
+            depth += DEPTH.get(token, 0) if not quoted else 0
+            before = token
 
     def _broken(self, why: str) -> DumpUnreadableError:
         path = self._stream.path
         return DumpUnreadableError(
             f"{path}: {why}, at byte {self._start + self._at:,}.",
-            f"python3 -m json.tool {quoted(path)} /dev/null",
+            try_on("python3 -m json.tool", path) + " > /dev/null",
         )
 
     def _more(self) -> bool:

@@ -6,6 +6,8 @@ import codecs
 import gzip
 import hashlib
 import io
+import lzma
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,8 @@ import pyarrow as pa
 
 from sentiment.contract import RAW_HEAD_BYTES
 from sentiment.dump.encoding import UTF8, Encoding
-from sentiment.errors import DumpUnreadableError, InfrastructureError, SentimentError, quoted
+from sentiment.dump.member import Member, listing, try_on
+from sentiment.errors import DumpUnreadableError, InfrastructureError, SentimentError
 
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd"}
 # Not Python's own bz2: it takes a damaged second stream of a file for the file's end.
@@ -25,8 +28,8 @@ SNIFFED_BYTES = 8192
 # Decompressed bytes up to which any ratio is accepted: small files of repeated text compress that well.
 RATIO_FREE_BYTES = 64 << 20
 CHUNK_BYTES = 1 << 20
-# What gzip, Arrow's bzip2 and zstd, and Python's text codecs raise for bytes that they can't read.
-DAMAGED = (EOFError, zlib.error, OSError, ValueError)
+# What gzip, zipfile, Arrow's bzip2 and zstd, and Python's text codecs raise for bytes that they can't read.
+DAMAGED = (EOFError, zlib.error, OSError, ValueError, zipfile.BadZipFile, lzma.LZMAError)
 
 
 class Line(NamedTuple):
@@ -96,27 +99,36 @@ class Transcoded(io.RawIOBase):
 class DumpStream:
     """The decompressed bytes of one file, by line or by chunk, within bounds.
 
-    `path` is a local path or one of Airflow's object storage, `max_ratio` the most bytes out per compressed byte in.
+    `path` is a local path, one of Airflow's object storage or a member of an archive, `max_ratio` the most bytes out
+    per compressed byte in, a member's as they are in its archive.
     Reading raises DumpUnreadableError for a file that is cut short or damaged and for a decompression bomb,
     InfrastructureError where the file can't be read.
     """
 
-    def __init__(self, path: Path, max_ratio: float, max_record_bytes: int, encoding: Encoding = UTF8) -> None:
+    def __init__(self, path: Path | Member, max_ratio: float, max_record_bytes: int, encoding: Encoding = UTF8) -> None:
         self.path = path
+        self.compression = "none"
+        self._packing = path.packing if isinstance(path, Member) else 1.0
+        self._offset = 0
         self.encoding = encoding
-        self._max_ratio = max_ratio
+        self.max_ratio = max_ratio
         self.max_record_bytes = max_record_bytes
-        self._raw = cast(BinaryIO, path.open("rb"))
+        self._raw: BinaryIO = path.open("rb")
         self._hashing = HashingReader(self._raw)
         packed = io.BufferedReader(self._hashing, CHUNK_BYTES)
         # By magic numbers rather than by suffix: names of exports are often wrong about their compression.
-        start = packed.peek(4)
+        start = self._first_bytes(packed)
         self.compression = next((name for magic, name in MAGIC.items() if start.startswith(magic)), "none")
         plain = _unpacked(packed, self.compression)
         wide = Transcoded(plain, encoding.python) if encoding.wide else plain
         self._lines = io.BufferedReader(wide, CHUNK_BYTES) if wide is not packed else packed
-        self._offset = 0
         self._strip_bom()
+
+    def _first_bytes(self, packed: io.BufferedReader[HashingReader]) -> bytes:
+        try:
+            return packed.peek(4)
+        except DAMAGED as error:
+            raise self._damaged(error) from error
 
     def _strip_bom(self) -> None:
         if self.head()[:3] == BOM:
@@ -126,6 +138,13 @@ class DumpStream:
         """Return the next bytes, at most 8 KiB, without consuming them."""
         try:
             return self._lines.peek(SNIFFED_BYTES)[:SNIFFED_BYTES]
+        except DAMAGED as error:
+            raise self._damaged(error) from error
+
+    def preview(self) -> bytes:
+        """Return as many of the next bytes as are at hand, at most 1 MiB, without consuming them."""
+        try:
+            return self._lines.peek(CHUNK_BYTES)[:CHUNK_BYTES]
         except DAMAGED as error:
             raise self._damaged(error) from error
 
@@ -170,10 +189,10 @@ class DumpStream:
 
     def _counted(self, data: bytes) -> bytes:
         self._offset += len(data)
-        ratio = self._offset / max(self._hashing.n_bytes, 1)
-        if self._offset > RATIO_FREE_BYTES and ratio > self._max_ratio:
+        ratio = self._offset / max(self._hashing.n_bytes, 1) * self._packing
+        if self._offset > RATIO_FREE_BYTES and ratio > self.max_ratio:
             raise DumpUnreadableError(
-                f"{self.path} unpacks to more than {self._max_ratio:g} times its size: refused as a bomb.",
+                f"{self.path} unpacks to more than {self.max_ratio:g} times its size: refused as a bomb.",
                 "SENTIMENT_MAX_DECOMPRESSION_RATIO=1000 make nightly DUMP=…, if you trust it",
             )
         return data
@@ -182,16 +201,19 @@ class DumpStream:
         # Decompressors raise OSError too, but only the operating system's has an errno.
         if isinstance(error, OSError) and error.errno:
             return InfrastructureError(f"{self.path} can't be read: {error}", "make nightly DUMP=…, once it can")
-        test = {"gzip": "gzip -t", "bzip2": "bzip2 -t", "zstd": "zstd -t"}.get(self.compression, "ls -la")
+        test = {"gzip": "gzip -t", "bzip2": "bzip2 -t", "zstd": "zstd -t"}.get(self.compression)
         return DumpUnreadableError(
             f"{self.path} is damaged or cut short after {self._offset:,} decompressed bytes: {error}",
-            f"{test} {quoted(self.path)}",
+            try_on(test, self.path) if test else listing(self.path),
         )
 
-    def finish(self) -> tuple[int, str]:
-        """Read to the end and close the file; return its size in bytes and SHA-256 in hex, as stored (compressed)."""
+    def finish(self, to_end: bool = True) -> tuple[int, str]:
+        """Read to the end and close the file; return its size in bytes and SHA-256 in hex, as stored (compressed).
+
+        Without `to_end` both are of the bytes that were read.
+        """
         # Bytes behind the end of the compressed stream belong to the file, and so to its hash.
-        while self._hashing.read(CHUNK_BYTES):
+        while to_end and self._hashing.read(CHUNK_BYTES):
             pass
         self._raw.close()
         return self._hashing.n_bytes, self._hashing.hexdigest()

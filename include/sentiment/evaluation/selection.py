@@ -34,7 +34,7 @@ def with_gold(rows: DataFrame, target: Target, source: LabelSource) -> DataFrame
     network. `label_text` is the label as the file has it, `gold` the model's label that it means, `excluded` a key of
     `REASONS`; null where there is none.
     """
-    label_text = F.col("polarity_text" if source is LabelSource.polarity else "rating_text")
+    label_text = F.col("label_text" if source is LabelSource.polarity else "rating_text")
     gold = _named(label_text, target) if source is LabelSource.polarity else _weak(target)
     needed = ("problem", "prepared_blank", "rating")
     records = rows.select(*RECORD_KEY, "text_hash", "text", *needed, label_text.alias("label_text"), gold)

@@ -7,6 +7,7 @@ import logging
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -14,12 +15,13 @@ from pydantic import JsonValue
 from pyspark.sql import functions as F
 
 from sentiment import settings
-from sentiment.dump.profiles import OWN_ID
+from sentiment.dump import labels
+from sentiment.dump.profiles import OWN_ID, Profile
 from sentiment.errors import InfrastructureError
 from sentiment.evaluation import counting, selection, stored
 from sentiment.evaluation.labelled_set import LabelledSet
 from sentiment.evaluation.model import DATASET, Against, Evaluation, work_key
-from sentiment.jobs import validate
+from sentiment.jobs import judging, validate
 from sentiment.jobs.entry import add_outcome, ended
 from sentiment.orchestration import evaluating
 from sentiment.runs.model import IdentityRule
@@ -84,7 +86,12 @@ def _rows(session: SparkSession, labelled: LabelledSet, workspace: Workspace) ->
     # A removed review is none of a set, by whichever rule its source knows it.
     rule = (sources.rules(source) or [IdentityRule(OWN_ID)])[-1]
     identity = validate.identity_of(source, rule)
-    rows = validate.decoded(received, source, labelled.layouts, labelled.profile, identity)
+    decode = partial(judging.decoded, received, source, labelled.layouts, identity=identity)
+    rows = decode(profile=labelled.profile)
+    seen = rows.select("label_text").where("label_text IS NOT NULL").distinct().limit(labels.MOST + 1).collect()
+    meant = labels.inferred(Profile.model_validate(labelled.profile), {row["label_text"] for row in seen})
+    if meant:
+        rows = decode(profile=labelled.profile | meant)
     return rows.withColumn("prepared_blank", preparation.leaves_nothing(F.col("text")))
 
 

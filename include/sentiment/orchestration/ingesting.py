@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from sentiment.dump.profiles import CONTENT, OWN_ID
 from sentiment.errors import InfrastructureError, ParameterError, SetupError
 from sentiment.quality import batch
 from sentiment.runs import attempts, opening, phases, turns
-from sentiment.runs.model import IdentityRule, Reading, Run
+from sentiment.runs.model import LATEST_RULE, IdentityRule, Reading, Run, archive_and_member
 from sentiment.store import sources
 from sentiment.workspace import Workspace
 
@@ -48,7 +48,9 @@ class Request:
     def __post_init__(self) -> None:
         today = datetime.now(PARIS).date()
         if self.night > today:
-            raise ParameterError(f"night {self.night} lies in the future; today is {today} in Paris.", "sentiment runs")
+            raise ParameterError(
+                f"night {self.night} lies in the future; today is {today} in Paris.", f"make nightly DATE={today}"
+            )
         if self.supersede and not (self.reason or "").strip():
             raise ParameterError("supersede needs a reason, in words.", "make nightly DUMP=… DATE=… SUPERSEDE='why'")
         batch.check_allowed(self.allow, self.reason)
@@ -128,9 +130,14 @@ def begin(run: Run, dump: Dump, reading: Reading, allow: Collection[str], senten
     """Record how the dump's records are to be read and check the batch by its files, as the attempt of ingest."""
     with attempts.attempt(run.run_id, "ingest") as attempt:
         _check_received(run, dump.key)
-        attempt.handoff = received = dump.handoff()
         fixed = sources.fixed(run.source)
+        if not _is_only_night(run, fixed):
+            dump = _as_fixed(dump, fixed)
+        attempt.handoff = received = dump.handoff()
         received.identity = _identity_rule(run, dump, fixed)
+        if fixed and not _is_only_night(run, fixed):
+            received.labels = dict(fixed.labels)
+            received.profile |= fixed.labels
         received.allow, received.reading, received.sentences = sorted(allow), reading, sentences
         mapping = ", ".join(f"{column} as {name}" for name, column in dump.mapped.items())
         log.info("read by the source profile %s: %s", dump.profile.name, mapping)
@@ -151,12 +158,26 @@ def _identity_rule(run: Run, dump: Dump, fixed: FixedRule | None) -> IdentityRul
     ParameterError where the profile asks for another than the source's.
     """
     proposed = dump.profile.identity_rule(dump.mapped)
-    is_suggested = fixed is not None and fixed.rule in (IdentityRule(OWN_ID), IdentityRule(CONTENT))
+    is_suggested = fixed is not None and any(fixed.rule.is_like(IdentityRule(rule)) for rule in (OWN_ID, CONTENT))
     if fixed is None or (_is_only_night(run, fixed) and (dump.profile.identity or is_suggested)):
         return proposed
-    if dump.profile.identity and proposed != fixed.rule:
+    if dump.profile.identity and not proposed.is_like(fixed.rule):
         raise sources.other_rule(run.source, fixed, proposed)
     return fixed.rule
+
+
+def _as_fixed(dump: Dump, fixed: FixedRule | None) -> Dump:
+    """Return the dump, what its values show of its columns' meaning read as at the source's first night.
+
+    Of a source that an earlier version published, columns mean what their names say.
+    """
+    from sentiment.dump import items
+
+    if fixed is None:
+        return dump
+    if fixed.rule.version < LATEST_RULE or fixed.mapped is None:
+        return replace(dump, layouts=[replace(layout, inferred={}) for layout in dump.layouts])
+    return replace(dump, layouts=items.as_fixed(dump.layouts, dump.columns, dump.profile, fixed.mapped))
 
 
 def _is_only_night(run: Run, fixed: FixedRule | None) -> bool:
@@ -165,7 +186,8 @@ def _is_only_night(run: Run, fixed: FixedRule | None) -> bool:
 
 
 def _arrival(dump: Dump, fixed: FixedRule | None) -> batch.Arrival:
-    names = (dump.uri, *(file.uri for file in dump.files))
+    # An archive's name may hold a date as its members' may.
+    names = (dump.uri, *(name for file in dump.files for name in archive_and_member(file.uri) or (file.uri,)))
     schema = batch.Schema(tuple(dump.columns), dump.mapped)
     is_full = dump.profile.listing == "full"
     mapped = fixed.mapped if fixed else None

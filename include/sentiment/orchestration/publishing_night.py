@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sentiment import settings
 from sentiment.runs import attempts, opening
-from sentiment.runs.handoff import ScoredNight
+from sentiment.runs.handoff import JudgedNight, ScoredNight
 from sentiment.runs.model import FIRST_RULE, Run
 from sentiment.store import loading, publishing, sources
 from sentiment.store.loading import Rows
@@ -62,6 +62,8 @@ def stage(run: Run, attempt: attempts.Attempt, workspace: Workspace) -> Expected
 
 
 def _source(run: Run) -> sources.Proposed:
-    """Return the identity rule by which the run's dump was read; the first one of what an earlier version received."""
+    """Return how the run's dump was read; of what an earlier version received by the first identity rule."""
     dump = attempts.received_dump(run.run_id)
-    return sources.Proposed(dump.identity or FIRST_RULE, dump.dump_columns.mapped if dump.dump_columns else {})
+    mapped = dump.dump_columns.mapped if dump.dump_columns else {}
+    judged = attempts.finished(run.run_id, "validate").handoff(JudgedNight)
+    return sources.Proposed(dump.identity or FIRST_RULE, mapped, dump.labels or judged.labels)

@@ -5,11 +5,9 @@ Records come from the run workspace while it has them, else from the dump's file
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.dataset as ds
@@ -17,6 +15,7 @@ import sqlalchemy as sa
 
 from sentiment import settings
 from sentiment.database import transaction
+from sentiment.dump.archives import sha256_of
 from sentiment.dump.receive import Dump, receive, received_before
 from sentiment.errors import DumpNotFoundError, DumpRefusedError, InfrastructureError, ParameterError, quoted
 from sentiment.orchestration import ingesting, waiting
@@ -242,20 +241,21 @@ def _recorded_files(run: Run) -> tuple[str, list[DumpFile]]:
 
 def _check_files(request: Requeue, run: Run) -> None:
     """Raise DumpNotFoundError or DumpRefusedError, naming the file, where one is gone or was changed."""
-    for file in _recorded_files(run)[1]:
-        path = Path(file.uri)
+    uri, files = _recorded_files(run)
+    # Of several files the address, by which all of them are published.
+    dump = files[0].uri if len(files) == 1 else uri
+    for file in files:
         if "://" in file.uri:
             continue  # too slow to hash beforehand; `_received` compares the hashes once it has read them
         where = f"File {file.file_no} of run {run.run_id}'s dump, {file.uri},"
-        if not path.is_file():
+        sha256 = sha256_of(file.uri)
+        if sha256 is None:
             raise DumpNotFoundError(
                 f"{where} is gone, and its records would be read from it again.",
                 f"bring back the file (SHA-256 {file.sha256}), then: {request.try_next}",
             )
-        with path.open("rb") as stream:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         if sha256 != file.sha256:
             raise DumpRefusedError(
                 f"{where} has changed: its SHA-256 is {sha256}, then it was {file.sha256}.",
-                f"make nightly DUMP={quoted(file.uri)} DATE={run.night} SUPERSEDE='why', to publish what it holds now",
+                f"make nightly DUMP={quoted(dump)} DATE={run.night} SUPERSEDE='why', to publish what it holds now",
             )

@@ -114,15 +114,25 @@ def use(model_id: str, anyway: bool = False) -> Coverage:
         current = registry.current(c)
         lost = _lost(c, current, model_id)
         if not (lost.is_complete or anyway):
+            first, last = _range(c, current)
             raise ParameterError(
                 f"{model_id} has not scored {lost.summary()} that {current}, the current model, has: the views would "
                 "lose them.",
-                f"sentiment rescore --model {model_id} --from … --to …, or: sentiment model use {model_id} --anyway",
+                f"sentiment rescore --model {model_id} --from {first} --to {last}, or: sentiment model use {model_id} "
+                "--anyway",
             )
         # Two statements: the unique index is checked row by row, so one statement might meet two current models.
         c.execute(sa.text("UPDATE sentiment.model SET is_current = false WHERE is_current"))
         c.execute(sa.text("UPDATE sentiment.model SET is_current = true WHERE model_id = :id"), {"id": model_id})
     return lost
+
+
+def _range(c: sa.Connection, model_id: str | None) -> tuple[date, date]:
+    """Return the first and the last night that a model's runs published; today's where there is none."""
+    query = "SELECT min(night), max(night) FROM sentiment.run WHERE model_id = :id AND status = 'published'"
+    first, last = c.execute(sa.text(query), {"id": model_id}).one()
+    today = date.today()
+    return first or today, last or today
 
 
 def _check_in_use(c: sa.Connection, model_id: str) -> None:

@@ -43,6 +43,8 @@ def judged(run: Run) -> list[str]:
     row, sentences = _judged(run.run_id), []
     if row.unread:
         sentences.append(f"Values that can't be read, and are null: {batch.by_rule(row.unread)}")
+    if row.flagged:
+        sentences.append(f"Flagged, and published all the same: {batch.by_rule(row.flagged)}")
     if row.n_read_anew:
         sentences.append(f"{int(row.n_read_anew):,} known reviews are read anew by this version")
     fixed = sources.fixed(run.source)
@@ -59,10 +61,10 @@ def judged(run: Run) -> list[str]:
     return sentences
 
 
-def by_rule(run_id: str) -> tuple[dict[str, int], dict[str, int]]:
-    """Return rule -> records that it refused, and rule -> values that it could not read; of every run, whole."""
+def by_rule(run_id: str) -> dict[str, dict[str, int]]:
+    """Return `refused`, `values left out` and `flagged` -> rule -> records or values; of every run, whole."""
     row = _judged(run_id)
-    return row.reasons or {}, row.unread or {}
+    return {"refused": row.reasons or {}, "values left out": row.unread or {}, "flagged": row.flagged or {}}
 
 
 def _judged(run_id: str) -> sa.Row[Any]:

@@ -168,10 +168,11 @@ def check_judged(
     }
 
 
-def stop_unless_allowed(run: Run, findings: Findings, allow: Collection[str]) -> list[str]:
+def stop_unless_allowed(run: Run, findings: Findings, allow: Collection[str], encoding: str | None = None) -> list[str]:
     """Return the findings that are allowed, as `check: what is wrong`.
 
-    Raises DumpRefusedError with all findings that are not allowed, so that one rerun can allow them together.
+    Raises DumpRefusedError with all findings that are not allowed, so that one rerun can allow them together. What may
+    be the cause comes first: `encoding` is the one in which the records seem to be that can't be read.
     """
     failed = {check: message for check, message in findings.items() if message}
     stopping = [check for check in failed if check not in allow]
@@ -179,6 +180,11 @@ def stop_unless_allowed(run: Run, findings: Findings, allow: Collection[str]) ->
         again = opening.rerun_command(run, allow=[*allow, *stopping])
         if BatchCheck.unread_share in stopping:
             again = f"mend how the source profile reads that column; only where its values may be missing: {again}"
+        if encoding:
+            again = opening.rerun_command(run, allow, encoding=encoding)
+        elif BatchCheck.quarantine_share in stopping:
+            command = f"sentiment quarantine list --run {run.run_id}"
+            again = f"{command}; only where what it lists may be missing: {again}"
         raise DumpRefusedError("; ".join(f"{check}: {failed[check]}" for check in stopping) + ".", again)
     return [f"{check}: {message}" for check, message in failed.items()]
 

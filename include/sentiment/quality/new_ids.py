@@ -8,6 +8,7 @@ from dataclasses import replace
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from sentiment.contract import OWN_ITEM
 from sentiment.errors import DumpRefusedError
 from sentiment.quality.same_ids import SHOWN_CHARS
 from sentiment.runs import opening
@@ -33,14 +34,14 @@ def check(run: Run, changed: DataFrame, counted: Mapping[str, int]) -> None:
     (`publishing.known_reviews`); `counted` has novelty -> reviews of the night.
     """
     is_other = (
-        "text_hash <> known_text AND NOT (author <=> known_author AND coalesce(item_id, item_title) <=> known_item)"
+        f"text_hash <> known_text AND NOT (author <=> known_author AND coalesce({OWN_ITEM}, item_title) <=> known_item)"
     )
     others, n_known = changed.where(is_other), _n_known(counted)
     n = others.count()
     if not may_be_new(n, counted):
         return
     pairs = others.orderBy("file_no", "record_no").limit(2)
-    item = F.coalesce("item_id", "item_title").alias("item")
+    item = F.expr(f"coalesce({OWN_ITEM}, item_title) AS item")
     is_author = F.expr("author <=> known_author").alias("is_author")
     # Neither author nor text: the error is stored where readers see it.
     rows = pairs.select("file_no", "record_no", "review_id", item, "known_item", is_author).collect()

@@ -1,9 +1,10 @@
 """The rule table. Each rule is one Spark SQL condition: Spark splits rows by it and Great Expectations judges the batch
 by the Boolean column it fills, so that the two can't disagree.
 
-A condition reads the columns of a decoded record (`schemas.DECODED`), and two that `jobs.validate` adds:
-`language` (`quality.language`; null where it is not checked) and `prepared_blank`, whether the prepared text that the
-network would be fed is empty. How to add a rule: docs/how-to/add-a-quality-rule.md.
+A condition reads the columns of a decoded record (`schemas.DECODED`), and three that `jobs.judging` adds:
+`language` (`quality.language`; null where it is not checked), `prepared_blank`, whether the prepared text that the
+network would be fed is empty, and `n_damaged`, how many sequences of its texts are damaged (`quality.prose`). How to
+add a rule: docs/how-to/add-a-quality-rule.md.
 """
 
 from __future__ import annotations
@@ -14,41 +15,22 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from sentiment.contract import FORGOTTEN, NO_TEXT, quoted
+from sentiment.contract import FORGOTTEN, MAX_FIELD_BYTES, NO_TEXT, quoted
+from sentiment.quality import prose
 from sentiment.quality.language import FRENCH, UNDETERMINED
+from sentiment.quality.prose import UNSEEN, VISIBLE
 from sentiment.settings import Settings
+from sentiment.text_patterns import MOJIBAKE
 
-# Longest id, name or title, in UTF-8 bytes. An entry of a Postgres index holds at most 2,704 bytes.
-MAX_FIELD_BYTES = 1000
-PROSE_SHARE = 0.5
-"""Share of a text's visible characters that must be neither markup nor address."""
 SHOWN_CHARS = 80
 """Characters of a column's value that a message shows at most."""
 UNREAD_CHARS = 1000
 """Characters of a value that can't be read that are stored."""
 
-# Regular expressions are Spark SQL raw literals, r'...': backslashes stay as they are.
-UNSEEN = r"\s\p{Z}\p{Cc}\p{Cf}\x{FFFD}"
-VISIBLE = f"r'[^{UNSEEN}]'"
-"""A character that is neither space, control, format nor the replacement character."""
-MARKUP = r"r'</?[A-Za-z!][^<>]*>|&#?[A-Za-z0-9]+;|https?://\S+|www\.\S+|\[/?[A-Za-z][^\[\]]*\]'"
-"""Tags, entities, addresses and forum tags."""
-# A search for plain signs first spares most texts the regular expression.
-_HAS_MARKUP = " OR ".join(f"contains(text, '{sign}')" for sign in ("<", "&", "://", "www.", "["))
-
 FIELDS = ("item_id", "item_type", "item_title", "title")
 _TOO_LONG = [f"if(octet_length({name}) > {MAX_FIELD_BYTES}, '{name}', NULL)" for name in FIELDS]
-MISSING = ("nan", "none", "nat", "n/a", "null", "#nom?", "-")
-"""What programs write for a value that is missing, in lower case."""
-_PROSE = "concat_ws(' ', text, title, author, item_title)"
-
-_CP1252 = "".join(bytes([byte]).decode("cp1252", "ignore") for byte in range(0x80, 0xA0))
-_TAIL = rf"[\x{{80}}-\x{{BF}}{_CP1252}]"
-_PIECES = (rf"Ã{_TAIL}", r"Â[\x{A0}-\x{BF}]", "Å[“’]", rf"â[€\x{{80}}]{_TAIL}", rf"ð[Ÿ\x{{9F}}]{_TAIL}")
-# Looking ahead for the first letter takes half the time of trying every alternative at every character.
-MOJIBAKE = f"r'(?=[ÃÂÅâð])(?:{'|'.join(_PIECES)})'"
-"""French letters, quotes and emoji whose UTF-8 was decoded as windows-1252 or Latin-1."""
-
+SINGLE = ("own_id", *FIELDS, "author")
+"""Columns whose value may be an object or a list in the dump: of the others, the value itself can't be read then."""
 _LINE = "CAST(raw AS STRING)"
 # Two backslashes are one character of text: neither begins an escape.
 _ESCAPES = rf"regexp_replace({_LINE}, r'\\\\', ' ')"
@@ -59,8 +41,7 @@ HALF_PAIR = r"r'\\u[dD][89a-fA-F][0-9a-fA-F]{2}'"
 
 # Beside other values: a record that is empty through and through is a damaged one.
 _VALUES = "own_id, item_id, item_title, author, rating_text, date_text, title, polarity_text"
-_IS_MISSING = f"coalesce(text RLIKE r'^\\s*$' OR lower(trim(text)) IN ({', '.join(map(quoted, MISSING))}), true)"
-_NO_TEXT = f"{_IS_MISSING} AND coalesce({_VALUES}) IS NOT NULL"
+_NO_TEXT = f"text IS NULL AND coalesce({_VALUES}) IS NOT NULL"
 
 _DETAIL = "coalesce(concat(' (', nullif(problem_detail, ''), ')'), '')"
 PROBLEMS = {
@@ -71,6 +52,7 @@ PROBLEMS = {
     "not_csv": "it has not the header's fields, or leaves a quote open",
     "not_parquet": "the row of the Parquet file can't be turned into a record",
     "too_long": "it is longer than SENTIMENT_MAX_RECORD_BYTES, and only its start is kept",
+    "not_single": "its text is an object or a list; name the value in it in the source profile, like review.text",
     "too_deep": "it is nested deeper than is read",
     "too_many_columns": "it has more columns than are read",
 }
@@ -94,6 +76,8 @@ class Rule:
     value: str = ""
     """Spark SQL of an optional column's value as it came: a row that fails is not refused, its `column` is null. Empty:
     a row that fails is refused."""
+    is_warning: bool = False
+    """Whether a row that fails is not refused, and nothing of it left out, but counted."""
 
     @property
     def flag(self) -> str:
@@ -102,13 +86,18 @@ class Rule:
 
 
 def table(config: Settings, night: date) -> tuple[Rule, ...]:
-    """Return every rule that a row must pass on this night, in the order in which reasons are listed."""
-    return (*_readable(), *_text(config), *_characters(), SAME_ID, *_values(night))
+    """Return every rule of this night, in the order in which reasons are listed."""
+    return (*_readable(), *_text(config), *_characters(), SAME_ID, *_values(night), *WARNINGS)
 
 
 def refusing(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
     """Return the rules by which a record is refused."""
-    return tuple(rule for rule in rules if not rule.value)
+    return tuple(rule for rule in rules if not rule.value and not rule.is_warning)
+
+
+def warning(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Return the rules by which a record is counted, and neither refused nor changed."""
+    return tuple(rule for rule in rules if rule.is_warning)
 
 
 def optional(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
@@ -148,7 +137,6 @@ def _readable() -> tuple[Rule, ...]:
 
 def _text(config: Settings) -> tuple[Rule, ...]:
     shortest = rf"r'^(?:[{UNSEEN}]*[^{UNSEEN}]){{{config.min_text_chars}}}'"
-    prose, seen = (f"length(regexp_replace({t}, r'[{UNSEEN}]', ''))" for t in (_without_markup("text"), "text"))
     language = Rule(
         "text_french",
         "text",
@@ -183,9 +171,10 @@ def _text(config: Settings) -> tuple[Rule, ...]:
         Rule(
             "text_not_markup",
             "text",
-            f"NOT ({_HAS_MARKUP}) OR NOT text RLIKE {VISIBLE} OR {prose} >= {PROSE_SHARE} * {seen}",
-            "the text is mostly markup or an address: {detail} of its visible characters are neither",
-            f"concat(cast({prose} AS string), ' of ', cast({seen} AS string))",
+            f"NOT text RLIKE {VISIBLE} OR {prose.is_prose('text')}",
+            "the text is markup or an address and little else: {detail} of its visible characters are neither",
+            f"concat(cast({prose.n_visible(prose.without_markup('text'))} AS string), ' of ', "
+            f"cast({prose.n_visible('text')} AS string))",
         ),
         *([language] if config.check_language else []),
         Rule(
@@ -195,10 +184,6 @@ def _text(config: Settings) -> tuple[Rule, ...]:
             "nothing of the text is left for the network once it is prepared",
         ),
     )
-
-
-def _without_markup(text: str) -> str:
-    return f"regexp_replace({text}, {MARKUP}, '')"
 
 
 def _characters() -> tuple[Rule, ...]:
@@ -220,10 +205,19 @@ def _characters() -> tuple[Rule, ...]:
         Rule(
             "not_mojibake",
             "text",
-            f"NOT {_PROSE} RLIKE {MOJIBAKE}",
+            f"n_damaged = 0 OR {prose.IS_SLIGHT} OR NOT {prose.ALL_TEXTS} RLIKE {quoted(MOJIBAKE)}",
             "'{detail}' is UTF-8 that was read as windows-1252 or Latin-1 (as Ã© is for é). Look at the encoding given "
-            "for the dump: utf-8 is right; where it is utf-8 already, the dump was damaged before it came",
-            f"regexp_extract({_PROSE}, {MOJIBAKE}, 0)",
+            "for the dump: utf-8 is right; where it is utf-8 already, the dump was damaged before it came, and "
+            "repair = true in the source profile mends what can be",
+            prose.FIRST_MOJIBAKE,
+        ),
+        Rule(
+            "no_lost_letters",
+            "text",
+            f"n_damaged = 0 OR {prose.IS_SLIGHT} OR NOT {prose.HAS_LOST_LETTERS}",
+            "'{detail}' has a sign in place of a letter: the program that wrote the dump could not write that letter, "
+            "or the dump was read in another encoding before; the letters are not in the dump, so it must come anew",
+            prose.FIRST_LOST,
         ),
         Rule(
             "fields_not_too_long",
@@ -233,6 +227,26 @@ def _characters() -> tuple[Rule, ...]:
             f"concat_ws(', ', {', '.join(_TOO_LONG)})",
         ),
     )
+
+
+WARNINGS = (
+    Rule(
+        "text_undamaged",
+        "text",
+        "n_damaged = 0",
+        "'{detail}' is damaged, and too little to disturb the network",
+        f"coalesce({prose.FIRST_MOJIBAKE}, {prose.FIRST_LOST})",
+        is_warning=True,
+    ),
+    Rule(
+        "text_without_tags",
+        "text",
+        f"NOT ({prose.has_tags('text')})",
+        "the text has tags of HTML; html = true in the source profile takes them out",
+        is_warning=True,
+    ),
+)
+"""Rules of records that are published as they came, and counted."""
 
 
 def _values(night: date) -> tuple[Rule, ...]:
@@ -273,6 +287,16 @@ def _values(night: date) -> tuple[Rule, ...]:
             f"the author's name is longer than {MAX_FIELD_BYTES} bytes",
             value="author",
         ),
+        *(
+            Rule(
+                f"{name}_single",
+                name,
+                f"nested['{name}'] IS NULL",
+                f"the {name} is an object or a list; name the value in it in the source profile, like author.name",
+                value=f"coalesce(nested['{name}'], {name})",
+            )
+            for name in SINGLE
+        ),
     )
 
 
@@ -281,7 +305,8 @@ def judged(rows: DataFrame, rules: tuple[Rule, ...]) -> DataFrame:
 
     `reasons` has the names of the refusing rules that a row fails, `details` a message a line: empty where it passes.
     `unread` has a row of `schemas.UNREAD_COLUMNS` for each value of an optional column that can't be read; the column
-    is null then. The flag of an optional column's rule is null where there is no value.
+    is null then. The flag of an optional column's rule is null where there is no value; rules that only warn have no
+    message here.
     """
     # SQL text: built from Python, call by call, the plan takes most of a second.
     rows = rows.selectExpr("*", *(f"{_flag(rule)} AS {rule.flag}" for rule in rules))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from sentiment.contract import is_at
+from sentiment.contract import OWN_ITEM, is_at
 from sentiment.errors import DumpRefusedError
 from sentiment.runs import opening
 from sentiment.runs.model import IdentityRule, Run
@@ -47,20 +47,23 @@ class SharedIds:
         """Whether they are too many for single mistakes."""
         return is_common(self.n, self.n_identities)
 
+    def sentence(self, rule: str) -> str:
+        """Return what is wrong as a sentence; `rule` is the source's for people."""
+        one, other = self.pair
+        return (
+            f"identity: {self.n:,} of {self.n_identities:,} identities by {rule} are shared by several reviews, so "
+            f"this identifies no review. For one, {one}; and {other}; they differ in {', '.join(self.differences)}."
+        )
+
     def error(self, run: Run, rule: str, is_fixed: bool) -> DumpRefusedError:
         """Return the error that stops the night; `rule` is the source's for people, which nights before may have fixed.
 
         A fixed rule is another source's to change.
         """
-        one, other = self.pair
-        message = (
-            f"identity: {self.n:,} of {self.n_identities:,} identities by {rule} are shared by several reviews, so "
-            f"this identifies no review. For one, {one}; and {other}; they differ in {', '.join(self.differences)}."
-        )
         again = opening.rerun_command(replace(run, source=f"{run.source}_2") if is_fixed else run)
         if names := self.rule:
-            again = f"put `{line(names)}` into a source profile of your own, then: {again} PROFILE=…"
-        return DumpRefusedError(message, again)
+            again = f"put `{line(names)}` into a source profile of your own, mine.toml, then: {again} PROFILE=mine"
+        return DumpRefusedError(self.sentence(rule), again)
 
 
 def is_common(n: int, n_identities: int) -> bool:
@@ -78,7 +81,8 @@ def find(verdicts: DataFrame, repeated: DataFrame, rule: IdentityRule) -> Shared
 
     `verdicts` are rows of `schemas.JUDGED`, `repeated` those of `schemas.DUPLICATE`, of which some are not equal.
     """
-    passed = verdicts.where("NOT refused")
+    # An item that was only named identifies nothing by the id that was made for it.
+    passed = verdicts.where("NOT refused").withColumn("item_id", F.expr(OWN_ITEM))
     counted = repeated.agg(
         F.count("*").alias("n_repeated"),
         F.count_distinct(F.when(~F.col("is_equal"), F.col("review_id"))).alias("n"),

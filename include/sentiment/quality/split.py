@@ -22,7 +22,7 @@ OF_REFUSED = "author"
 """The one column of content that a refused record keeps."""
 OF_REVIEW = [name for name in (*CONTENT, *(column.name for column in HASH_COLUMNS)) if name != OF_REFUSED]
 """Columns that a refused record doesn't keep."""
-UNNAMED = "NOT refused AND coalesce(own_id, item_id, author, cast(review_date AS string)) IS NULL"
+UNNAMED = f"NOT refused AND coalesce(own_id, {contract.OWN_ITEM}, author, cast(review_date AS string)) IS NULL"
 """Spark SQL: whether an accepted record has neither id nor item, author or date."""
 MAX_UNREAD = 10_000
 """Most values of a column that can't be read that are stored of a run."""
@@ -36,7 +36,10 @@ def verdicts(judged: DataFrame, rules: tuple[Rule, ...]) -> DataFrame:
     """
     refused = F.size("reasons") > 0
     judged = judged.withColumn("content_hash", contract.content_hash())
-    of_rules = [F.when(~refused, F.col(rule.flag)).alias(rule.flag) if rule.value else rule.flag for rule in rules]
+    refusing = rule_table.refusing(rules)
+    of_rules = [
+        rule.flag if rule in refusing else F.when(~refused, F.col(rule.flag)).alias(rule.flag) for rule in rules
+    ]
     of_quarantine = {
         **_raw(F.col("raw"), F.array_contains("reasons", NO_TEXT)),
         "reasons": F.col("reasons"),
@@ -49,7 +52,7 @@ def verdicts(judged: DataFrame, rules: tuple[Rule, ...]) -> DataFrame:
         "own_id",
         "equal_key",
         OF_REFUSED,
-        *(F.when(~refused, F.col(name)).alias(name) for name in (*OF_REVIEW, "unread")),
+        *(F.when(~refused, F.col(name)).alias(name) for name in (*OF_REVIEW, "label_text", "unread")),
         "language",
         refused.alias("refused"),
         *of_rules,
@@ -107,7 +110,8 @@ def with_conflicts(verdicts: DataFrame, conflicts: DataFrame, records: DataFrame
     )
     joined = verdicts.join(refused, list(POSITION), "left")
     conflict = F.coalesce("is_conflict", F.lit(False))
-    emptied = (*OF_REVIEW, "unread", *(rule.flag for rule in rule_table.optional(rules)))
+    refusing = rule_table.refusing(rules)
+    emptied = (*OF_REVIEW, "label_text", "unread", *(rule.flag for rule in rules if rule not in refusing))
     values: dict[str, Column] = {name: F.when(~conflict, F.col(name)) for name in emptied}
     values |= {name: F.when(conflict, F.col(f"_{name}")).otherwise(F.col(name)) for name in (*raw, "details")}
     values |= {
@@ -141,22 +145,29 @@ def unread(verdicts: DataFrame, most: int | None = None) -> DataFrame:
 
 
 def summary(verdicts: DataFrame, rules: tuple[Rule, ...]) -> JudgedNight:
-    """Count the records that failed each rule, the values that each optional column has, and the texts by language."""
+    """Count the records that failed each rule, the values that each optional column has, and the texts by language.
+
+    Of rules that only warn no refused record counts.
+    """
+    flags: dict[str, list[str]] = {}
+    for rule in rule_table.optional(rules):
+        flags.setdefault(rule.column, []).append(rule.flag)
     # Grouped by language, all counts come from one job.
     counts = {
         **{f"failed_{rule.name}": F.count(F.when(~F.col(rule.flag), True)) for rule in rules},
-        **{f"values_{rule.column}": F.count(rule.flag) for rule in rule_table.optional(rules)},
+        **{f"values_{column}": F.count(F.coalesce(*of_column)) for column, of_column in flags.items()},
         "numbered": F.count("equal_key"),
         "unnamed": F.count(F.when(F.expr(UNNAMED), True)),
     }
     groups = verdicts.groupBy("language").agg(F.count("*").alias("n"), *_named(counts)).collect()
     totals = {name: sum(group[name] for group in groups) for name in counts}
-    failed = {rule: totals[f"failed_{rule.name}"] for rule in rules}
+    failed = {rule: n for rule in rules if (n := totals[f"failed_{rule.name}"])}
     return JudgedNight(
         rules=[rule.name for rule in rule_table.refusing(rules)],
-        reasons={rule.name: n for rule, n in failed.items() if n and not rule.value},
-        unread={rule.name: n for rule, n in failed.items() if n and rule.value},
-        optional_values={rule.column: totals[f"values_{rule.column}"] for rule in rule_table.optional(rules)},
+        reasons={rule.name: failed[rule] for rule in rule_table.refusing(rules) if rule in failed},
+        unread={rule.name: failed[rule] for rule in rule_table.optional(rules) if rule in failed},
+        flagged={rule.name: failed[rule] for rule in rule_table.warning(rules) if rule in failed},
+        optional_values={column: totals[f"values_{column}"] for column in flags},
         n_numbered=totals["numbered"],
         n_unnamed=totals["unnamed"],
         languages={group["language"]: group["n"] for group in groups if group["language"]},

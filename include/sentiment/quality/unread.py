@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -20,8 +22,21 @@ NEVER_SHOWN = ("author",)
 """Columns whose values no message shows."""
 SCALES = (10, 20, 100)
 """What ratings are out of, elsewhere than in stars."""
-TWO_DIGIT_YEAR = re.compile(r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{2}(?!\d)")
-MONTH_FIRST = re.compile(r"^(\d{1,2})[/.-](\d{1,2})[/.-]\d{4}(?!\d)")
+MONTH_FIRST = re.compile(r"^(\d{1,2})[/.-](\d{1,2})[/.-](?:\d{4}|\d{2})(?!\d)")
+
+
+@dataclass(frozen=True)
+class Cause:
+    """The likely cause of values that can't be read."""
+
+    what: str
+    """As a part of a sentence, or a question."""
+    fields: Mapping[str, object]
+    """Fields of a source profile that read them."""
+
+    def __str__(self) -> str:
+        lines = " and ".join(f"{name} = {json.dumps(value)}" for name, value in self.fields.items())
+        return f"{self.what} Then {lines} in the source profile"
 
 
 @dataclass(frozen=True)
@@ -33,8 +48,8 @@ class Unread:
     n_values: int
     examples: tuple[tuple[int, int, str], ...]
     """(file, record, value) of the first ones; empty where values are not shown."""
-    cause: str
-    """The likely cause as a sentence without full stop, and what mends it; empty where none is known."""
+    cause: Cause | None
+    """None where none is likely."""
 
     def sentence(self, most: float) -> str:
         """Return what is wrong as part of a sentence; `most` is the share that is usual."""
@@ -61,35 +76,29 @@ def unusual(verdicts: DataFrame, rules: tuple[Rule, ...], night: JudgedNight, mo
 
 def _looked_at(verdicts: DataFrame, column: str, n: int, n_values: int) -> Unread:
     if column in NEVER_SHOWN:
-        return Unread(column, n, n_values, (), "")
+        return Unread(column, n, n_values, (), None)
     rows = split.unread(verdicts).where(F.col("column_name") == column)
     first = [tuple(row) for row in rows.orderBy(*POSITION).select(*POSITION, "value").limit(N_LOOKED_AT).collect()]
     examples = tuple((file, record, value[:SHOWN_CHARS]) for file, record, value in first[:N_EXAMPLES])
     return Unread(column, n, n_values, examples, likely_cause(column, [value for _, _, value in first]))
 
 
-def likely_cause(column: str, values: list[str]) -> str:
-    """Return why values of a column can't be read, as far as they show it; else nothing.
+def likely_cause(column: str, values: list[str]) -> Cause | None:
+    """Return why values of a column can't be read, as far as they show it.
 
     `values` are some of those that can't.
     """
     if column == "rating":
         return _scale(values)
-    if column != "review_date":
-        return ""
-    if any(TWO_DIGIT_YEAR.match(value) for value in values):
-        return "these are two-digit years"
-    days = [match for value in values if (match := MONTH_FIRST.match(value))]
+    if column == "polarity" and {value.removesuffix(".0") for value in values} == {"1", "2"}:
+        return Cause("is 2 positive, and 1 no label?", {"positive": ["2"], "neutral": ["1"]})
+    days = [match for value in values if (match := MONTH_FIRST.match(value))] if column == "review_date" else []
     if any(int(match[2]) > 12 for match in days):
-        return 'the month comes first: dates = ["iso", "month_first"] in the source profile'
-    return ""
+        return Cause("does the month come first?", {"dates": ["iso", "month_first"]})
+    return None
 
 
-def _scale(values: list[str]) -> str:
+def _scale(values: list[str]) -> Cause | None:
     numbers = [float(value.replace(",", ".")) for value in values if re.fullmatch(r"\d{1,3}([.,]\d+)?", value)]
-    if not numbers:
-        return ""
-    scale = next((scale for scale in SCALES if max(numbers) <= scale), None)
-    if scale is None:
-        return ""
-    return f"values up to {max(numbers):g}: is the scale {scale}? Then rating_scale = {scale} in the source profile"
+    scale = next((scale for scale in SCALES if max(numbers) <= scale), None) if numbers else None
+    return Cause(f"values up to {max(numbers):g}: is the scale {scale}?", {"rating_scale": scale}) if scale else None

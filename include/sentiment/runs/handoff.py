@@ -58,6 +58,8 @@ class ReceivedDump(Handoff):
     """Whether sentences are scored too."""
     identity: IdentityRule | None = None
     """What makes two records the same review; None in rows of versions that knew no rule."""
+    labels: dict[str, list[str]] | None = None
+    """Words of labels that the source's first night fixed, as `dump.labels.inferred` returns them; None before it."""
     dump_columns: DumpColumns | None = Field(None, alias="schema")
     schema_changes: list[str] = Field([], alias="told")
     """Differences from the columns of the night before, each for people."""
@@ -86,12 +88,16 @@ class JudgedNight(Handoff):
     """Refusing rule -> records that failed it; rules that none failed are left out."""
     unread: dict[str, int] = {}
     """Rule of an optional column -> values of records that are not refused that can't be read by it."""
+    flagged: dict[str, int] = {}
+    """Rule that only warns -> records that are not refused and fail it."""
     optional_values: dict[str, int] = {}
     """Optional column -> records that are not refused and have a value of it, readable or not."""
     n_numbered: int = 0
     """Records that only their number among equal ones identifies."""
     n_unnamed: int = 0
     """Accepted records with neither id nor item, author or date: by the first rule their position identifies them."""
+    labels: dict[str, list[str]] = {}
+    """Words of labels by which the night is read, where they differ from the profile's (`dump.labels.inferred`)."""
     languages: dict[str, int] = {}
     """Predicted language -> records; records without a prediction are left out."""
     data_docs: str | None = None

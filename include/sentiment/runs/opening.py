@@ -107,15 +107,19 @@ def open_run(
     return get_run(run_id)
 
 
-def rerun_command(run: Run, allow: Collection[str] = (), supersede: bool = False) -> str:
-    """Return the command that runs a night again from its own dump; `allow` are batch checks that it may fail."""
+def rerun_command(run: Run, allow: Collection[str] = (), supersede: bool = False, encoding: str | None = None) -> str:
+    """Return the command that runs a night again from its own dump; `allow` are batch checks that it may fail.
+
+    `encoding` is one of `dump.encoding.ENCODINGS` to read the dump in; None: as before.
+    """
     if run.requeue_of:
-        options = "".join(f"--allow {rule} " for rule in allow)
+        options = "".join(f"--allow {rule} " for rule in allow) + (f"--encoding {encoding} " if encoding else "")
         return f"sentiment quarantine requeue {run.requeue_of} {options}--reason 'why it is right' --replace"
     with transaction() as c:
         query = sa.text("SELECT uri FROM sentiment.dump WHERE dump_id = :dump_id")
         uri = c.execute(query, {"dump_id": run.dump_id}).scalar()
     night = f"make nightly DUMP={shlex.quote(uri or '…')} DATE={run.night} SOURCE={run.source} MODEL={run.model_id}"
+    night += f" ENCODING={encoding}" if encoding else ""
     night += " SUPERSEDE='why'" if supersede else ""
     return f"{night} ALLOW={','.join(allow)} REASON='why it is right'" if allow else night
 

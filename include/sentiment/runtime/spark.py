@@ -6,7 +6,8 @@ import os
 import shutil
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 STALE_S = 7 * 24 * 3600
 SMALL_ROWS = 10_000
 """Rows of a small run: it is over before Java's better compiler and collector have earned what they cost."""
+QUIET = Path(__file__).parent / "quiet-log4j2.properties"
 QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
@@ -91,17 +93,42 @@ def _scratch(config: settings.Settings) -> Path:
     return config.home / "spark" / "tmp"
 
 
-def session(app_name: str, rows: int | None = None) -> SparkSession:
-    """Return this process's Spark session, started if there is none, by the settings for about so many rows."""
+def session(
+    app_name: str, rows: int | None = None, quiet: bool = False, config: settings.Settings | None = None
+) -> SparkSession:
+    """Return this process's Spark session, started if there is none, by the settings for about so many rows.
+
+    A quiet one prints errors only.
+    """
     from pyspark.sql import SparkSession
 
-    config = settings.load()
+    config = config or settings.load()
     # Before the builder: PySpark starts Java with the environment of this process.
     os.environ.update(environment(config))
     make_scratch(config)
     builder = SparkSession.builder.appName(app_name).master(config.spark_master)
-    for name, value in conf(config, rows).items():
+    values = conf(config, rows)
+    if quiet:
+        # By a file: Java prints its banner before Python can set a level.
+        values["spark.driver.extraJavaOptions"] += f" -Dlog4j2.configurationFile={QUIET.as_uri()}"
+    for name, value in values.items():
         builder = builder.config(name, value)
-    spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("WARN")
+    with _no_output() if quiet else nullcontext():
+        spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR" if quiet else "WARN")
     return spark
+
+
+@contextmanager
+def _no_output() -> Iterator[None]:
+    """Let processes that are started inside print nothing to standard output; errors still go to standard error."""
+    # By the descriptor, which Java inherits: Spark NLP prints there, past every logger.
+    sys.stdout.flush()
+    own, nothing = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    try:
+        yield
+    finally:
+        os.dup2(own, 1)
+        os.close(own)
+        os.close(nothing)

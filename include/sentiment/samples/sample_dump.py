@@ -20,13 +20,14 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from sentiment.errors import ParameterError
+from sentiment.errors import ParameterError, quoted
 from sentiment.samples.sample_lines import Defect, defective_line, header, sound_line
 from sentiment.samples.sample_review import Record, review, seeded_random
 
 SUFFIXES = (".jsonl", ".csv", ".jsonl.gz", ".csv.gz")
 EARLIER_NIGHTS = 7
 """Nights before, whose reviews are listed again as known or changed."""
+HELP = "sentiment sample-dump --help"
 SMALLEST_WITH_FLAWS = 20
 """Records from which on a share above 0 of defects or duplicates means at least one."""
 
@@ -77,7 +78,8 @@ class SampleDump:
             raise ParameterError(
                 f"known_share, changed_share, defect_share and duplicate_share leave {max(fresh, 0)} fresh of "
                 f"n_reviews={self.n_reviews}; expected at least 1, and at least a seventh of the "
-                f"{listed} records known from the {EARLIER_NIGHTS} nights before"
+                f"{listed} records known from the {EARLIER_NIGHTS} nights before",
+                HELP,
             )
 
     def counts(self) -> dict[Kind, int]:
@@ -119,7 +121,8 @@ def write(spec: SampleDump, path: Path) -> SampleDumpSummary:
     another suffix.
     """
     if not path.name.endswith(SUFFIXES):
-        raise ParameterError(f"path is {path.name!r}; expected a name ending in one of {', '.join(SUFFIXES)}")
+        again = f"sentiment sample-dump {quoted(path.with_suffix('.jsonl.gz'))}"
+        raise ParameterError(f"path is {path.name!r}; expected a name ending in one of {', '.join(SUFFIXES)}", again)
     as_csv = path.name.removesuffix(".gz").endswith(".csv")
     dump = _Dump(spec, as_csv)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +140,7 @@ def texts(spec: SampleDump) -> list[str]:
 
 def _expect(holds: bool, spec: SampleDump, name: str, expected: str) -> None:
     if not holds:
-        raise ParameterError(f"{name} is {getattr(spec, name)!r}; expected {expected}")
+        raise ParameterError(f"{name} is {getattr(spec, name)!r}; expected {expected}", HELP)
 
 
 def _at_least(smallest: int, n: int, share: float) -> int:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sentiment.contract import FORGOTTEN, RAW_HEAD_BYTES
 from sentiment.database import transaction
 from sentiment.errors import ParameterError, quoted
+from sentiment.runs.model import archive_and_member, unzip_command
 from sentiment.schemas import QUARANTINED
 from sentiment.sql import statement
 from sentiment.workspace import Part, Workspace, run_key
@@ -116,7 +117,11 @@ def _read_command(row: sa.Row[Any]) -> str:
     """Return the command that prints all bytes of the record from its file; empty where all of them are stored."""
     if not _is_cut(row) or row.compression not in READERS or row.format not in BY_OFFSET or "://" in row.uri:
         return ""
-    reader = f"{READERS[row.compression]} {shlex.quote(row.uri)}"
+    if member := archive_and_member(row.uri):
+        unpacked = "" if row.compression == "none" else f" | {READERS[row.compression]}"
+        reader = unzip_command(*member) + unpacked
+    else:
+        reader = f"{READERS[row.compression]} {shlex.quote(row.uri)}"
     wide = (row.encoding or "").startswith(("utf-16", "utf-32"))
     as_counted = f"{reader} | iconv -f {row.encoding} -t utf-8" if wide else reader
     return f"{as_counted} | tail -c +{row.byte_offset + 1} | head -c {row.raw_bytes}"

@@ -22,6 +22,8 @@ class FixedRule:
     rule: IdentityRule
     mapped: Mapping[str, str] | None
     """Column of the contract -> the dump's column; None of sources that earlier versions published."""
+    labels: Mapping[str, list[str]]
+    """Words of labels, as `dump.labels.inferred` returns them; empty where they are the profile's."""
     run_id: str
     night: date
     n_nights: int
@@ -35,6 +37,8 @@ class Proposed:
     rule: IdentityRule
     mapped: Mapping[str, str]
     """Column of the contract -> the dump's column."""
+    labels: Mapping[str, list[str]]
+    """As `FixedRule.labels`."""
 
 
 def fix(c: sa.Connection, run: Run, proposed: Proposed) -> None:
@@ -48,12 +52,13 @@ def fix(c: sa.Connection, run: Run, proposed: Proposed) -> None:
         if now.rule != proposed.rule:
             raise other_rule(run.source, now, proposed.rule)
         return
-    if now and (now.rule, now.mapped) == (proposed.rule, proposed.mapped):
+    if now and (now.rule, now.mapped, now.labels) == (proposed.rule, proposed.mapped, proposed.labels):
         return
     if now:
         _check_ids(c, run.source, now, proposed)
     rule = {"identity": list(proposed.rule.columns), "version": proposed.rule.version}
-    values = {"source": run.source, "run_id": run.run_id, "mapped": json.dumps(dict(proposed.mapped)), **rule}
+    read = {"mapped": json.dumps(dict(proposed.mapped)), "labels": json.dumps(dict(proposed.labels))}
+    values = {"source": run.source, "run_id": run.run_id, **read, **rule}
     c.execute(statement("store/sources/fix"), values)
 
 
@@ -106,4 +111,4 @@ def _fixed(c: sa.Connection, source: str) -> FixedRule | None:
     if row is None:
         return None
     rule = IdentityRule(tuple(row.identity), row.version)
-    return FixedRule(rule, row.mapped, row.run_id, row.night, row.n_nights)
+    return FixedRule(rule, row.mapped, row.labels, row.run_id, row.night, row.n_nights)

@@ -1,0 +1,166 @@
+"""Nights whose films are only named, whose addresses are the reviews', or whose files are the films: in Postgres."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sentiment import settings
+from sentiment.dump.profiles import BUNDLED
+from sentiment.orchestration import summary
+from sentiment.scoring import registry
+from sentiment.settings import Settings
+from sentiment.store import sources
+
+from tests.kit.nights import NightSpec, run_all_steps
+from tests.kit.rows import rows, run_sql
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+FIRST = date(2026, 6, 1)
+SECOND = FIRST + timedelta(days=1)
+Publish = Callable[..., None]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _model(server: object) -> None:
+    registry.register(registry.find("cinema-fr", settings.load()))
+
+
+@pytest.fixture
+def publish(spark: SparkSession) -> Publish:
+    """Return a function that runs every step of a night."""
+    return lambda *names, **values: run_all_steps(spark, NightSpec(*names, **values))
+
+
+def written(path: Path, records: list[dict[str, Any]]) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in records), "utf-8")
+    return path
+
+
+def films(source: str) -> dict[str, tuple[int, str | None]]:
+    """Return the reviews of each film that the view has, and the film's title."""
+    query = (
+        "SELECT v.item_id, v.n_reviews, i.item_title FROM sentiment.v_film_sentiment v "
+        "LEFT JOIN sentiment.item i USING (source, item_id) WHERE source = :s"
+    )
+    return {row.item_id: (row.n_reviews, row.item_title) for row in rows(query, s=source)}
+
+
+def novelty(source: str, night: date) -> dict[str, int]:
+    query = "SELECT novelty, count(*) FROM sentiment.night_review WHERE source = :s AND night = :n GROUP BY novelty"
+    return {row[0]: row[1] for row in rows(query, s=source, n=night)}
+
+
+def newest_run(source: str) -> str:
+    query = "SELECT run_id FROM sentiment.run WHERE source = :s ORDER BY started_at DESC LIMIT 1"
+    return str(rows(query, s=source)[0][0])
+
+
+def review(n: int, **values: Any) -> dict[str, Any]:
+    return {"pseudo": f"a{n}", "critique": f"Vu {n} fois, c'est beau.", "date": "2026-05-20"} | values
+
+
+def test_every_film_that_is_only_named_has_a_row(tmp_path: Path, publish: Publish) -> None:
+    source = "by_title"
+    named = ["L'Été", "L’ÉTÉ ", "l'e\u0301te\u0301", "Le Lac", "Le  Lac"]
+    records = [review(n, film=title) for n, title in enumerate(named)]
+    records += [review(8, film="Le Lac", type="série"), review(9, film="La Rive", film_id="f1"), review(10)]
+    publish(source, FIRST, written(tmp_path / "a.jsonl", records))
+    assert films(source) == {
+        "title:l'ete": (3, "L'Été"),
+        "title:le lac": (2, "Le Lac"),
+        "title(series):le lac": (1, "Le Lac"),
+        "f1": (1, "La Rive"),
+        "": (1, None),
+    }
+    # The title of a review stays as the dump has it.
+    shown = rows("SELECT DISTINCT item_title FROM sentiment.review WHERE source = :s", s=source)
+    assert {row[0] for row in shown} == {"L'Été", "L’ÉTÉ", "l'e\u0301te\u0301", "Le Lac", "Le  Lac", "La Rive", None}
+    publish(source, SECOND, written(tmp_path / "b.jsonl", records), allow=("same_dump",))
+    assert novelty(source, SECOND) == {"known": 8}
+
+
+def test_the_address_of_a_review_is_no_film_and_a_shared_title_is(tmp_path: Path, publish: Publish) -> None:
+    site = "https://www.example.org/film/12/critique"
+    publish(
+        "by_url", FIRST, written(tmp_path / "a.jsonl", [review(n, url=f"{site}/{n}", film="Le Lac") for n in range(4)])
+    )
+    assert films("by_url") == {"title:le lac": (4, "Le Lac")}
+    table = tmp_path / "ratings.csv"
+    lines = ["Title,Rating,Review", *(f'"Film {n % 2}",4,"Vu {n} fois."' for n in range(4)), "Film 9,3.5,"]
+    table.write_text("\n".join(lines), "utf-8")
+    publish("by_name", FIRST, table)
+    assert films("by_name") == {"title:film 0": (2, "Film 0"), "title:film 1": (2, "Film 1")}
+    assert sources.fixed("by_name").mapped["item_title"] == "Title"  # type: ignore[union-attr, index]
+    # Later nights read both as the first, whatever their own few values show.
+    few = written(tmp_path / "few" / "b.jsonl", [review(20 + n, url=f"{site}/same", film="Le Lac") for n in range(4)])
+    publish("by_url", SECOND, few)
+    assert films("by_url") == {"title:le lac": (8, "Le Lac")}
+    table.write_text('Title,Rating,Review,User\nFilm 5,4,"Vu cinq fois.",Zoé\n', "utf-8")
+    publish("by_name", SECOND, table)
+    assert films("by_name")["title:film 5"] == (1, "Film 5")
+
+
+def test_files_that_are_films(tmp_path: Path, publish: Publish, set_settings: Callable[..., Settings]) -> None:
+    source, folder = "by_file", tmp_path / "sources"
+    folder.mkdir()
+    lines = ['item_from = "file"', (BUNDLED / "usual.toml").read_text("utf-8")]
+    (folder / "by_file.toml").write_text("\n".join(lines), "utf-8")
+    set_settings(sources=folder)
+    for name in ("amelie.csv", "forrest_gump.csv"):
+        path = tmp_path / "dump" / name
+        path.parent.mkdir(exist_ok=True)
+        # Nothing but the name separates the two files.
+        path.write_text("note,critique\n4,Un beau film.\n4,Un beau film.\n", "utf-8")
+    publish(source, FIRST, tmp_path / "dump", profile="by_file")
+    assert novelty(source, FIRST) == {"new": 4}
+    assert films(source) == {"title:amelie": (2, "amelie"), "title:forrest gump": (2, "forrest gump")}
+    # Moved and listed in another order they are what they were.
+    (tmp_path / "again").mkdir()
+    for path in sorted((tmp_path / "dump").iterdir()):
+        path.rename(tmp_path / "again" / f"{path.stem.replace('_', '-')}.csv")
+    publish(source, SECOND, tmp_path / "again", profile="by_file", allow=("same_dump",))
+    assert novelty(source, SECOND) == {"known": 4}
+
+
+def test_a_source_of_an_earlier_version_is_read_anew_and_not_changed(tmp_path: Path, publish: Publish) -> None:
+    source = "earlier"
+    records = [review(n, film="Le Lac") for n in range(6)]
+    publish(source, FIRST, written(tmp_path / "a.jsonl", records))
+    # As version 2 of the reading had it: no item where there was no id.
+    run_sql("UPDATE sentiment.run SET reading_version = 2 WHERE source = :s", s=source)
+    run_sql("UPDATE sentiment.source_rule SET version = 2 WHERE source = :s", s=source)
+    run_sql("UPDATE sentiment.review SET item_id = NULL, content_hash = md5(review_id) WHERE source = :s", s=source)
+    run_sql("UPDATE sentiment.night_review SET content_hash = md5(review_id) WHERE source = :s", s=source)
+    # A name that is known since doesn't enter the identity either.
+    again = [record | {"content_id": "c1"} for record in records[:3]] + records[3:5]
+    publish(source, SECOND, written(tmp_path / "b.jsonl", [*again, records[5] | {"critique": "Revu : non, vraiment."}]))
+    assert novelty(source, SECOND) == {"known": 5, "new": 1}
+    assert "5 known reviews are read anew" in summary.of_run(newest_run(source))
+    items = rows("SELECT item_id, count(*) FROM sentiment.review WHERE source = :s GROUP BY 1", s=source)
+    assert {row[0]: row[1] for row in items} == {"c1": 3, "title:le lac": 3, None: 1}
+
+
+def test_nested_reviews_are_published_by_their_values(tmp_path: Path, publish: Publish) -> None:
+    source, records = "nested", [
+        {
+            "id": f"n{n}", "review": {"text": f"Vu {n} fois, un beau film.", "rating": {"value": 4.5}},
+            "author": {"username": {"text": f"a{n}"}, "id": n}, "film": {"id": 99, "title": "Le Lac"},
+        }
+        for n in range(4)
+    ]  # fmt: skip
+    records.append(records[0] | {"id": "n9", "review": {"corps": "Une forme inconnue."}})
+    publish(source, FIRST, written(tmp_path / "a.jsonl", records), allow=("quarantine_share",))
+    query = "SELECT item_id, item_title, author, rating, text FROM sentiment.review WHERE source = :s ORDER BY text"
+    assert [tuple(row) for row in rows(query, s=source)] == [
+        ("99", "Le Lac", f"a{n}", 4.5, f"Vu {n} fois, un beau film.") for n in range(4)
+    ]
+    refused = rows("SELECT reasons FROM sentiment.quarantine WHERE run_id = :r", r=newest_run(source))
+    assert [row.reasons for row in refused] == [["readable"]]
