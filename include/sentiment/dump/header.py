@@ -11,9 +11,9 @@ from pathlib import Path
 
 from sentiment.dump.cutting import Cutting
 from sentiment.dump.encoding import DEFAULT_SUGGESTION, ENCODINGS, Suggestion
+from sentiment.dump.escaped_lines import without_escapes
 from sentiment.dump.member import Member, try_on
 from sentiment.dump.profiles import Profile
-from sentiment.dump.records import without_escapes
 from sentiment.dump.stream import DumpStream, Line
 from sentiment.errors import DumpRefusedError, quoted
 from sentiment.runs.model import Layout

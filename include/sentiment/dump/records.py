@@ -16,6 +16,7 @@ from typing import NamedTuple
 from sentiment.contract import RAW_HEAD_BYTES
 from sentiment.dump.documents import Opening, several_lists
 from sentiment.dump.encoding import UTF8, Encoding
+from sentiment.dump.escaped_lines import with_escaped_ends, without_escapes
 from sentiment.dump.member import try_on
 from sentiment.dump.stream import DumpStream, Line
 from sentiment.errors import DumpUnreadableError
@@ -134,43 +135,10 @@ def csv_records(stream: DumpStream, lines: Iterator[Line], layout: Layout) -> It
     """
     mark = layout.delimiter.encode()
     many = f"more than {MAX_FIELDS:,} delimiters"
-    source = _with_escaped_ends(lines, stream.max_record_bytes) if layout.escape else lines
+    source = with_escaped_ends(lines, stream.max_record_bytes, MAX_QUOTED_LINES) if layout.escape else lines
     for cut in _csv_cuts(stream, source, layout):
         is_wide = not (cut.problem or cut.raw_sha256) and cut.raw.count(mark) > MAX_FIELDS
         yield cut._replace(problem="too_many_columns", problem_detail=many) if is_wide else cut
-
-
-ESCAPED = re.compile(rb"\\(?:.|$)", re.DOTALL)
-
-
-def without_escapes(data: bytes) -> bytes:
-    """Return CSV of as many bytes, in which what a backslash escapes is no quote, delimiter or line end."""
-    return ESCAPED.sub(b"__", data)
-
-
-def _with_escaped_ends(lines: Iterator[Line], most_bytes: int) -> Iterator[Line]:
-    """Yield the lines, those whose end a backslash escapes with the next ones as one line."""
-    for line in lines:
-        held, size = [line], line.n_bytes
-        while _ends_escaped(held[-1]) and size <= most_bytes and len(held) <= MAX_QUOTED_LINES:
-            following = next(lines, None)
-            if following is None:
-                break
-            held.append(following)
-            size += following.n_bytes
-        yield line if len(held) == 1 else _as_one(held, size, most_bytes)
-
-
-def _as_one(held: list[Line], size: int, most_bytes: int) -> Line:
-    """Return lines as one; of one that is longer than a record may be the head, and the hash of what was read."""
-    raw = b"\n".join(line.raw for line in held)
-    if size <= most_bytes and not held[-1].sha256:
-        return Line(held[0].byte_offset, raw, size, None)
-    return Line(held[0].byte_offset, raw[:RAW_HEAD_BYTES], size, hashlib.sha256(raw).hexdigest())
-
-
-def _ends_escaped(line: Line) -> bool:
-    return not line.sha256 and (len(line.raw) - len(line.raw.rstrip(b"\\"))) % 2 == 1
 
 
 def _csv_cuts(stream: DumpStream, source: Iterator[Line], layout: Layout) -> Iterator[Cut]:
