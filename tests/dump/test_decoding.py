@@ -8,13 +8,10 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentiment.dump.decoding import to_rows
-from sentiment.dump.identity import Identity
 from sentiment.dump.profiles import CONTENT
-from sentiment.dump.receive import receive
 from sentiment.runs.model import IdentityRule, Reading
-from sentiment.settings import Settings
-from sentiment.workspace import Workspace
+
+from tests.dump import receiving
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -41,13 +38,10 @@ def decoded(
     reading: Reading = PLAIN,
     rule: IdentityRule | None = None,
 ) -> list[Row]:
-    path, workspace = tmp_path / name, Workspace(str(tmp_path / "lake"))
+    path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
-    dump = receive(str(path), Settings(home=tmp_path), workspace, reading)
-    received = workspace.read(spark, workspace.committed("received", dump.key))
-    identity = Identity(rule or dump.profile.identity_rule(dump.mapped))
-    return to_rows(received, "allocine", dump.layouts, dump.profile, identity).orderBy("file_no", "record_no").collect()
+    return receiving.decoded(spark, path, tmp_path, reading, rule).collect()
 
 
 def test_json_lines(spark: SparkSession, tmp_path: Path) -> None:

@@ -9,14 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sentiment.dump.decoding import to_rows
-from sentiment.dump.identity import Identity
-from sentiment.dump.receive import receive
 from sentiment.runs.model import Reading
-from sentiment.settings import Settings
-from sentiment.workspace import Workspace
 
-from tests.dump.receiving import take, written
+from tests.dump.receiving import decoded, profile_folder, take, written
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -28,20 +23,12 @@ PLAIN = Reading()
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
     """Return a folder with the profile `mine`, by which a backslash escapes."""
-    folder = tmp_path / "sources"
-    folder.mkdir()
     columns = '[columns]\nown_id = ["id"]\ntext = ["critique"]\nauthor = ["pseudo"]\n'
-    (folder / "mine.toml").write_text(f'about = "x"\nescape = "\\\\"\n{columns}', "utf-8")
-    return folder
+    return profile_folder(tmp_path, f'escape = "\\\\"\n{columns}')
 
 
 def rows_of(spark: SparkSession, folder: Path, sources: Path, content: bytes, reading: Reading) -> list[Row]:
-    workspace = Workspace(str(folder / "lake"))
-    config = Settings(home=folder, sources=sources)
-    dump = receive(str(written(folder / "a.csv", content)), config, workspace, reading)
-    received = workspace.read(spark, workspace.committed("received", dump.key))
-    identity = Identity(dump.profile.identity_rule(dump.mapped))
-    return to_rows(received, "s", dump.layouts, dump.profile, identity).orderBy("record_no").collect()
+    return decoded(spark, written(folder / "a.csv", content), folder, reading, sources=sources).collect()
 
 
 CONTENT = (

@@ -15,7 +15,7 @@ from sentiment.dump.header import header_position, looks_like_review
 from sentiment.errors import DumpRefusedError, ParameterError
 from sentiment.runs.model import Reading
 
-from tests.dump.receiving import take, written
+from tests.dump.receiving import profile_folder, take, written
 from tests.dump.test_decoding import decoded
 
 if TYPE_CHECKING:
@@ -142,11 +142,8 @@ def test_its_next_line_leads_to_a_profile_that_reads_it(tmp_path: Path) -> None:
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
     """Return a folder with the profile `mine`, which names the columns of files without a header."""
-    folder = tmp_path / "sources"
-    folder.mkdir()
     columns = '[columns]\ntext = ["avis"]\nitem_title = ["film"]\nrating = ["note"]\n'
-    (folder / "mine.toml").write_text(f'about = "x"\nheader = ["film", "note", "avis"]\n{columns}', "utf-8")
-    return folder
+    return profile_folder(tmp_path, f'header = ["film", "note", "avis"]\n{columns}')
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sentiment.dump.decoding import to_rows
-from sentiment.dump.identity import Identity
 from sentiment.dump.receive import receive
 from sentiment.errors import DumpRefusedError
 from sentiment.quality import rules
 from sentiment.runs.model import FIRST_RULE, IdentityRule, Reading
 from sentiment.settings import Settings
 from sentiment.workspace import Workspace
+
+from tests.dump import receiving
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
@@ -29,12 +29,7 @@ BEFORE = IdentityRule(("item_id", "author", "review_date", "text"), version=2)
 def decoded(
     spark: SparkSession, path: Path, profile: str | None = None, rule: IdentityRule | None = None, **changes: object
 ) -> DataFrame:
-    workspace = Workspace(str(path.parent / "lake"))
-    config = Settings(home=path.parent, **changes)  # type: ignore[arg-type]
-    dump = receive(str(path), config, workspace, Reading(profile=profile))
-    received = workspace.read(spark, workspace.committed("received", dump.key))
-    identity = Identity(rule or dump.profile.identity_rule(dump.mapped))
-    return to_rows(received, "s", dump.layouts, dump.profile, identity).orderBy("record_no")
+    return receiving.decoded(spark, path, path.parent, Reading(profile=profile), rule, **changes)
 
 
 def written(path: Path, records: Sequence[Any]) -> Path:

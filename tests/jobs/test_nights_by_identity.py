@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sentiment import settings
 from sentiment.errors import DumpRefusedError, ParameterError
 from sentiment.orchestration import forgetting, summary
 from sentiment.runs import opening
-from sentiment.scoring import registry
 from sentiment.settings import Settings
 from sentiment.store import quarantine, sources
 from sentiment.store.quarantine import Which
 
-from tests.kit.nights import NightSpec, run_all_steps
-from tests.kit.rows import rows, run_sql
+from tests.kit.rows import newest_run, novelty, rows, run_sql
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,11 +28,6 @@ FILMS = ("Le Lac", "La Rive")
 BY_ITEM = 'identity = ["item_id", "own_id"]'
 Write = Callable[..., Path]
 Publish = Callable[..., None]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _model(server: object) -> None:
-    registry.register(registry.find("cinema-fr", settings.load()))
 
 
 @pytest.fixture
@@ -49,12 +41,6 @@ def write(tmp_path: Path) -> Write:
         return path
 
     return to
-
-
-@pytest.fixture
-def publish(spark: SparkSession) -> Publish:
-    """Return a function that runs every step of a night."""
-    return lambda *names, **values: run_all_steps(spark, NightSpec(*names, **values))
 
 
 @pytest.fixture
@@ -75,16 +61,6 @@ def profile(tmp_path: Path, set_settings: Callable[..., Settings]) -> Callable[.
 
 def review(n: int, film: str, **values: Any) -> dict[str, Any]:
     return {"id": n, "film": film, "author": f"a{n} {film}", "review": f"Vu {n} fois, {film} est beau."} | values
-
-
-def novelty(source: str, night: date) -> dict[str, int]:
-    query = "SELECT novelty, count(*) FROM sentiment.night_review WHERE source = :s AND night = :n GROUP BY novelty"
-    return {row[0]: row[1] for row in rows(query, s=source, n=night)}
-
-
-def newest_run(source: str) -> str:
-    query = "SELECT run_id FROM sentiment.run WHERE source = :s ORDER BY started_at DESC LIMIT 1"
-    return str(rows(query, s=source)[0][0])
 
 
 def test_ids_numbered_by_film_stop_the_night_until_the_profile_names_the_film(

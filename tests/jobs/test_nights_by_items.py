@@ -8,34 +8,19 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-from sentiment import settings
 from sentiment.dump.profiles import BUNDLED
 from sentiment.orchestration import summary
-from sentiment.scoring import registry
 from sentiment.settings import Settings
 from sentiment.store import sources
 
-from tests.kit.nights import NightSpec, run_all_steps
-from tests.kit.rows import rows, run_sql
+from tests.kit.rows import newest_run, novelty, rows, run_sql
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    pass
 
 FIRST = date(2026, 6, 1)
 SECOND = FIRST + timedelta(days=1)
 Publish = Callable[..., None]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _model(server: object) -> None:
-    registry.register(registry.find("cinema-fr", settings.load()))
-
-
-@pytest.fixture
-def publish(spark: SparkSession) -> Publish:
-    """Return a function that runs every step of a night."""
-    return lambda *names, **values: run_all_steps(spark, NightSpec(*names, **values))
 
 
 def written(path: Path, records: list[dict[str, Any]]) -> Path:
@@ -51,16 +36,6 @@ def films(source: str) -> dict[str, tuple[int, str | None]]:
         "LEFT JOIN sentiment.item i USING (source, item_id) WHERE source = :s"
     )
     return {row.item_id: (row.n_reviews, row.item_title) for row in rows(query, s=source)}
-
-
-def novelty(source: str, night: date) -> dict[str, int]:
-    query = "SELECT novelty, count(*) FROM sentiment.night_review WHERE source = :s AND night = :n GROUP BY novelty"
-    return {row[0]: row[1] for row in rows(query, s=source, n=night)}
-
-
-def newest_run(source: str) -> str:
-    query = "SELECT run_id FROM sentiment.run WHERE source = :s ORDER BY started_at DESC LIMIT 1"
-    return str(rows(query, s=source)[0][0])
 
 
 def review(n: int, **values: Any) -> dict[str, Any]:

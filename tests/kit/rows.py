@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,6 +46,18 @@ def scalar(query: str, **values: object) -> Any:
     """Return a statement's only value."""
     with transaction("owner") as c:
         return c.execute(sa.text(query), values).scalar_one()
+
+
+def novelty(source: str, night: date) -> dict[str, int]:
+    """Return how many reviews of a night have each novelty."""
+    query = "SELECT novelty, count(*) FROM sentiment.night_review WHERE source = :s AND night = :n GROUP BY novelty"
+    return {row[0]: row[1] for row in rows(query, s=source, n=night)}
+
+
+def newest_run(source: str) -> str:
+    """Return the id of a source's run that was started last."""
+    query = "SELECT run_id FROM sentiment.run WHERE source = :s ORDER BY started_at DESC LIMIT 1"
+    return str(rows(query, s=source)[0][0])
 
 
 def copy_rows(table: str, key: str, value: object, **other: object) -> None:

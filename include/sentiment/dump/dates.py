@@ -62,8 +62,13 @@ def date(value: Column, styles: Collection[DateStyle]) -> Column:
 
 def day(value: Column, pattern: str, order: str) -> Column:
     """Return the day of a pattern's groups, years of four digits; `order` names them, like `ymd`."""
-    part = {name: F.regexp_extract(value, pattern, i).cast("int") for i, name in enumerate(order, 1)}
-    return F.make_date(part["y"], part["m"], part["d"])
+    part = _parts(value, pattern, order)
+    return F.make_date(*(part[name].cast("int") for name in "ymd"))
+
+
+def _parts(value: Column, pattern: str, order: str) -> dict[str, Column]:
+    """Return a pattern's groups by the letters of `order`, a `-` for each that is no part of the day."""
+    return {name: F.regexp_extract(value, pattern, i) for i, name in enumerate(order, 1)}
 
 
 def epoch(value: Column) -> Column:
@@ -107,7 +112,7 @@ def _named(value: Column, languages: Collection[DateStyle]) -> Column:
 
 
 def _of_named_month(value: Column, pattern: str, order: str, number: Column) -> Column:
-    part = {name: F.regexp_extract(value, pattern, i) for i, name in enumerate(order, 1)}
+    part = _parts(value, pattern, order)
     return F.make_date(_full_year(part["y"].cast("int")), number[part["m"]], part["d"].cast("int"))
 
 
@@ -122,7 +127,7 @@ def names(languages: Collection[DateStyle]) -> Iterator[tuple[str, int]]:
 
 
 def _with_short_year(value: Column, pattern: str, order: str) -> Column:
-    part = {name: F.regexp_extract(value, pattern, i).cast("int") for i, name in enumerate(order, 1) if name != "-"}
+    part = {name: group.cast("int") for name, group in _parts(value, pattern, order).items()}
     return F.make_date(_full_year(part["y"]), part["m"], part["d"])
 
 

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from sentiment import contract
 from sentiment.dump import dates, escapes, former, items, values
 from sentiment.dump.encoding import find_encoding
-from sentiment.dump.identity import Identity, is_removed, with_review_id
+from sentiment.dump.identity import BEFORE, Identity, is_removed, with_review_id
 from sentiment.dump.layout import JSON_FORMATS
 from sentiment.dump.paths import MAX_DEPTH, Path, Spelling, getter, schema, splits
 from sentiment.dump.profiles import COLUMNS, IDENTITY, Profile
@@ -27,8 +27,6 @@ PROVENANCE = (
 AS_TEXT = {"rating": "rating_text", "review_date": "date_text", "polarity": "polarity_text"}
 """Column -> the column of its value as the dump has it."""
 TYPED = ("own_id", *CONTENT, *AS_TEXT.values(), "label_text", "nested")
-BEFORE = "before"
-"""Struct of the columns that identify reviews, as versions before 3 of the reading read them; dropped in the end."""
 OF_IDENTITY = (*(name for name in IDENTITY if name != "dump"), "item_title")
 OF_JSON = ("own_id", "item_id", "item_title", "author", "title")
 """Of these, the ones that were read as JSON where they are objects."""
@@ -245,9 +243,13 @@ def _as_before(how: Parsing, value: Mapping[str, Column], nested: Mapping[str, C
 def _with_file_titles(rows: DataFrame, titles: Mapping[int, str]) -> DataFrame:
     if not titles:
         return rows
-    by_file = F.create_map(*(F.lit(value) for pair in titles.items() for value in pair))
     unnamed = F.expr("problem IS NULL AND item_id IS NULL AND item_title IS NULL")
-    return rows.withColumn("item_title", F.when(unnamed, by_file[F.col("file_no")]).otherwise(F.col("item_title")))
+    return rows.withColumn("item_title", F.when(unnamed, _by_file(titles)).otherwise(F.col("item_title")))
+
+
+def _by_file(values_of_files: Mapping[int, str]) -> Column:
+    """Return the value that each row's file has; null where it has none."""
+    return F.create_map(*(F.lit(part) for pair in values_of_files.items() for part in pair))[F.col("file_no")]
 
 
 def _as_written(value: Column, name: str) -> Column:
@@ -264,8 +266,7 @@ def _as_written(value: Column, name: str) -> Column:
 def _with_suggestions(rows: DataFrame, suggested: dict[int, str]) -> DataFrame:
     if not suggested:
         return rows
-    by_file = F.create_map(*(F.lit(value) for pair in suggested.items() for value in pair))
-    detail = F.concat("problem_detail", F.lit("; it may be "), by_file[F.col("file_no")])
+    detail = F.concat("problem_detail", F.lit("; it may be "), _by_file(suggested))
     undecodable = F.col("problem").isin(*ENCODING_PROBLEMS)
     return rows.withColumn("problem_detail", F.coalesce(F.when(undecodable, detail), "problem_detail"))
 

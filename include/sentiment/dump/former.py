@@ -14,8 +14,6 @@ MONTHS = ("janv", "fevr", "mars", "avri", "mai", "juin", "juil", "aout", "sept",
 SHORT_MONTHS = ("jan", "fev", "mar", "avr", "mai", "jun", "jul", "aou", "sep", "oct", "nov", "dec")
 POSITIVE = ("1", "1.0", "true", "pos", "positive", "positif", "vrai", "oui")
 NEGATIVE = ("0", "0.0", "false", "neg", "negative", "négatif", "faux", "non")
-LAST = 2
-"""The last version that read values so."""
 
 
 def identifying(as_text: dict[str, Column], profile: Profile) -> dict[str, Column]:

@@ -15,6 +15,9 @@ from sentiment.dump.profiles import CONTENT, OWN_ID
 from sentiment.runs.model import LATEST_RULE, IdentityRule
 from sentiment.schemas import POSITION
 
+BEFORE = "before"
+"""Struct of the columns that identify reviews, as versions before 3 of the reading read them."""
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -61,10 +64,10 @@ class _Ids:
 
 def _ids(rule: IdentityRule, night: date | None, rows: DataFrame) -> _Ids:
     """Return the ids of a rule. Where it asks for a record's own id and there is none, a source's without ids hold."""
-    is_before = rule.version < LATEST_RULE and "before" in rows.columns
+    is_before = rule.version < LATEST_RULE and BEFORE in rows.columns
 
     def value(name: str) -> Column:
-        return F.col(f"before.{name}" if is_before else name)
+        return F.col(f"{BEFORE}.{name}" if is_before else name)
 
     if rule.version == 1:
         return _Ids(_first_version(value), F.lit(None).cast("string"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Iterator
@@ -12,10 +11,9 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sentiment.contract import RAW_HEAD_BYTES
 from sentiment.dump.member import listing
 from sentiment.dump.paths import MAX_DEPTH, Path
-from sentiment.dump.records import Record
+from sentiment.dump.records import Record, of_row
 from sentiment.dump.stream import DumpStream
 from sentiment.errors import DumpRefusedError, DumpUnreadableError
 
@@ -119,13 +117,8 @@ def _record(number: int, row: dict[str, Any], texts: set[Path], most_bytes: int)
     bad: list[str] = []
     plain = _plain(row, (), texts, bad)
     raw = json.dumps(plain, ensure_ascii=False, default=_text).encode("utf-8", "surrogatepass")
-    if len(raw) > most_bytes:
-        digest = hashlib.sha256(raw).hexdigest()
-        return Record(
-            number, 0, raw[:RAW_HEAD_BYTES], len(raw), digest, "too_long", f"longer than {most_bytes:,} bytes"
-        )
     problem = ("not_utf8", f"the column {min(bad)} holds no UTF-8") if bad else (None, None)
-    return Record(number, 0, raw, len(raw), None, *problem)
+    return of_row(number, raw, most_bytes, *problem)
 
 
 def _plain(row: dict[str, Any], above: Path, texts: set[Path], bad: list[str]) -> dict[str, Any]:

@@ -89,6 +89,17 @@ def numbered(cuts: Iterator[Cut], stream: DumpStream, delimiter: str | None) -> 
             yield Record(number, *cut[:4], *_problem(cut.raw, stream, is_json=delimiter is None))
 
 
+def of_row(number: int, raw: bytes, most_bytes: int, problem: str | None = None, detail: str | None = None) -> Record:
+    """Return a row of a file that has no positions in bytes as a record, with byte offset 0.
+
+    `raw` is the JSON object that stands for it; one of more than `most_bytes` is too long, whatever else it is.
+    """
+    if len(raw) <= most_bytes:
+        return Record(number, 0, raw, len(raw), None, problem, detail)
+    digest, longer = hashlib.sha256(raw).hexdigest(), f"longer than {most_bytes:,} bytes"
+    return Record(number, 0, raw[:RAW_HEAD_BYTES], len(raw), digest, "too_long", longer)
+
+
 def _is_of_empty_cells(cut: Cut, delimiter: str) -> bool:
     # A search for any other character spares most rows the parser, for which a quoted delimiter is a cell's content.
     if cut.problem or cut.raw_sha256 or cut.raw.translate(None, f' \t\r\n"{delimiter}'.encode()):

@@ -6,7 +6,6 @@ the process. So what it will hold is counted beforehand, in a copy of the XML al
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -17,13 +16,12 @@ from datetime import date, datetime, time
 from itertools import chain, islice
 from typing import IO, TYPE_CHECKING
 
-from sentiment.contract import RAW_HEAD_BYTES
 from sentiment.dump.cutting import Cutting
 from sentiment.dump.foreign import ARCHIVE, OTHER_OFFICE, WORKBOOK, office_document, unreadable
 from sentiment.dump.header import ROWS_AHEAD, header_position, is_header, looks_like_review, no_header, other_width
 from sentiment.dump.member import UNZIPPABLE, listing, open_zip
 from sentiment.dump.profiles import Profile, missing_text_column
-from sentiment.dump.records import Record
+from sentiment.dump.records import Record, of_row
 from sentiment.dump.stream import CHUNK_BYTES, RATIO_FREE_BYTES, DumpStream
 from sentiment.errors import DumpRefusedError, DumpUnreadableError, quoted
 from sentiment.runs.model import Layout
@@ -268,7 +266,4 @@ def _record(number: int, cells: Sequence[object], names: Sequence[str], most_byt
         if not (n <= len(names) and names[n - 1]) and (plain := _plain(cell)) is not None
     }
     raw = json.dumps({**unnamed, **values}, ensure_ascii=False).encode("utf-8", "surrogatepass")
-    if len(raw) <= most_bytes:
-        return Record(number, 0, raw, len(raw))
-    digest = hashlib.sha256(raw).hexdigest()
-    return Record(number, 0, raw[:RAW_HEAD_BYTES], len(raw), digest, "too_long", f"longer than {most_bytes:,} bytes")
+    return of_row(number, raw, most_bytes)

@@ -14,7 +14,7 @@ from sentiment.dump.identity import Identity
 from sentiment.dump.profiles import COLUMNS, Profile
 from sentiment.dump.receive import Dump, receive
 from sentiment.jobs import judging
-from sentiment.jobs.validate import fault_reasons
+from sentiment.jobs.validate import fault_reasons, of_faults
 from sentiment.quality import batch, refusals, rules, split, unread
 from sentiment.runs.model import Reading
 from sentiment.runtime import spark
@@ -89,6 +89,7 @@ def look(uri: str, config: Settings, reading: Reading, most: int | None = SAMPLE
         parts = judging.Parts(workspace, KEY, TOKEN)
         night = date.today()
         rule, table = dump.profile.identity_rule(dump.mapped), rules.table(config, night)
+        described = sources.described(rule)
         received = workspace.read(session, workspace.committed("received", dump.key))
         profile = dump.profile.model_dump(mode="json")
         judged = judging.judge_records(
@@ -111,33 +112,35 @@ def look(uri: str, config: Settings, reading: Reading, most: int | None = SAMPLE
             refused,
             counted.flagged,
             counted.languages,
-            sources.described(rule),
-            list(_stops(judged, sources.described(rule), unusual, counts, counted, refused, config)),
+            described,
+            list(_stops(judged, described, unusual, counts, counted, refused, config)),
             suggested(dump, judged.labels, own_rule, unusual),
         )
 
 
 def _columns(verdicts: DataFrame, dump: Dump, night: JudgedNight, table: tuple[Rule, ...]) -> list[ColumnSeen]:
-    mapped = [name for name in COLUMNS if name in dump.mapped]
+    mapped = _mapped(dump)
     n = verdicts.agg(*(F.count(name).alias(name) for name in mapped)).collect()[0]
     examples: dict[str, list[str]] = {}
     for row in split.unread(verdicts, EXAMPLES).collect():
         if row["column_name"] not in unread.NEVER_SHOWN:
             examples.setdefault(row["column_name"], []).append(row["value"][: rules.SHOWN_CHARS])
-    n_unread = {
-        name: sum(night.unread.get(rule.name, 0) for rule in rules.optional(table) if rule.column == name)
-        for name in mapped
-    }
     return [
         ColumnSeen(
             name,
-            dump.mapped[name],
+            read_from,
             night.optional_values.get(name, n[name]),
-            n_unread[name],
+            unread.n_unread(night, table, name),
             tuple(examples.get(name, ())),
         )
-        for name in mapped
+        for name, read_from in mapped.items()
     ]
+
+
+def _mapped(dump: Dump) -> dict[str, str]:
+    """Return column of the contract, in its order -> the dump's column."""
+    mapped = dump.mapped
+    return {name: mapped[name] for name in COLUMNS if name in mapped}
 
 
 def _stops(
@@ -154,10 +157,8 @@ def _stops(
         yield judged.shared.sentence(rule)
         return
     yield from (f"unread_share: {column.sentence(config.max_unread_share)}" for column in unusual)
-    faults = fault_reasons(night)
-    at_fault = counts["quarantined"] - sum(night.reasons.get(name, 0) for name in rules.NO_FAULT)
-    of_faults = {**counts, "quarantined": at_fault}
-    share = batch.quarantine_share(of_faults, faults, config.max_quarantine_share, lambda: refused)
+    faults = of_faults(counts, night)
+    share = batch.quarantine_share(faults, fault_reasons(night), config.max_quarantine_share, lambda: refused)
     if share:
         yield f"quarantine_share: {share}"
     if not counts["accepted"]:
@@ -177,6 +178,6 @@ def suggested(
         fields["identity"] = list(own_rule)
     for column in unusual:
         fields |= column.cause.fields if column.cause else {}
-    fields["columns"] = {name: [dump.mapped[name]] for name in COLUMNS if name in dump.mapped}
+    fields["columns"] = {name: [read_from] for name, read_from in _mapped(dump).items()}
     Profile.model_validate({"name": "suggested", **fields})
     return fields

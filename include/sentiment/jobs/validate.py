@@ -96,6 +96,12 @@ def fault_reasons(night: JudgedNight) -> dict[str, int]:
     return {name: n for name, n in night.reasons.items() if name not in rules.NO_FAULT}
 
 
+def of_faults(counts: Mapping[str, int], night: JudgedNight) -> dict[str, int]:
+    """Return the counts with only those `quarantined` records that are a fault of the batch."""
+    n_no_fault = sum(night.reasons.get(name, 0) for name in rules.NO_FAULT)
+    return {**counts, "quarantined": counts["quarantined"] - n_no_fault}
+
+
 def likely_encoding(dump: ReceivedDump, night: JudgedNight) -> str | None:
     """Return the encoding in which most of what was refused seems to be; None where that is no matter of encoding."""
     reasons = fault_reasons(night)
@@ -123,8 +129,7 @@ def check_batch(
     `encoding`, where there is one.
     """
     reasons = fault_reasons(night)
-    n_no_fault = sum(night.reasons.get(name, 0) for name in rules.NO_FAULT)
-    counts = {**counts, "quarantined": counts["quarantined"] - n_no_fault}
+    counts = of_faults(counts, night)
     broken = {**findings, **batch.check_judged(run, counts, reasons, examples, unusual, config)}
     if not night.expectations_met and not any(broken.values()):
         failed = ", ".join(night.expectations_failed)

@@ -38,13 +38,17 @@ def without_markup(text: str) -> str:
 
 def without_addresses(text: str) -> str:
     """Return the SQL of a text with a space in place of every address."""
-    return f"if({_has_any(text, _ADDRESS_SIGNS)}, regexp_replace({text}, {quoted(ADDRESS)}, ' '), {text})"
+    return _spaced(text, _ADDRESS_SIGNS, ADDRESS)
 
 
 def language_part(text: str) -> str:
     """Return the SQL of a text as its language is detected by: a space in place of every address and tag."""
-    has_signs = _has_any(text, ("<", *_ADDRESS_SIGNS))
-    return f"if({has_signs}, regexp_replace({text}, {quoted(f'{TAG}|{ADDRESS}')}, ' '), {text})"
+    return _spaced(text, ("<", *_ADDRESS_SIGNS), f"{TAG}|{ADDRESS}")
+
+
+def _spaced(text: str, signs: tuple[str, ...], pattern: str) -> str:
+    """Return the SQL of a text with a space for what fits the pattern, which only texts with one of the signs do."""
+    return f"if({_has_any(text, signs)}, regexp_replace({text}, {quoted(pattern)}, ' '), {text})"
 
 
 def _has_any(text: str, signs: tuple[str, ...]) -> str:

@@ -67,11 +67,16 @@ def unusual(verdicts: DataFrame, rules: tuple[Rule, ...], night: JudgedNight, mo
     """
     columns = []
     for column in dict.fromkeys(rule.column for rule in optional(rules)):
-        n = sum(night.unread.get(rule.name, 0) for rule in optional(rules) if rule.column == column)
+        n = n_unread(night, rules, column)
         n_values = night.optional_values.get(column, 0)
         if n > most * n_values:
             columns.append(_looked_at(verdicts, column, n, n_values))
     return columns
+
+
+def n_unread(night: JudgedNight, rules: tuple[Rule, ...], column: str) -> int:
+    """Return how many values of a column can't be read, by all its rules."""
+    return sum(night.unread.get(rule.name, 0) for rule in optional(rules) if rule.column == column)
 
 
 def _looked_at(verdicts: DataFrame, column: str, n: int, n_values: int) -> Unread:
