@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sentiment.dump import archives, arrival, member
@@ -235,6 +235,8 @@ def test_a_long_record_is_printed_from_its_member(tmp_path: Path, name: str, pac
 
 @hypothesis_settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 1000), st.binary(min_size=1, max_size=8))
+@example(981, b"\xc4")  # the list of members leads to a position before the file's start
+@example(238, b"\x00" * 4)  # a member without a name
 def test_damaged_bytes_are_read_or_refused(tmp_path: Path, at: int, damage: bytes) -> None:
     content = bytearray(archive({"b/avis.csv": CSV, "c.jsonl.gz": gzip.compress(GOOD)}))
     content[at % len(content) : at % len(content) + len(damage)] = damage

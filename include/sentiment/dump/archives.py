@@ -73,7 +73,7 @@ def _local_copy(start: bytes, file: IO[bytes], stack: ExitStack) -> IO[bytes]:
 
 
 def _members(path: Path, archive: zipfile.ZipFile, max_ratio: float, wanted: str | None) -> list[Path | Member]:
-    infos = [info for info in archive.infolist() if not info.is_dir() and _is_visible(info.filename)]
+    infos = [info for info in archive.infolist() if _is_visible(info.filename) and not info.is_dir()]
     dumps = sorted((info for info in infos if _is_dump(info.filename)), key=lambda info: info.filename)
     if not dumps:
         names = ", ".join(info.filename[:100] for info in infos[:5]) or "nothing"
@@ -94,7 +94,7 @@ def _members(path: Path, archive: zipfile.ZipFile, max_ratio: float, wanted: str
 
 def _is_visible(name: str) -> bool:
     # As in a folder; __MACOSX is what macOS adds. Names that lead out of the archive are for `_check`.
-    return not any(part.startswith((".", "_")) for part in _parts(name) if part not in {".", ".."})
+    return name != "" and not any(part.startswith((".", "_")) for part in _parts(name) if part not in {".", ".."})
 
 
 def _is_dump(name: str) -> bool:

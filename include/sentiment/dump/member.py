@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import os
 import struct
 import zipfile
 import zlib
@@ -15,6 +16,7 @@ from sentiment.runs.model import MEMBER_MARK, unzip_command
 
 # A list of a million members and more, which zipfile would hold in memory.
 MAX_DIRECTORY_BYTES = 64 << 20
+MAX_FILE_BYTES = 1 << 62
 UNZIPPABLE = (
     zipfile.BadZipFile, RuntimeError, EOFError, ValueError, struct.error, zlib.error, lzma.LZMAError
 )  # fmt: skip
@@ -22,7 +24,7 @@ UNZIPPABLE = (
 
 
 class Bounded:
-    """A file that zipfile reads from, which refuses a list of members that is too long for the memory."""
+    """A file that zipfile reads from, which refuses a list of members that is too long for the memory, or leads out."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -37,6 +39,12 @@ class Bounded:
                 f"its list of members has {size:,} bytes; at most {MAX_DIRECTORY_BYTES:,} are read"
             )
         return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a position and return it; raise BadZipFile for one that a damaged list of members makes up."""
+        if whence == os.SEEK_SET and not 0 <= offset < MAX_FILE_BYTES:
+            raise zipfile.BadZipFile(f"its list of members leads to byte {offset:,}")
+        return self._file.seek(offset, whence)
 
 
 def open_zip(file: IO[bytes]) -> zipfile.ZipFile:
