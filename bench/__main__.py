@@ -20,6 +20,7 @@ class Bench(StrEnum):
 
     night = "night"
     intake = "intake"
+    look = "look"
     scoring = "scoring"
     publishing = "publishing"
     matrix = "matrix"
@@ -36,7 +37,7 @@ def bench(
     ] = None,
     cold: Annotated[bool, typer.Option(help="also from a bare clone, network included")] = True,
     reviews: Annotated[
-        int, typer.Option(help="reviews that publishing publishes; intake takes in twice as many", min=1000)
+        int, typer.Option(help="reviews that publishing publishes; intake and look take twice as many", min=1000)
     ] = 500_000,
     seeds: Annotated[int, typer.Option(help="seeds of the kill matrix", min=1)] = 25,
     without_spark: Annotated[
@@ -56,7 +57,7 @@ def bench(
         Path | None, typer.Option(help="make that checkout in this folder, and measure nothing")
     ] = None,
 ) -> None:
-    """Measure on this machine and print beside the budgets: nights, intake, scoring, publishing, the matrix, drift.
+    """Measure on this machine, beside the budgets: nights, intake, looks, scoring, publishing, kill matrix, drift.
 
     The part dresses publishes labelled reviews of yours in ten forms. The part versions measures an older checkout and
     this one in turn. `--prepare-old` makes the older one.
@@ -65,7 +66,7 @@ def bench(
     `python -m bench --only matrix --point judged --point validated`,
     `python -m bench --prepare-old ../old`, `python -m bench --only versions --old ../old --measure known --rounds 1`
     """
-    from bench import checkouts, intake, night, publishing, scoring
+    from bench import checkouts, intake, looking, night, publishing, scoring
     from tests.kit.kill_matrix import runner
 
     if prepare_old is not None:
@@ -86,6 +87,8 @@ def bench(
     figures = night.measure(rounds, cold, OUT.print) if Bench.night in parts else []
     if Bench.intake in parts:
         figures += intake.measure(rounds, 2 * reviews, OUT.print)
+    if Bench.look in parts:
+        figures += looking.measure(rounds, 2 * reviews, OUT.print)
     if Bench.scoring in parts:
         figures += scoring.measure(rounds, OUT.print)
     if Bench.publishing in parts:

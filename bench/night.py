@@ -78,7 +78,7 @@ def measure(rounds: int, cold: bool, report: Callable[[str], None]) -> list[Meas
                 memory.rounds.append(peak / 2**30)
                 idle.rounds.append(_night(home, night, REVIEWS)[0])
         finally:
-            _sentiment(home, "down", "--remove")
+            sentiment(home, "down", "--remove")
     return figures
 
 
@@ -98,10 +98,10 @@ def _night(home: Path, night: date, n_reviews: int) -> tuple[float, float]:
     dump = home / "dumps" / f"bench-{night}.jsonl"
     if not dump.exists():
         sample_dump.write(sample_dump.SampleDump(night=night, n_reviews=n_reviews), dump)
-    return _sentiment(home, "nightly", "--dump", str(dump), "--date", night.isoformat())
+    return sentiment(home, "nightly", "--dump", str(dump), "--date", night.isoformat())
 
 
-def _sentiment(home: Path, *arguments: str) -> tuple[float, float]:
+def sentiment(home: Path, *arguments: str) -> tuple[float, float]:
     """Run a command in that home; return its seconds and the peak bytes of its process tree."""
     # Settings of the caller's shell must not reach the measured home.
     env = {k: v for k, v in os.environ.items() if not k.startswith("SENTIMENT_")} | {"SENTIMENT_HOME": str(home)}

@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 from sentiment import settings
 from sentiment.embedded import machine
@@ -29,6 +30,7 @@ from tests.kit.databases import Database
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+hypothesis.settings.register_profile("long", max_examples=100_000, deadline=None)
 NIGHT = date(2026, 11, 19)
 LANES = ("unit", "postgres", "spark", "night", "browser")
 LANE_OF_FIXTURE = {"night": "night", "airflow_env": "night", "spark": "spark", "server": "postgres"}

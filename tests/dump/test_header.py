@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sentiment.dump import profiles
-from sentiment.dump.header import header_position, looks_like_review
+from sentiment.dump.header import ONE_COLUMN, header_position, looks_like_review
 from sentiment.errors import DumpRefusedError, ParameterError
 from sentiment.runs.model import Reading
 
@@ -185,3 +185,29 @@ def test_a_profile_that_can_not_be(tmp_path: Path, line: str) -> None:
     (tmp_path / "mine.toml").write_text(f'about = "x"\n{line}\n[columns]\ntext = ["avis"]\n')
     with pytest.raises(ParameterError, match=line.partition(" ")[0]):
         profiles.known(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "delimiter"),
+    [
+        (["Beau, drôle, touchant.", "Quel ennui", '"Cité, et entier"'], ONE_COLUMN),
+        (["Beau drôle,4", "Long et lent,2"], ","),  # of two columns one has no name
+        (["Beau, drôle.", "Long, trop long."], ONE_COLUMN),
+        (["Beau ; drôle", "Long"], ONE_COLUMN),
+        (["Beau"], ONE_COLUMN),
+    ],
+)
+def test_texts_of_a_single_column_need_no_quotes(tmp_path: Path, rows: list[str], delimiter: str) -> None:
+    dump, received = take(written(tmp_path / "a.csv", "\n".join(["critique", *rows]).encode()), tmp_path)
+    assert dump.layouts[0].delimiter == delimiter
+    assert [r["raw"] for r in received] == [row.encode() for row in rows]
+
+
+def test_lines_that_end_in_a_carriage_return_are_named_with_what_turns_them(tmp_path: Path) -> None:
+    path = written(tmp_path / "old mac.csv", b'id,critique\r1,"Un beau film."\r2,"Quel ennui."\r')
+    with pytest.raises(DumpRefusedError, match="carriage return") as refused:
+        take(path, tmp_path)
+    command = refused.value.try_next.partition(" && ")[0]
+    subprocess.run(["bash", "-c", command], check=True, cwd=tmp_path)
+    _, received = take(tmp_path / "old mac.lines.csv", tmp_path)
+    assert [r["raw"] for r in received] == [b'1,"Un beau film."', b'2,"Quel ennui."']

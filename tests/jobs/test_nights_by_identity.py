@@ -13,7 +13,6 @@ import pytest
 from sentiment.errors import DumpRefusedError, ParameterError
 from sentiment.orchestration import forgetting, summary
 from sentiment.runs import opening
-from sentiment.settings import Settings
 from sentiment.store import quarantine, sources
 from sentiment.store.quarantine import Which
 
@@ -41,22 +40,6 @@ def write(tmp_path: Path) -> Write:
         return path
 
     return to
-
-
-@pytest.fixture
-def profile(tmp_path: Path, set_settings: Callable[..., Settings]) -> Callable[..., str]:
-    """Return a function that adds lines to the profile `usual` under another name, which it returns."""
-
-    def of(*lines: str) -> str:
-        from sentiment.dump.profiles import BUNDLED
-
-        folder = tmp_path / "sources"
-        folder.mkdir(exist_ok=True)
-        set_settings(sources=folder)
-        (folder / "mine.toml").write_text("\n".join([*lines, (BUNDLED / "usual.toml").read_text("utf-8")]), "utf-8")
-        return "mine"
-
-    return of
 
 
 def review(n: int, film: str, **values: Any) -> dict[str, Any]:

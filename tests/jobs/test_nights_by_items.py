@@ -6,17 +6,12 @@ import json
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sentiment.dump.profiles import BUNDLED
 from sentiment.orchestration import summary
-from sentiment.settings import Settings
 from sentiment.store import sources
 
 from tests.kit.rows import newest_run, novelty, rows, run_sql
-
-if TYPE_CHECKING:
-    pass
 
 FIRST = date(2026, 6, 1)
 SECOND = FIRST + timedelta(days=1)
@@ -83,25 +78,21 @@ def test_the_address_of_a_review_is_no_film_and_a_shared_title_is(tmp_path: Path
     assert films("by_name")["title:film 5"] == (1, "Film 5")
 
 
-def test_files_that_are_films(tmp_path: Path, publish: Publish, set_settings: Callable[..., Settings]) -> None:
-    source, folder = "by_file", tmp_path / "sources"
-    folder.mkdir()
-    lines = ['item_from = "file"', (BUNDLED / "usual.toml").read_text("utf-8")]
-    (folder / "by_file.toml").write_text("\n".join(lines), "utf-8")
-    set_settings(sources=folder)
+def test_files_that_are_films(tmp_path: Path, publish: Publish, profile: Callable[..., str]) -> None:
+    source, mine = "by_file", profile('item_from = "file"')
     for name in ("amelie.csv", "forrest_gump.csv"):
         path = tmp_path / "dump" / name
         path.parent.mkdir(exist_ok=True)
         # Nothing but the name separates the two files.
         path.write_text("note,critique\n4,Un beau film.\n4,Un beau film.\n", "utf-8")
-    publish(source, FIRST, tmp_path / "dump", profile="by_file")
+    publish(source, FIRST, tmp_path / "dump", profile=mine)
     assert novelty(source, FIRST) == {"new": 4}
     assert films(source) == {"title:amelie": (2, "amelie"), "title:forrest gump": (2, "forrest gump")}
     # Moved and listed in another order they are what they were.
     (tmp_path / "again").mkdir()
     for path in sorted((tmp_path / "dump").iterdir()):
         path.rename(tmp_path / "again" / f"{path.stem.replace('_', '-')}.csv")
-    publish(source, SECOND, tmp_path / "again", profile="by_file", allow=("same_dump",))
+    publish(source, SECOND, tmp_path / "again", profile=mine, allow=("same_dump",))
     assert novelty(source, SECOND) == {"known": 4}
 
 

@@ -158,9 +158,11 @@ def _show_look(seen: Seen) -> None:
 
 def _form(layout: Layout, profile: Profile) -> str:
     """Return what only CSV and workbooks have: delimiter, escape, sheets, and columns that the profile names."""
-    delimiter = "tab" if layout.delimiter == TAB else layout.delimiter
+    from sentiment.dump.header import ONE_COLUMN
+
+    delimiters = {TAB: "delimiter tab", ONE_COLUMN: "one column"}
     parts = {
-        f"delimiter {delimiter}": layout.format == "csv",
+        delimiters.get(layout.delimiter, f"delimiter {layout.delimiter}"): layout.format == "csv",
         f"escape {layout.escape}": layout.escape,
         f"sheet {layout.sheet}": layout.sheet,
         f"sheets not read: {', '.join(layout.other_sheets)}": layout.other_sheets,

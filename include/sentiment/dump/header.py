@@ -19,12 +19,15 @@ from sentiment.errors import DumpRefusedError, quoted
 from sentiment.runs.model import Layout
 
 DELIMITERS = ",;\t|"
+ONE_COLUMN = "\x1f"
+"""Delimiter of a table of one column, whose values need no quotes: a character that texts don't have."""
 QUOTED = re.compile(r'"(?:[^"]|"")*"')
 SEPARATOR = re.compile(r'"?sep=([^\w\s"\\]|\t)"?', re.IGNORECASE)
 """The line by which Excel and others name the delimiter, above the header."""
 ROWS_AHEAD = 10
 """Rows with content among which the header is looked for."""
 LINES_AHEAD = 1000
+CARRIAGE_RETURN, TO_LINE_FEEDS = "\r", r"sed 's/\r/\n/g'"
 SHOWN_CHARS = 60
 RATING = re.compile(r"[-+]?\d{1,4}(?:[.,]\d{1,2})?(?:\s*(?:/|sur)\s*\d{1,3})?|[★☆*]{1,10}", re.IGNORECASE)
 SENTENCE = re.compile(r"\S+\s.*[.!?…]", re.DOTALL)
@@ -141,7 +144,7 @@ class _Beginning:
         delimiter = self._delimiter_of(text)
         names = self._first_cells(text, delimiter)
         if header_position([names], self._candidates) == 0:
-            return self._layout(names, delimiter), self._lines
+            return self._layout(names, self._of_one_column() if len(names) == 1 else delimiter), self._lines
         lines = [first, *self._ahead()]
         filled = [n for n, line in enumerate(lines) if _has_content(line)]
         for n in filled[1:]:
@@ -151,6 +154,17 @@ class _Beginning:
         if looks_like_review(names):
             raise no_header(self._stream.path, names, text)
         return self._layout(names, delimiter), chain(lines[1:], self._lines)
+
+    def _of_one_column(self) -> str:
+        """Return the delimiter where a single column is named: one that all rows have alike, else none of a text's."""
+        if self._delimiter:
+            return self._delimiter
+        ahead = list(self._ahead())
+        self._lines = chain(ahead, self._lines)
+        rows = [QUOTED.sub("", self._readable(line)) for line in ahead if _has_content(line)]
+        # Where columns have no names, each row has as many delimiters; prose has a blank behind its commas.
+        counts = {mark: {row.count(mark) - row.count(f"{mark} ") for row in rows} for mark in DELIMITERS}
+        return next((mark for mark, seen in counts.items() if len(seen) == 1 and seen != {0}), ONE_COLUMN)
 
     def _ahead(self) -> Iterator[Line]:
         """Yield the lines up to the one with which ten have content; of blank ones, which count for nothing, none."""
@@ -201,10 +215,12 @@ class _Beginning:
         try:
             return self._cells(text, delimiter)
         except csv.Error as error:
+            path, in_lines = self._stream.path, f"{Path(self._stream.path.name).stem}.lines.csv"
+            turned = f"{try_on(TO_LINE_FEEDS, path)} > {quoted(in_lines)} && make nightly DUMP={quoted(in_lines)}"
             raise DumpRefusedError(
-                f"{self._stream.path}: the first line is no header of a CSV ({error}); expected column names, and "
-                "lines that end in a line feed.",
-                try_on("head -c 300", self._stream.path),
+                f"{path}: the first line is no header of a CSV; expected column names, and lines that end in a line "
+                f"feed{', not in a carriage return alone' if CARRIAGE_RETURN in text else f' ({error})'}.",
+                turned if CARRIAGE_RETURN in text else try_on("head -c 300", path),
             ) from error
 
     def _cells(self, text: str, delimiter: str) -> list[str]:
