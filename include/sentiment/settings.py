@@ -67,7 +67,7 @@ class Settings(BaseSettings):
 
     spark_master: str = Field("local[*]", description="`local[*]`, `spark://host:7077`, `yarn`, `k8s://…`")
     spark_driver_memory: str = Field(
-        "3g", pattern=MEMORY_PATTERN, description="memory of the driver (locally: of everything)"
+        "2560m", pattern=MEMORY_PATTERN, description="memory of the driver (locally: of everything)"
     )
     spark_executor_memory: str = Field("4g", pattern=MEMORY_PATTERN, description="memory of one executor on a cluster")
     spark_conf: dict[str, str] = Field(default_factory=dict, description="more Spark settings, as JSON")

@@ -190,7 +190,7 @@ def test_a_file_is_read_as_it_comes(night_of_forms: None, name: str) -> None:
 
 
 @pytest.mark.parametrize("form", MORE_FORMS)
-def test_a_file_is_read_as_a_person_says(
+def test_a_file_is_read_as_it_is_typed(
     form: str, tmp_path: Path, publish: Publish, profile: Callable[..., str]
 ) -> None:
     name, content, typed = MORE_FORMS[form]
@@ -204,7 +204,7 @@ def rated(n: int, value: str) -> str:
     return f"{n},lecteur{n},{value},{quoted(TEXTS[n % 3])}\n"
 
 
-def test_ratings_of_ten_stop_a_night_until_the_profile_says_so(
+def test_ratings_of_ten_stop_a_night_until_the_profile_has_their_scale(
     tmp_path: Path, publish: Publish, profile: Callable[..., str]
 ) -> None:
     values = ["10", "9", "8", "7", "4", "2", "6"]
@@ -238,8 +238,8 @@ def test_dates_and_ratings_as_people_write_them(tmp_path: Path, publish: Publish
     assert unread == [
         (n, column, str(value).strip())
         for n, (pair, got) in enumerate(zip(shown, read, strict=True), 1)
-        for column, value, kept in zip(("review_date", "rating"), pair, got, strict=True)
-        if value not in missing and kept is None
+        for column, value, published_value in zip(("review_date", "rating"), pair, got, strict=True)
+        if value not in missing and published_value is None
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import time
 from pathlib import Path
@@ -42,6 +43,16 @@ def test_only_a_small_run_on_this_machine_starts_java_the_quick_way(spark: Spark
     for other, rows in ((config, sessions.SMALL_ROWS + 1), (config, None), (elsewhere, 1)):
         assert not quick & set(java_flags(other, rows))
         assert sessions.conf(other, rows)["spark.sql.shuffle.partitions"] == "8"
+
+
+def test_models_of_languages_are_loaded_once_for_all_workers_of_this_machine(spark: SparkSession, home: Path) -> None:
+    config = settings.load()
+    loaded = sessions.conf(config, detects_language=True)["spark.python.daemon.module"]
+    assert importlib.util.find_spec(loaded)
+    # A cluster's executors start their Python where this package may not be on the path yet.
+    for other, changed in ((False, {}), (True, {"check_language": False}), (True, {"spark_master": "spark://s:7077"})):
+        conf = sessions.conf(config.model_copy(update=changed), detects_language=other)
+        assert "spark.python.daemon.module" not in conf
 
 
 def test_only_a_cluster_is_sent_the_jars(spark: SparkSession, home: Path) -> None:

@@ -85,7 +85,9 @@ def look(uri: str, config: Settings, reading: Reading, most: int | None = SAMPLE
         workspace = Workspace(folder)
         dump = receive(uri, config, workspace, reading, most)
         local = config.model_copy(update={"spark_master": "local[*]"})
-        session = spark.session("sentiment source look", dump.n_records, quiet=True, config=local)
+        session = spark.session(
+            "sentiment source look", dump.n_records, quiet=True, config=local, detects_language=True
+        )
         parts = judging.Parts(workspace, KEY, TOKEN)
         night = date.today()
         rule, table = dump.profile.identity_rule(dump.mapped), rules.table(config, night)

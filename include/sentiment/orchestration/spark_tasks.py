@@ -89,7 +89,7 @@ class SparkStep(SparkSubmitOperator):
         config = settings.load()
         spark.make_scratch(config)
         # Not in __init__, which runs wherever the DAG file is parsed, also where there are no jars.
-        self.conf = spark.conf(config, self._rows(context), list_classes=True)
+        self.conf = spark.conf(config, self._rows(context), list_classes=True, detects_language=self.step == "validate")
         own = {"SENTIMENT_SPARK_MASTER": config.spark_master, "SENTIMENT_STATEMENT_TIMEOUT_S": self._timeout_s(config)}
         self.env_vars = spark.environment(config) | own
         # The modules themselves import Spark.

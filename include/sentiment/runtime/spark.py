@@ -22,10 +22,13 @@ STALE_S = 7 * 24 * 3600
 SMALL_ROWS = 10_000
 """Rows of a small run: it is over before Java's better compiler and collector have earned what they cost."""
 QUIET = Path(__file__).parent / "quiet-log4j2.properties"
+LANGUAGE_DAEMON = "sentiment.quality.language_daemon"
 QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
-def conf(config: settings.Settings, rows: int | None = None, list_classes: bool = False) -> dict[str, str]:
+def conf(
+    config: settings.Settings, rows: int | None = None, list_classes: bool = False, detects_language: bool = False
+) -> dict[str, str]:
     """Return the Spark settings of a session, however it is started; SENTIMENT_SPARK_CONF overrides them.
 
     `rows` is about how many rows the session works on; None where that is not known. With `list_classes` Java lists
@@ -65,6 +68,8 @@ def conf(config: settings.Settings, rows: int | None = None, list_classes: bool 
         values |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
         flags = [*class_archive.use(config), *(class_archive.list_classes(config) if list_classes else ())]
         flags += [QUICK_JAVA] if small else []
+        if detects_language and config.check_language:
+            values["spark.python.daemon.module"] = LANGUAGE_DAEMON
         values["spark.driver.extraJavaOptions"] = " ".join([values["spark.driver.extraJavaOptions"], *flags])
     else:
         # Tasks fetch these from the driver; one that shares its process would copy 150 MB for nothing.
@@ -94,7 +99,11 @@ def _scratch(config: settings.Settings) -> Path:
 
 
 def session(
-    app_name: str, rows: int | None = None, quiet: bool = False, config: settings.Settings | None = None
+    app_name: str,
+    rows: int | None = None,
+    quiet: bool = False,
+    config: settings.Settings | None = None,
+    detects_language: bool = False,
 ) -> SparkSession:
     """Return this process's Spark session, started if there is none, by the settings for about so many rows.
 
@@ -107,7 +116,7 @@ def session(
     os.environ.update(environment(config))
     make_scratch(config)
     builder = SparkSession.builder.appName(app_name).master(config.spark_master)
-    values = conf(config, rows)
+    values = conf(config, rows, detects_language=detects_language)
     if quiet:
         # By a file: Java prints its banner before Python can set a level.
         values["spark.driver.extraJavaOptions"] += f" -Dlog4j2.configurationFile={QUIET.as_uri()}"
