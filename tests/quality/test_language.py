@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pyspark.sql import functions as F
-from sentiment.quality.language import LANGUAGES, MIN_LETTERS, language, language_of
+from sentiment.quality.language import LANGUAGES, MIN_LETTERS, is_plainly_french, language, language_of
 from sentiment.samples import sample_dump
 
 if TYPE_CHECKING:
@@ -86,6 +86,24 @@ def test_no_real_review_is_refused(n_letters: int) -> None:
     assert len(detected) == 1999
     assert set(detected) == {"fr", "undetermined"}
     assert detected.count("fr") > 0.95 * len(detected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Ce film est une merveille, avec des acteurs très justes et une fin qui ne déçoit pas.", True),
+        ("Pas mal, vraiment très bien.", False),  # too short
+        ("This is about life, « la vie est une fête dans le soleil », as the hero says, and I liked it a lot.", False),
+        ("Una película de la que no se habla: la historia es que los actores son de lo mejor, le pese a quien.", False),
+        (
+            "Un film che non si dimentica, per la storia e per gli attori, di cui si parla ancora oggi con la voce.",
+            False,
+        ),
+        ("Bouleversant, splendide, incandescent, magistral, sublime, éblouissant, inoubliable, remarquable.", False),
+    ],
+)
+def test_french_is_plain_by_its_small_words_alone(text: str, expected: bool) -> None:
+    assert is_plainly_french(text) is expected
 
 
 def test_no_sample_review_is_refused(tmp_path: Path) -> None:

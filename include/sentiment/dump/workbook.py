@@ -221,7 +221,7 @@ def _header(
     """Return the columns' names, empty for one without, the number of the header's row, and the rows behind it."""
     texts = [[_text(cell) for cell in cells] for _, cells in first]
     if cutting.header:
-        n_cells = max(n for n, text in enumerate(texts[0], 1) if text)
+        n_cells = max((n for n, text in enumerate(texts[0], 1) if text), default=0)
         if is_header(texts[0][: len(cutting.header)], cutting.header):
             return list(cutting.header), first[0][0], chain(first[1:], rows)
         if n_cells > len(cutting.header):

@@ -1,13 +1,15 @@
 """Detect the language of texts: lingua in one Arrow UDF, its models loaded once a Python worker, as texts need them.
 
-A text's first 200 characters are detected first, which takes an eighth of a millisecond. One that does not read as
-French there is detected by its first 2,000, without its names, and by windows all over it: English titles, however
-many, and quotations refuse no French review. A text that is too short, or of which lingua is unsure, is 'undetermined',
-which passes; so is one of names alone, as nobody can decide what language a list of films is in.
+A text is French whose first 200 characters have the small words of French. Of another these are detected, which takes
+an eighth of a millisecond, twenty times as long. One that does not read as French there is detected by its first 2,000,
+without its names, and by windows all over it: English titles, however many, and quotations refuse no French review. A
+text that is too short, or of which lingua is unsure, is 'undetermined', which passes; so is one of names alone, as
+nobody can decide what language a list of films is in.
 
 Measured: of the 1,999 real reviews in shared/data none is refused, nor is any when all are cut after 40 letters, where
 lingua's confidence in another language is at most 0.75. Of texts of 40 letters in another language about half are
-refused, of 120 letters practically all.
+refused, of 120 letters practically all. Of those reviews and 750 others, 87% are French by their small words; to lingua
+4 of these are undetermined, and none is of another language.
 """
 
 from __future__ import annotations
@@ -39,6 +41,24 @@ HEAD_CHARS, READ_CHARS = 200, 2000
 MOST_CHARS = 50_000
 """Characters of a text of which windows are detected."""
 MOST_WINDOWS = 40
+ONLY_FRENCH = frozenset(
+    """
+    ainsi alors après assez aussi aux avait avec beaucoup ces cette chez comme dans donc déjà elle encore est fait jamais
+    leur leurs mieux moins même nous où ont parce pas peu pour quand quel quelle rien sans ses sont toujours tous tout
+    toute trop très une vous vraiment était été être
+    """.split()  # noqa: SIM905 - as words they are read, as a list they would be fifty lines
+)
+"""Small words of French that no other of LANGUAGES has, or seldom."""
+ALSO_FRENCH = frozenset(
+    """
+    à au bien c ce d de des du en et il ils j je l la le les m ma mais me mon n ne ni on ou par plus qu que qui s sa se si
+    son sur un y
+    """.split()  # noqa: SIM905
+)
+"""Small words of French that other languages have, too."""
+PLAIN_SHARE = 0.35
+"""Share of small words from which a text is plainly French; a French quotation in another language stays below it."""
+WORD = re.compile(r"[^\W\d_]+")
 NAME = re.compile(r"\b[A-ZÀ-Þ][a-zà-ÿ][^\W\d_]*(?:['’]s\b)?")
 """A word that begins with a capital letter: of a person, of a title, or the first of a sentence."""
 
@@ -70,7 +90,17 @@ def _detector() -> LanguageDetector:
     return LanguageDetectorBuilder.from_iso_codes_639_1(*codes).build()
 
 
+def is_plainly_french(head: str) -> bool:
+    """Return whether the beginning of a text is long enough, and its small words are those of French."""
+    words = WORD.findall(head.lower())
+    own = [word for word in words if word in ONLY_FRENCH]
+    n_small = len(own) + sum(word in ALSO_FRENCH for word in words)
+    return len(set(own)) > 1 and n_small >= PLAIN_SHARE * len(words) and sum(map(len, words)) >= MIN_LETTERS
+
+
 def _language(detector: LanguageDetector, text: str) -> str:
+    if is_plainly_french(text[:HEAD_CHARS]):
+        return FRENCH
     # Any confidence will do for French: the head only decides whether to read on.
     if _of_part(detector, text[:HEAD_CHARS], least=0) == FRENCH:
         return FRENCH
