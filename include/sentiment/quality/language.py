@@ -43,16 +43,16 @@ MOST_CHARS = 50_000
 MOST_WINDOWS = 40
 ONLY_FRENCH = frozenset(
     """
-    ainsi alors après assez aussi aux avait avec beaucoup ces cette chez comme dans donc déjà elle encore est fait jamais
-    leur leurs mieux moins même nous où ont parce pas peu pour quand quel quelle rien sans ses sont toujours tous tout
-    toute trop très une vous vraiment était été être
+    ainsi alors après assez aussi aux avait avec beaucoup ces cette chez comme dans donc déjà elle encore est fait
+    jamais leur leurs mieux moins même nous où ont parce pas peu pour quand quel quelle rien sans ses sont toujours tous
+    tout toute trop très une vous vraiment était été être
     """.split()  # noqa: SIM905 - as words they are read, as a list they would be fifty lines
 )
 """Small words of French that no other of LANGUAGES has, or seldom."""
 ALSO_FRENCH = frozenset(
     """
-    à au bien c ce d de des du en et il ils j je l la le les m ma mais me mon n ne ni on ou par plus qu que qui s sa se si
-    son sur un y
+    à au bien c ce d de des du en et il ils j je l la le les m ma mais me mon n ne ni on ou par plus qu que qui s sa se
+    si son sur un y
     """.split()  # noqa: SIM905
 )
 """Small words of French that other languages have, too."""
