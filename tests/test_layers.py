@@ -26,7 +26,7 @@ BASE = {
     "runtime",
     "samples",
 }
-MIDDLE = {"dump", "quality", "scoring", "store", "drift", "evaluation"}
+MIDDLE = {"dump", "quality", "scoring", "store", "drift", "evaluation", "dashboard"}
 SHARED = GROUND | BASE | MIDDLE
 ALLOWED = {
     **dict.fromkeys(GROUND, GROUND),

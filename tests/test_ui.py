@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -27,6 +27,9 @@ from sentiment.embedded import airflow
 from sentiment.samples import sample_dump
 
 from tests.kit.commands import SENTIMENT as CLI
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Playwright
 
 pytestmark = pytest.mark.browser
 
@@ -198,19 +201,54 @@ def test_the_form_in_a_browser_publishes_a_night(ui: Ui, home: Path) -> None:
 
     night = date(2026, 10, 3)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1400, "height": 1600})
-        page.set_default_timeout(60_000)
-        page.goto(f"{ui.url}/dags/{DAG}")
-        page.fill("input[name=username]", "admin")
-        page.fill("input[name=password]", ui.password)
-        page.keyboard.press("Enter")
+        browser, page = signed_in(playwright, ui, f"/dags/{DAG}")
         page.get_by_role("button", name="Trigger").first.click()
         page.locator("#element_night").fill(night.isoformat())
         page.locator("#element_dump").fill(str(dump_of(night, home)))
         page.locator("[role=dialog]").get_by_role("button", name="Trigger").last.click()
         wait_for(lambda: n_published(night) > 0, "the night from the form")
         browser.close()
+
+
+def signed_in(playwright: Playwright, ui: Ui, path: str) -> tuple[Browser, Page]:
+    """Return a browser at a path of Airflow's UI, signed in as admin by the form that stands before it."""
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    page = browser.new_page(viewport={"width": 1400, "height": 1600})
+    page.set_default_timeout(60_000)
+    page.goto(f"{ui.url}{path}")
+    page.fill("input[name=username]", "admin")
+    page.fill("input[name=password]", ui.password)
+    page.keyboard.press("Enter")
+    return browser, page
+
+
+def test_the_pages_are_in_airflows_navigation_and_nothing_leaves_the_host(ui: Ui, home: Path) -> None:
+    assert CHROMIUM
+    from playwright.sync_api import sync_playwright
+
+    elsewhere, errors = [], []
+    with sync_playwright() as playwright:
+        browser, page = signed_in(playwright, ui, "/plugin/sentiment")
+        page.on(
+            "request", lambda request: elsewhere.append(request.url) if not request.url.startswith(ui.url) else None
+        )
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        frame = page.frame_locator("iframe")
+        frame.get_by_role("heading", level=1, name="Last night").wait_for()
+        for section in ("Drift", "Films", "Quarantine", "Models", "About the data", "Last night"):
+            frame.get_by_role("link", name=section, exact=True).click()
+            frame.get_by_role("heading", level=1, name=section).wait_for()
+            too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+            assert not frame.locator("html").evaluate(f"() => {too_wide}"), section
+        page.evaluate("document.documentElement.classList.add('dark')")
+        frame.locator("html.dark").wait_for(state="attached")
+        browser.close()
+    assert [address for address in elsewhere if not address.startswith("blob:")] == []  # Airflow's own, in memory
+    assert [error for error in errors if "sentiment" in error] == []
+    for path in ("/sentiment/", "/sentiment/static/page.js", "/sentiment/docs"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{ui.url}{path}", timeout=30)
+        assert refused.value.code == 401
 
 
 def test_down_leaves_no_process_even_after_a_kill(ui: Ui) -> None:

@@ -102,7 +102,7 @@ def test_no_real_review_is_refused(n_letters: int) -> None:
         ("Bouleversant, splendide, incandescent, magistral, sublime, éblouissant, inoubliable, remarquable.", False),
     ],
 )
-def test_french_is_plain_by_its_small_words_alone(text: str, expected: bool) -> None:
+def test_french_that_is_plain(text: str, expected: bool) -> None:
     assert is_plainly_french(text) is expected
 
 

@@ -122,6 +122,18 @@ sentiment.v_unopened_runs
   error                text
   try_next             text
 
+sentiment.v_quarantine
+  run_id               text
+  night                date
+  source               text
+  status               text
+  file_no              integer
+  record_no            bigint
+  reasons              text[]
+  details              text
+  raw_bytes            bigint
+  requeued_in          text
+
 sentiment.v_quarantine_reasons
   run_id               text
   night                date

@@ -92,10 +92,10 @@ def _detector() -> LanguageDetector:
 
 def is_plainly_french(head: str) -> bool:
     """Return whether the beginning of a text is long enough, and its small words are those of French."""
-    words = WORD.findall(head.lower())
-    own = [word for word in words if word in ONLY_FRENCH]
-    n_small = len(own) + sum(word in ALSO_FRENCH for word in words)
-    return len(set(own)) > 1 and n_small >= PLAIN_SHARE * len(words) and sum(map(len, words)) >= MIN_LETTERS
+    tokens = WORD.findall(head.lower())
+    own = [word for word in tokens if word in ONLY_FRENCH]
+    n_small = len(own) + sum(word in ALSO_FRENCH for word in tokens)
+    return len(set(own)) > 1 and n_small >= PLAIN_SHARE * len(tokens) and sum(map(len, tokens)) >= MIN_LETTERS
 
 
 def _language(detector: LanguageDetector, text: str) -> str:

@@ -1,0 +1,88 @@
+"""Texts, numbers and dates of pages in the visitor's language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_datetime
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal, format_percent
+
+FOLDER = Path(__file__).parent / "locale"
+ENGLISH = "en"
+LANGUAGES = (ENGLISH, "fr")
+PERCENT = {ENGLISH: "#,##0.0%", "fr": "#,##0.0\u202f%"}
+PARIS = ZoneInfo("Europe/Paris")
+NONE = "–"
+"""Shown where there is no value."""
+
+
+@cache
+def catalogue(language: str) -> Catalog:
+    """Return the messages of a language; English is the language of the templates, which has none."""
+    if language == ENGLISH:
+        return Catalog(locale=ENGLISH)
+    with (FOLDER / f"{language}.po").open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def likeliest_language(*wanted: str | None) -> str:
+    """Return the language of the first of these that is one, like `fr`, `fr-CA` or a header `fr,en;q=0.5`."""
+    for value in wanted:
+        for part in (value or "").split(","):
+            code = part.partition(";")[0].strip().lower().partition("-")[0]
+            if code in LANGUAGES:
+                return code
+    return ENGLISH
+
+
+@dataclass(frozen=True)
+class Translation:
+    """How a page writes in one language."""
+
+    language: str
+
+    def text(self, message: str, /, **values: object) -> str:
+        """Return a message of the catalogue with its values filled in; of one that is not there the message itself."""
+        known = catalogue(self.language).get(message)
+        translated = known.string if known and isinstance(known.string, str) and known.string else message
+        return translated.format(**values) if values else translated
+
+    def number(self, value: float | None) -> str:
+        """Return a number with the language's marks."""
+        return NONE if value is None else format_decimal(value, locale=self._locale)
+
+    def percent(self, share: float | None) -> str:
+        """Return a share, 0 to 1, in percent with one decimal."""
+        return NONE if share is None else format_percent(share, PERCENT[self.language], locale=self._locale)
+
+    def points(self, difference: float | None) -> str:
+        """Return a difference of shares in percentage points, with its sign."""
+        if difference is None:
+            return NONE
+        return format_decimal(difference * 100, "+0.0;−0.0", locale=self._locale)
+
+    def day(self, value: date | None) -> str:
+        """Return a day, like 28 Nov 2026."""
+        return NONE if value is None else format_date(value, "d MMM y", locale=self._locale)
+
+    def moment(self, value: datetime | None) -> str:
+        """Return a moment in Paris, like 29 Nov, 04:12."""
+        return NONE if value is None else format_datetime(value, "d MMM y, HH:mm", tzinfo=PARIS, locale=self._locale)
+
+    def duration(self, seconds: float | None) -> str:
+        """Return a duration in minutes and seconds, or hours and minutes."""
+        if seconds is None:
+            return NONE
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min {rest:02d} s"
+
+    @property
+    def _locale(self) -> Locale:
+        return Locale.parse(self.language)
