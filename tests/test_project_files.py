@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,8 @@ def test_a_module_s_tests_are_on_one_worker(request: pytest.FixtureRequest) -> N
     """Where they are not, every worker makes each module's database, and the published night, of its own."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         assert request.node.nodeid.endswith("@tests/test_project_files.py")
+
+
+def test_no_two_test_modules_have_one_name() -> None:
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, n in names.items() if n > 1] == []  # pytest refuses to collect the second

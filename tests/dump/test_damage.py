@@ -97,7 +97,7 @@ FORMS: dict[str, Callable[[Sequence[Record], str], bytes]] = {
 }
 PACKINGS: dict[str, Callable[[bytes, str], bytes]] = {
     "": lambda content, _: content,
-    ".gz": lambda content, _: gzip.compress(content),
+    ".gz": lambda content, _: gzip.compress(content, mtime=0),
     ".bz2": lambda content, _: bz2.compress(content),
     ".zip": lambda content, name: archive({f"avis/{name}": content, "lisez-moi.txt": b"x"}),
 }

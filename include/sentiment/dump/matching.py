@@ -87,13 +87,14 @@ def ends(columns: Collection[str], names: Names) -> dict[str, str]:
 
     `review.rating` is a rating, `author.name` an author, `film.id` an item's id, `rating.value` a rating; `film.rating`
     is none, nor is anything of a reply or an average. Where two columns of objects of unknown kind fit alike, as in
-    `first.date` and `second.date`, neither is read.
+    `first.date` and `second.date`, neither is read. Nor is the one value of an object, as in `rating.value`, where
+    other records have a plain one: what it means there is a guess.
     """
     best: dict[str, tuple[Rank, list[str]]] = {}
     simple = {column: [tuple(map(loose, name.split("."))) for name in known] for column, known in names.items()}
     for dotted in columns:
         path = tuple(map(loose, dotted.split(".")))
-        if len(path) < 2:
+        if len(path) < 2 or (path[-1] in WRAPPERS and dotted.rpartition(".")[0] in columns):
             continue
         for column, rank in _meanings(path, simple):
             known, at = best.get(column, (rank, []))
