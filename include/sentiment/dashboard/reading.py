@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from sentiment import database
-from sentiment.errors import InfrastructureError, SentimentError
+from sentiment.errors import InfrastructureError
 
 Answer = TypeVar("Answer")
 Query = Callable[[sa.Connection], Answer]
@@ -90,6 +90,6 @@ class Reader:
 
     def _release(self, future: asyncio.Future[Answer]) -> None:
         self._slots.release()
-        # Of a statement that nobody waits for any more the error is nobody's.
-        if not future.cancelled() and isinstance(future.exception(), SentimentError):
-            return
+        # Asked for, since asyncio logs the error of a statement that nobody waits for any more.
+        if not future.cancelled():
+            future.exception()
