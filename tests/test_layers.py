@@ -19,6 +19,7 @@ BASE = {
     "arrow_functions",
     "text_patterns",
     "schemas",
+    "spreadsheet",
     "sql",
     "workspace",
     "runs",

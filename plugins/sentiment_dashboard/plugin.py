@@ -23,7 +23,7 @@ class Pages:
         if self._guard is None:
             from sentiment.dashboard import app, guard
 
-            self._guard = guard.Guard(app.build, guard.airflow_user, guard.may_read_nights)
+            self._guard = guard.Guard(app.build(), guard.airflow_user, guard.may_read_nights)
         await self._guard(scope, receive, send)
 
 

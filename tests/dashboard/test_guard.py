@@ -24,7 +24,7 @@ async def is_allowed(user: Any) -> bool:
 
 @pytest.fixture
 def visitor() -> TestClient:
-    return TestClient(Guard(app.build, identify, is_allowed), follow_redirects=False)
+    return TestClient(Guard(app.build(), identify, is_allowed), follow_redirects=False)
 
 
 def addresses() -> list[str]:

@@ -38,7 +38,7 @@ async def everybody(_: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def visitor(_database_of_the_module: None) -> Iterator[TestClient]:
-    yield TestClient(Guard(app.build, everybody, everybody))
+    yield TestClient(Guard(app.build(), everybody, everybody))
     reading._engine.cache_clear()
 
 
@@ -150,7 +150,7 @@ def silent_server(set_settings: Callable[..., Settings]) -> Iterator[None]:
 
 
 def test_a_server_that_is_away_is_reported_in_three_seconds(silent_server: None) -> None:
-    visitor, began = TestClient(Guard(app.build, everybody, everybody)), time.monotonic()
+    visitor, began = TestClient(Guard(app.build(), everybody, everybody)), time.monotonic()
     answer = visitor.get("/")
     assert answer.status_code == 503
     assert "reviews database" in answer.text

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -21,7 +20,9 @@ import pyarrow.parquet as pq
 import pytest
 from sentiment.errors import DataError, DumpRefusedError, DumpUnreadableError
 
+from tests.dump.receiving import written
 from tests.dump.test_values import DATES, MISSING, RATINGS
+from tests.dump.workbooks import archive
 from tests.kit.nights import NightSpec, run_all_steps
 from tests.kit.rows import newest_run, rows
 
@@ -76,13 +77,6 @@ def parquet(records: list[dict[str, Any]]) -> bytes:
     return file.getvalue()
 
 
-def zipped(name: str, content: bytes) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(name, content)
-    return file.getvalue()
-
-
 def instants(zone: str | None) -> list[dict[str, Any]]:
     days = [datetime(d.year, d.month, d.day, tzinfo=ZoneInfo(zone) if zone else None) for d in DAYS]
     return [record(n) | {"date": day} for n, day in enumerate(days)]
@@ -129,7 +123,7 @@ FORMS = {
     "blank_lines.csv": ("\n\n" + table(",", decimal=".")).encode(),
     "index.csv": INDEXED.encode(),
     "tabs.tsv": TABBED.encode(),
-    "export.zip": zipped("avis/critiques.csv", table(";").encode()),
+    "export.zip": archive({"avis/critiques.csv": table(";").encode()}),
     "pandas.json": lines(*EPOCHS),
     "objects.jsonl": lines(*nested()),
     "author_objects.jsonl": lines(*WITH_NAMES),
@@ -146,12 +140,6 @@ MORE_FORMS = {
 }
 """Name -> file, content, and what a night has to be typed with."""
 WITHOUT_AUTHORS = ("diary.csv",)
-
-
-def written(folder: Path, name: str, content: bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content)
-    return path
 
 
 def published(source: str, columns: str) -> list[tuple[Any, ...]]:
@@ -173,7 +161,7 @@ def night_of_forms(spark: SparkSession, _model: None, tmp_path_factory: pytest.T
     dump = tmp_path_factory.mktemp("forms") / "dump"
     dump.mkdir()
     for name, content in FORMS.items():
-        written(dump, name, content)
+        written(dump / name, content)
     run_all_steps(spark, NightSpec("forms", NIGHT, dump))
 
 
@@ -196,7 +184,7 @@ def test_a_file_is_read_as_it_is_typed(
     name, content, typed = MORE_FORMS[form]
     if "profile" in typed:
         typed = {"profile": profile(typed["profile"])}
-    publish(form, NIGHT, written(tmp_path, name, content), **typed)
+    publish(form, NIGHT, written(tmp_path / name, content), **typed)
     assert Counter(published(form, "item_title author review_date rating text")) == READ
 
 
@@ -209,7 +197,7 @@ def test_ratings_of_ten_stop_a_night_until_the_profile_has_their_scale(
 ) -> None:
     values = ["10", "9", "8", "7", "4", "2", "6"]
     content = "ID,User,Rating,Critique\n" + "".join(rated(n, value) for n, value in enumerate(values))
-    path = written(tmp_path, "a.csv", content.encode())
+    path = written(tmp_path / "a.csv", content.encode())
     with pytest.raises(DumpRefusedError, match="is the scale 10") as stopped:
         publish("of_ten", NIGHT, path)
     assert "rating_scale = 10" in stopped.value.message
@@ -223,7 +211,7 @@ def test_dates_and_ratings_as_people_write_them(tmp_path: Path, publish: Publish
     records = [
         {"id": n, "date": day, "note": rating, "critique": TEXTS[n % 3]} for n, (day, rating) in enumerate(shown)
     ]
-    publish("values", NIGHT, written(tmp_path, "a.jsonl", lines(*records)), allow=("unread_share",))
+    publish("values", NIGHT, written(tmp_path / "a.jsonl", lines(*records)), allow=("unread_share",))
     missing = {*MISSING, "", None}
     days = [DATES.get(str(day)) if day not in missing else None for day, _ in shown]
     stars = [RATINGS.get(str(rating)) if rating not in missing else None for _, rating in shown]
@@ -249,13 +237,13 @@ def test_labels_as_people_write_them(tmp_path: Path, publish: Publish) -> None:
         "LABEL_1": 1, "neutre": None, "mixte": None, "neutral": None, "nan": None, "": None, "5 stars": None, "2": None,
     }  # fmt: skip
     records = [{"id": n, "sentiment": label, "critique": TEXTS[n % 3]} for n, label in enumerate(labels)]
-    publish("labels", NIGHT, written(tmp_path, "a.jsonl", lines(*records)))
+    publish("labels", NIGHT, written(tmp_path / "a.jsonl", lines(*records)))
     assert published("labels", "polarity") == [(polarity,) for polarity in labels.values()]
     unread = rows("SELECT value FROM sentiment.unread_value WHERE run_id = :r", r=newest_run("labels"))
     assert {row.value for row in unread} == {"5 stars", "2"}
     # Of -1, 0 and 1 the middle one is no label.
     records = [{"id": n, "sentiment": n % 3 - 1, "critique": TEXTS[n % 3]} for n in range(6)]
-    publish("three_labels", NIGHT, written(tmp_path, "b.jsonl", lines(*records)))
+    publish("three_labels", NIGHT, written(tmp_path / "b.jsonl", lines(*records)))
     assert published("three_labels", "polarity") == [(0,), (None,), (1,)] * 2
 
 
@@ -269,21 +257,21 @@ def test_good_french_is_published_whatever_stands_in_it(tmp_path: Path, publish:
         "Armageddon, Independence Day, Deep Impact, Sunshine, Twister... bof",
     ]
     assert len(texts[3]) > 20_000
-    path = written(tmp_path, "a.jsonl", lines(*({"id": n, "critique": text} for n, text in enumerate(texts))))
+    path = written(tmp_path / "a.jsonl", lines(*({"id": n, "critique": text} for n, text in enumerate(texts))))
     publish("good_french", NIGHT, path)
     assert published("good_french", "text") == [(text,) for text in texts]
 
 
 def test_a_rating_without_a_review_is_no_review(tmp_path: Path, publish: Publish) -> None:
     body = "".join(f'"Film {n}",3.5,\n' for n in range(9)) + f'"Film 9",4.5,"{TEXTS[0]}"\n'
-    publish("rated_only", NIGHT, written(tmp_path, "a.csv", f"Title,Rating,Review\n{body}".encode()))
+    publish("rated_only", NIGHT, written(tmp_path / "a.csv", f"Title,Rating,Review\n{body}".encode()))
     assert published("rated_only", "item_title rating text") == [("Film 9", 4.5, TEXTS[0])]
     assert refused("rated_only") == {"no_text": 9}
 
 
 def test_tags_go_where_the_profile_has_html(tmp_path: Path, publish: Publish, profile: Callable[..., str]) -> None:
     tagged = "Première ligne<br>\nDeuxième ligne<br /><i>Troisième</i> &amp; derni&egrave;re"
-    path = written(tmp_path, "a.csv", f'film,note,critique\nLe Lac,4,"{tagged}"\nLe Lac,2,"{TEXTS[1]}"\n'.encode())
+    path = written(tmp_path / "a.csv", f'film,note,critique\nLe Lac,4,"{tagged}"\nLe Lac,2,"{TEXTS[1]}"\n'.encode())
     publish("tags", NIGHT, path)
     assert published("tags", "text")[0] == (tagged.replace("&amp;", "&").replace("&egrave;", "è"),)
     publish("html", NIGHT, path, profile=profile("html = true"))
@@ -295,7 +283,7 @@ def test_escaped_quotes_are_read_by_a_profile_and_never_in_half(
 ) -> None:
     escaped = [text.replace('"', r"\"").replace("Quel", r"\"Quel\"", 1) for text in TEXTS]
     body = "".join(f'{n},"{text}"\n' for n, text in enumerate(escaped))
-    path = written(tmp_path, "a.csv", f"id,critique\n{body}".encode())
+    path = written(tmp_path / "a.csv", f"id,critique\n{body}".encode())
     with pytest.raises(DataError):
         publish("escaped", NIGHT, path)
     publish("escaped", NIGHT, path, profile=profile('escape = "\\\\"'))
@@ -304,13 +292,13 @@ def test_escaped_quotes_are_read_by_a_profile_and_never_in_half(
 
 def test_a_row_with_a_delimiter_too_many_is_quarantined(tmp_path: Path, publish: Publish) -> None:
     body = "".join(f"{n},{quoted(TEXTS[n % 3])},x\n" for n in range(9)) + f"9,{TEXTS[0]},y\n"
-    publish("too_wide", NIGHT, written(tmp_path, "a.csv", f"ID,Critique,Extrait\n{body}".encode()))
+    publish("too_wide", NIGHT, written(tmp_path / "a.csv", f"ID,Critique,Extrait\n{body}".encode()))
     assert [text for (text,) in published("too_wide", "text")] == [TEXTS[n % 3] for n in range(9)]
     assert refused("too_wide") == {"readable": 1}
 
 
 def test_one_column_without_quotes(tmp_path: Path, publish: Publish) -> None:
-    publish("one_column", NIGHT, written(tmp_path, "a.txt", "\n".join(["critique", *TEXTS]).encode()))
+    publish("one_column", NIGHT, written(tmp_path / "a.txt", "\n".join(["critique", *TEXTS]).encode()))
     assert published("one_column", "text") == [(text,) for text in TEXTS]
 
 
@@ -327,6 +315,6 @@ def test_what_is_refused_has_a_line_to_type(
     content: str, error: type[DataError], typed: str, tmp_path: Path, publish: Publish
 ) -> None:
     with pytest.raises(error) as refused:
-        publish("refused", NIGHT, written(tmp_path, "a.json", content.encode()))
+        publish("refused", NIGHT, written(tmp_path / "a.json", content.encode()))
     assert typed in refused.value.message + refused.value.try_next
     assert rows("SELECT 1 FROM sentiment.review WHERE source = 'refused'") == []

@@ -13,14 +13,15 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sentiment import cli
+from sentiment import cli, spreadsheet
 from sentiment.contract import RAW_HEAD_BYTES
 from sentiment.database import transaction
 from sentiment.runs import attempts
 from sentiment.runs.handoff import ReceivedDump
 from sentiment.runs.model import Run
+from sentiment.spreadsheet import cell
 from sentiment.store import quarantine
-from sentiment.store.quarantine import Which, cell, shown
+from sentiment.store.quarantine import Which, shown
 from typer.testing import CliRunner
 
 from tests.kit.rows import remove_source
@@ -171,7 +172,7 @@ def test_export_is_complete_private_and_runs_nothing(
     assert exported[0]["raw"] == r"""'=HYPERLINK("http://x";"y")\tand a tab"""
     assert exported[1]["raw"] == r"caf\xe9 \x1b[2J été \u202e;'-)"
     assert exported[1]["details"] == r"readable: \x1b[31mred | no_nul: =1+1"
-    assert len(exported[2]["raw"]) == quarantine.CELL_CHARS + 1
+    assert len(exported[2]["raw"]) == spreadsheet.CELL_CHARS + 1
     assert (exported[0]["reasons"], exported[0]["byte_offset"], exported[0]["requeued_in"]) == (
         "readable no_nul",
         "0",

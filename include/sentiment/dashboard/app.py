@@ -23,14 +23,13 @@ from sentiment.dashboard.formats import Translation, likeliest_language
 from sentiment.dashboard.pages import TABLES, Choice
 from sentiment.dashboard.reading import BusyError, Reader
 from sentiment.errors import SentimentError
+from sentiment.spreadsheet import cell
 
 FOLDER = Path(__file__).parent
 SECTIONS = {"": "Last night", "drift": "Drift", "films": "Films", "quarantine": "Quarantine", "models": "Models",
             "about": "About the data"}  # fmt: skip
 """Path of a section's page -> its title."""
 LANGUAGE_COOKIE = "sentiment_language"
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""Beginnings of a cell that a spreadsheet would take for a formula."""
 Source = Annotated[str | None, Query(max_length=200)]
 Night = Annotated[date | None, Query()]
 
@@ -85,7 +84,7 @@ def build() -> FastAPI:
 
     @app.get("/about", response_class=HTMLResponse)
     async def about(request: Request) -> HTMLResponse:
-        return _page(request, "about", await reader.read(partial(pages.select, choice=Choice())))
+        return _page(request, "about", None)
 
     @app.get("/tables/{name}.csv")
     async def table(request: Request, name: str, source: Source = None, night: Night = None) -> Response:
@@ -99,12 +98,12 @@ def build() -> FastAPI:
 
 
 def as_csv(columns: list[str], rows: pages.Rows) -> str:
-    """Return rows as CSV whose texts no spreadsheet takes for a formula: such a cell begins with an apostrophe."""
+    """Return rows as CSV that is safe to open in a spreadsheet."""
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([f"'{v}" if isinstance(v, str) and v.startswith(FORMULA) else v for v in row])
+        writer.writerow([cell(value) if isinstance(value, str) else value for value in row])
     return file.getvalue()
 
 

@@ -37,15 +37,8 @@ def positive_share(nights: Rows, tr: Translation) -> str:
 
     A line stands where the model changed or a run replaced another.
     """
-    values = [
-        {
-            "night": row.night.isoformat(), "share": _percent(row.share_positive),
-            "low": _percent(row.share_positive_low), "high": _percent(row.share_positive_high), "n": row.n_reviews,
-        }
-        for row in nights
-    ]  # fmt: skip
     marked = [{"night": night} for night in _changes(nights)]
-    x = {"field": "night", "type": "temporal", "title": None, "axis": {"format": "%d %b", "tickCount": 8}}
+    x = _nights()
     share = {"type": "quantitative", "scale": {"zero": False}, "title": tr.text("positive, %")}
     upper = {
         "width": WIDTH, "height": 220,
@@ -66,17 +59,12 @@ def positive_share(nights: Rows, tr: Translation) -> str:
         "encoding": {"x": x, "y": {"field": "n", "type": "quantitative", "title": tr.text("reviews"),
                                    "axis": {"tickCount": 2, "format": "~s"}}},
     }  # fmt: skip
-    return _drawn({"data": _data(values), "vconcat": [upper, lower], "resolve": {"scale": {"x": "shared"}}}, tr)
+    return _drawn({"data": _shares(nights), "vconcat": [upper, lower], "resolve": {"scale": {"x": "shared"}}}, tr)
 
 
 def film_share(nights: Rows, tr: Translation) -> str:
     """Return the positive share of a film's fresh reviews of each night, larger where there are more."""
-    values = [
-        {"night": row.night.isoformat(), "share": _percent(row.share_positive), "low": _percent(row.share_positive_low),
-         "high": _percent(row.share_positive_high), "n": row.n_reviews}
-        for row in nights
-    ]  # fmt: skip
-    x = {"field": "night", "type": "temporal", "title": None, "axis": {"format": "%d %b", "tickCount": 8}}
+    x = _nights()
     y = {"type": "quantitative", "scale": {"domain": [0, 100]}, "title": tr.text("positive, %")}
     size = {"field": "n", "type": "quantitative", "legend": {"title": tr.text("reviews"), "format": "~s"}}
     layers = [
@@ -85,7 +73,7 @@ def film_share(nights: Rows, tr: Translation) -> str:
         {"mark": {"type": "point", "color": BLUE, "filled": True},
          "encoding": {"x": x, "y": {**y, "field": "share"}, "size": size}},
     ]  # fmt: skip
-    return _drawn({"data": _data(values), "width": WIDTH, "height": 200, "layer": layers}, tr)
+    return _drawn({"data": _shares(nights), "width": WIDTH, "height": 200, "layer": layers}, tr)
 
 
 def series(rows: Rows, tr: Translation) -> str:
@@ -96,7 +84,7 @@ def series(rows: Rows, tr: Translation) -> str:
         for row in rows
         if row.z is not None
     ]  # fmt: skip
-    x = {"field": "night", "type": "temporal", "title": None, "axis": {"format": "%d %b", "tickCount": 3}}
+    x = _nights(3)
     y = {"type": "quantitative", "title": tr.text("standard errors")}
     rule = {"type": "line", "color": RED, "strokeDash": [3, 3], "opacity": 0.7}
     layers = [
@@ -115,7 +103,7 @@ def refused(rows: Rows, tr: Translation) -> str:
     """Return the refused records of each night, stacked by rule."""
     values = [{"night": row.night.isoformat(), "rule": row.rule_name, "n": row.n_records} for row in rows]
     encoding = {
-        "x": {"field": "night", "type": "temporal", "title": None, "axis": {"format": "%d %b", "tickCount": 8}},
+        "x": _nights(),
         "y": {"field": "n", "type": "quantitative", "title": tr.text("records"), "axis": {"format": "~s"}},
         "color": {"field": "rule", "type": "nominal", "title": tr.text("rule"), "scale": {"scheme": "tableau10"}},
     }
@@ -129,6 +117,25 @@ def refused(rows: Rows, tr: Translation) -> str:
         },
         tr,
     )
+
+
+def _nights(n_ticks: int = 8) -> Spec:
+    """Return the axis of nights; in UTC, since nights are days, whatever the machine's zone."""
+    axis = {"format": "%d %b", "tickCount": n_ticks}
+    return {"field": "night", "type": "temporal", "title": None, "axis": axis, "scale": {"type": "utc"}}
+
+
+def _shares(nights: Rows) -> Spec:
+    """Return the data of nights with a positive share and its interval, in percent."""
+    return _data(
+        [
+            {
+                "night": row.night.isoformat(), "share": _percent(row.share_positive),
+                "low": _percent(row.share_positive_low), "high": _percent(row.share_positive_high), "n": row.n_reviews,
+            }
+            for row in nights
+        ]
+    )  # fmt: skip
 
 
 def _changes(nights: Rows) -> list[str]:
@@ -152,21 +159,10 @@ def _drawn(spec: Spec, tr: Translation) -> str:
 
     if not spec["data"]["values"]:
         return ""
-    localised = {"scale": {"type": "utc"}}
     drawn: str = vl_convert.vegalite_to_svg(
-        {**_with_scale(spec, localised), "config": CONFIG},
+        {**spec, "config": CONFIG},
         allowed_base_urls=[],
         time_format_locale="fr-FR" if tr.language == "fr" else "en-GB",
         format_locale="fr-FR" if tr.language == "fr" else "en-GB",
     )
     return drawn
-
-
-def _with_scale(node: Any, scale: Spec) -> Any:
-    """Return a specification whose time axes are in UTC: nights are days, whatever the machine's zone."""
-    if isinstance(node, list):
-        return [_with_scale(one, scale) for one in node]
-    if not isinstance(node, dict):
-        return node
-    own = scale if node.get("type") == "temporal" else {}
-    return {**{name: _with_scale(value, scale) if name != "values" else value for name, value in node.items()}, **own}

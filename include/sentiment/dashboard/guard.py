@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
@@ -45,10 +45,8 @@ Identify = Callable[[str], Awaitable[Any]]
 class Guard:
     """Answers whoever may not see the pages, and lets the application answer the others."""
 
-    def __init__(self, build: Callable[[], ASGIApp], identify: Identify, is_allowed: Allowed) -> None:
-        # Built by the first visitor: Airflow loads plugins in every one of its processes.
-        self._build, self._app = build, cast("ASGIApp | None", None)
-        self._identify, self._is_allowed = identify, is_allowed
+    def __init__(self, app: ASGIApp, identify: Identify, is_allowed: Allowed) -> None:
+        self._app, self._identify, self._is_allowed = app, identify, is_allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; websockets are closed."""
@@ -61,8 +59,6 @@ class Guard:
         if refused is not None:
             await refused(scope, receive, send)
             return
-        if self._app is None:
-            self._app = self._build()
         await self._app(scope, receive, send)
 
     async def _refused(self, request: Request) -> Response | None:

@@ -40,16 +40,6 @@ class Selected:
 
 
 @dataclass(frozen=True)
-class Loss:
-    """Records that a night lost by one rule, or values that it left out."""
-
-    kind: str
-    """refused or unread."""
-    rule_name: str
-    n: int
-
-
-@dataclass(frozen=True)
 class LastNight:
     """What became of a night."""
 
@@ -57,7 +47,8 @@ class LastNight:
     """A status of `v_runs`, `unopened` where it failed before its run was opened, `none` where there is no night."""
     run: sa.Row[Any] | None
     unopened: sa.Row[Any] | None
-    losses: list[Loss]
+    losses: Rows
+    """Records that the night lost by each rule (`refused`), and values that it left out (`unread`)."""
     usual_s: float | None
     """Median duration of the published nights of the 60 days before; null without three."""
 
@@ -112,7 +103,7 @@ class FilmsPage:
 class FilmPage:
     """One film, its nights and its reviews."""
 
-    selected: Selected
+    source: str
     item_id: str
     film: sa.Row[Any] | None
     nights: Rows
@@ -135,7 +126,6 @@ class QuarantinePage:
 class ModelsPage:
     """The models, and the newest evaluation of each."""
 
-    selected: Selected
     models: Rows
     evaluation: Rows
 
@@ -169,7 +159,7 @@ def last_night(c: sa.Connection, selected: Selected) -> LastNight:
         return LastNight("unopened", None, unopened, [], None)
     if run is None:
         return LastNight("none", None, None, [], None)
-    losses = [Loss(row.kind, row.rule_name, row.n) for row in _rows(c, "reasons", {"run_id": run.run_id})]
+    losses = _rows(c, "reasons", {"run_id": run.run_id})
     usual = _rows(c, "usual", {"source": run.source, "night": run.night})[0]
     return LastNight(run.status, run, None, losses, usual.took_s if usual.n_nights >= 3 else None)
 
@@ -177,7 +167,7 @@ def last_night(c: sa.Connection, selected: Selected) -> LastNight:
 def drift(c: sa.Connection, choice: Choice) -> DriftPage:
     """Read the page about drift."""
     selected = select(c, choice)
-    return DriftPage(selected, _rows(c, "alarms", selected.keys), _rows(c, "series", selected.keys))
+    return DriftPage(selected, _rows(c, "alarms", selected.keys), _rows(c, "series", {**selected.keys, "days": DAYS}))
 
 
 def films(c: sa.Connection, choice: Choice, wanted: str) -> FilmsPage:
@@ -194,7 +184,7 @@ def film(c: sa.Connection, source: str, item_id: str, by_doubt: bool) -> FilmPag
     """Read one film's page; its reviews are the newest, or with `by_doubt` those the model is least sure of."""
     keys = {"source": source, "item_id": item_id}
     return FilmPage(
-        select(c, Choice(source)),
+        source,
         item_id,
         next(iter(_rows(c, "film", keys)), None),
         _rows(c, "film_nights", keys),
@@ -216,7 +206,7 @@ def quarantine(c: sa.Connection, choice: Choice, rule: str | None) -> Quarantine
 
 def models(c: sa.Connection) -> ModelsPage:
     """Read the page about models."""
-    return ModelsPage(select(c, Choice()), _rows(c, "models"), _rows(c, "evaluation"))
+    return ModelsPage(_rows(c, "models"), _rows(c, "evaluation"))
 
 
 def _rows(c: sa.Connection, name: str, params: Mapping[str, Any] | None = None) -> Rows:
@@ -227,7 +217,7 @@ TABLES = {
     "nights": ("nights", {"days": DAYS}),
     "alarms": ("alarms", {}),
     "movers": ("movers", {"most": 1000}),
-    "drift": ("series", {}),
+    "drift": ("series", {"days": DAYS}),
     "refused": ("refused_by_night", {"days": DAYS}),
 }
 """Name of a table that can be downloaded -> its statement, and what it is given beside source and night."""

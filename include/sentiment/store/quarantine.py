@@ -20,12 +20,11 @@ from sentiment.database import transaction
 from sentiment.errors import ParameterError, quoted
 from sentiment.runs.model import archive_and_member, unzip_command
 from sentiment.schemas import QUARANTINED
+from sentiment.spreadsheet import cell
 from sentiment.sql import statement
 from sentiment.workspace import Part, Workspace, run_key
 
 ROWS_AT_ONCE = 500
-# Spreadsheets hold 32,767 characters in a cell, and put the rest of a longer text into other cells.
-CELL_CHARS = 32_000
 
 
 @dataclass(frozen=True)
@@ -239,16 +238,6 @@ def _rows_of_parts(
             file = files[record["file_no"]]
             of_file = {"uri": file.uri, "format": file.format, "compression": file.compression}
             yield {**record, **of_run, **of_file, "requeued_in": None}
-
-
-# Where a spreadsheet would begin to calculate; in many countries semicolons end a cell.
-FORMULA = re.compile(r"^(?=[=+\-@\t\r\n])|(?<=;)(?=[\s\"]*[=+\-@])")
-
-
-def cell(text: str) -> str:
-    """Return a text that a spreadsheet shows and never runs: an apostrophe before a formula, cut to CELL_CHARS."""
-    safe = FORMULA.sub("'", text)
-    return safe if len(safe) <= CELL_CHARS else f"{safe[:CELL_CHARS]}…"
 
 
 # Control characters, those that turn the direction of writing, and those that can't be seen.
