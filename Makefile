@@ -22,7 +22,7 @@ EXPLAINED = || { code=$$?; case $$code in \
 export PYTHONWARNINGS := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help nightly typed test test-fast lint up down doctor bench audit clean lock docs
+.PHONY: help nightly demo typed test test-fast lint up down doctor bench audit clean lock screenshots docs
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ lint: $(VENV)/.dev  ## ruff and mypy
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && echo "ruff: clean"
 	@$(BIN)/mypy
 
+demo: $(VENV)/.run  ## 120 nights of made-up reviews in a database of their own, and the pages about them
+	@$(BIN)/sentiment demo $(EXPLAINED)
+
 up: $(VENV)/.run  ## start Airflow's UI on 127.0.0.1
 	@$(BIN)/sentiment up $(EXPLAINED)
 
@@ -74,6 +77,9 @@ clean:  ## stop everything and remove what was made here; asks with SURE=1
 	@test "$(origin SURE) $$CLEAN_SURE" = "command line 1" || { echo "would stop all and remove $(CURDIR)/.local and $(VENV); do it with: make clean SURE=1"; exit 2; }
 	@test ! -x $(BIN)/sentiment || $(BIN)/sentiment down --remove
 	@rm -rf .venv
+
+screenshots: $(VENV)/.dev  ## every page of the demo as a picture, and those of the README
+	@$(BIN)/python tools/screenshots.py $(EXPLAINED)
 
 docs: $(VENV)/.dev  ## write the README's table of settings anew
 	@$(BIN)/python tools/readme_settings.py

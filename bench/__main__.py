@@ -27,6 +27,7 @@ class Bench(StrEnum):
     drift = "drift"
     versions = "versions"
     dresses = "dresses"
+    pages = "pages"
 
 
 @app.command()
@@ -37,7 +38,8 @@ def bench(
     ] = None,
     cold: Annotated[bool, typer.Option(help="also from a bare clone, network included")] = True,
     reviews: Annotated[
-        int, typer.Option(help="reviews that publishing publishes; intake and look take twice as many", min=1000)
+        int,
+        typer.Option(help="reviews that publishing publishes; intake and look take twice, pages ten times", min=1000),
     ] = 500_000,
     seeds: Annotated[int, typer.Option(help="seeds of the kill matrix", min=1)] = 25,
     without_spark: Annotated[
@@ -59,8 +61,8 @@ def bench(
 ) -> None:
     """Measure on this machine, beside the budgets: nights, intake, looks, scoring, publishing, kill matrix, drift.
 
-    The part dresses publishes labelled reviews of yours in ten forms. The part versions measures an older checkout and
-    this one in turn. `--prepare-old` makes the older one.
+    The part dresses publishes labelled reviews of yours in ten forms, the part pages requests every page. The part
+    versions measures an older checkout and this one in turn. `--prepare-old` makes the older one.
 
     Examples: `python -m bench --only night --no-cold`, `python -m bench --only matrix --seeds 5 --without-spark`,
     `python -m bench --only matrix --point judged --point validated`,
@@ -97,6 +99,8 @@ def bench(
         show(table(["measured", "least", "median", "most", "budget"], [m.row() for m in figures]))
     if Bench.dresses in parts:
         n_missed += sum(_bench_dresses(path) for path in labelled or [])
+    if Bench.pages in parts:
+        n_missed += _bench_pages(10 * reviews)
     missed = n_missed + (_bench_drift(replays) if Bench.drift in parts else 0)
     if Bench.matrix in parts and runner.measure(seeds, OUT.print, points):
         missed += 1
@@ -114,6 +118,15 @@ def _bench_drift(replays: int) -> int:
         OUT.print(f"[bold]{escape(printed.title)}[/]")
         show(table(printed.columns, printed.rows))
     return sum(printed.failed for printed in tables)
+
+
+def _bench_pages(reviews: int) -> int:
+    """Print how long each page took; return how many took too long."""
+    from bench import pages
+
+    answered = pages.measure(reviews, OUT.print)
+    show(table(["page", "median", "95th percentile", "at most"], [one.row() for one in answered]))
+    return sum(one.is_missed for one in answered)
 
 
 def _bench_dresses(labelled: Path) -> int:

@@ -30,6 +30,7 @@ from bench.processes import Sampler
 
 OLD = "ed0ba86"
 """The version that the present one is measured against."""
+PUBLISHING_PATCH = Path(__file__).with_name("old_publishing.patch")
 OF_THE_CALLER = ("SENTIMENT_", "AIRFLOW", "NIGHTLY_", "MAKE", "MFLAGS", "VIRTUAL_ENV", "PYTHON")
 """Beginnings of variables of our own that must not reach the commands of another checkout."""
 VALUES = (
@@ -202,6 +203,9 @@ def prepare(folder: Path, commit: str, report: Callable[[str], None]) -> Checkou
         report(f"cloning {commit} into {folder}")
         _run(["git", "clone", "--quiet", str(PROJECT_ROOT), str(folder)], PROJECT_ROOT, _environment(None))
         _run(["git", "checkout", "--quiet", "--detach", commit], folder, _environment(None))
+        if commit == OLD:
+            # Its measurement of publishing leaves out a column that its own job reads.
+            _run(["git", "apply", str(PUBLISHING_PATCH)], folder, _environment(None))
     prepared = there(folder, folder / ".local")
     report("its environment, its home and its server")
     prepared.make(str(prepared.bin.parent / ".run"))

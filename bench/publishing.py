@@ -135,7 +135,7 @@ def _scored(session: SparkSession, night: date, rows: int, known_share: float, s
     with attempts.attempt(run.run_id, "validate") as validated:
         _commit(workspace, session.createDataFrame([], QUARANTINED.spark_ddl), "quarantined", key, validated.token)
     with attempts.attempt(run.run_id, "score") as scored:
-        reviews = _reviews(session, rows, known_share, source)
+        reviews = _reviews(session, rows, known_share, source).withColumn("sentences", F.lit(None).cast("string"))
         part = _commit(workspace, reviews, "scored", key, scored.token)
         profiled = profile.count(reviews.where("novelty <> 'known'"), bands.UNRECORDED)
         _commit(workspace, profiled, "profile", key, scored.token)

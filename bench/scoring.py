@@ -28,7 +28,7 @@ from sentiment.runs import attempts, opening
 from sentiment.runs.model import Run
 from sentiment.runtime import spark
 from sentiment.samples import sample_dump
-from sentiment.scoring.registry import BUNDLED
+from sentiment.scoring.folders import BUNDLED
 from sentiment.workspace import Workspace
 
 from bench import sides

@@ -21,16 +21,22 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import Param, dag, get_current_context
+from sentiment.orchestration import params
 from sentiment.orchestration.connections import sentiment_task
 from sentiment.orchestration.dag_defaults import on_demand
 
 PARAMS = {
-    "alarm": Param(type="string", pattern="^[0-9a-f]{16}$", description="an id of `sentiment drift show`"),
-    "reason": Param(type="string", minLength=3, maxLength=500, description="why, in words"),
+    "alarm": Param(
+        type="string",
+        pattern="^[0-9a-f]{16}$",
+        title="Alarm",
+        description="16 characters, as the page Drift and `sentiment drift show` list them",
+    ),
+    "reason": params.reason("why it needs nothing done", section=None, needed=True),
 }
 
 
-@dag(**on_demand(), params=PARAMS, doc_md=__doc__)
+@dag(**on_demand("Acknowledge a drift alarm", "drift"), params=PARAMS, doc_md=__doc__)
 def acknowledge_alarm() -> None:
     """Acknowledge one alarm, from its first night on."""
 
@@ -40,8 +46,8 @@ def acknowledge_alarm() -> None:
         from sentiment.drift import tracking
 
         context = get_current_context()
-        params, who = context["params"], context["dag_run"].triggering_user_name
-        return str(tracking.acknowledge(params["alarm"], params["reason"], who or "Airflow").night)
+        request, who = context["params"], context["dag_run"].triggering_user_name
+        return str(tracking.acknowledge(request["alarm"], request["reason"], who or "Airflow").night)
 
     acknowledge()
 

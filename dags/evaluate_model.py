@@ -51,16 +51,15 @@ PARAMS = {
         minLength=1,
         maxLength=1000,
         pattern=r"^[^\r\n]+$",
+        examples=["/data/allocine-test.jsonl"],
+        title="Labelled set",
         description="labelled reviews: a file, folder or glob, or like s3://bucket/key",
-    ),
-    "model": params.model(),
-    "against": Param(
-        None, type=["null", "string"], pattern=MODEL_PATTERN, description="another model to compare with; empty: none"
     ),
     "labels": Param(
         None,
         type=["null", "string"],
         enum=[None, *LabelSource],
+        title="Labels",
         description="the column that labels come from; empty: polarity where there is one, else rating",
     ),
     "name": Param(
@@ -68,16 +67,33 @@ PARAMS = {
         type=["null", "string"],
         minLength=1,
         maxLength=200,
-        description="name under which the set is kept; empty: its file's name",
+        title="Name",
+        description="name under which the set is stored; empty: its file's name",
     ),
-    "profile": params.profile("read the file by this source profile; empty: the one that fits best"),
-    "encoding": params.encoding("the file's encoding; empty: the profile's, or UTF-8"),
-    "mistakes": Param(10, type="integer", minimum=0, maximum=100, description="how many of the worst mistakes to show"),
+    "profile": params.profile("the one that fits best"),
+    "encoding": params.encoding("the profile's, or UTF-8"),
+    "model": params.model(description="which model is evaluated"),
+    "against": Param(
+        None,
+        type=["null", "string"],
+        pattern=MODEL_PATTERN,
+        examples=params.models(),
+        title="Against",
+        description="another model to compare with, on the same records; empty: none",
+    ),
+    "mistakes": Param(
+        10,
+        type="integer",
+        minimum=0,
+        maximum=100,
+        title="Mistakes",
+        description="how many of the worst mistakes the log shows, with the beginnings of their texts; 0: none",
+    ),
 }
 TASKS = ("evaluate", "evaluate_against")
 
 
-@dag(**on_demand(), params=PARAMS, doc_md=__doc__)
+@dag(**on_demand("Evaluate a model", "models"), params=PARAMS, doc_md=__doc__)
 def evaluate_model() -> None:
     """Evaluate one model on a labelled set, or two on the same records."""
 

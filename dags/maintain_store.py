@@ -21,20 +21,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import Param, dag, get_current_context
+from airflow.sdk import dag, get_current_context
 from sentiment import settings
+from sentiment.orchestration import params
 from sentiment.orchestration.connections import sentiment_task
 from sentiment.orchestration.dag_defaults import scheduled
 
 SETTINGS = settings.load()
-PARAMS = {
-    "dry_run": Param(
-        not SETTINGS.maintain_removes, type="boolean", description="only list what would be removed; off: remove it"
-    )
-}
+PARAMS = {"dry_run": params.dry_run(not SETTINGS.maintain_removes, "only list what would be removed; off: remove it")}
 
 
-@dag(**scheduled("0 12 * * 0"), params=PARAMS, doc_md=__doc__)
+@dag(**scheduled("Maintain the store", "store", "0 12 * * 0"), params=PARAMS, doc_md=__doc__)
 def maintain_store() -> None:
     """List what is past its retention time, and remove it where that is requested."""
 

@@ -6,6 +6,8 @@ the sentiment tables to Postgres and tracks drift.
 
 `find_dump >> ingest >> validate >> score >> audit >> publish >> track_drift >> report`
 
+**What came of it** is shown by the [pages about nights](/plugin/sentiment), in Airflow's menu *Browse*.
+
 **When.** Every night at 04:00 Europe/Paris for the day that ended; missed nights are not caught up by themselves
 (`airflow backfill create --dag-id nightly_reviews --from-date … --to-date …` does it). Of one source one night at a
 time is between ingest and publish: the ingest of another waits, and its log names the run that it waits for. A run that
@@ -55,38 +57,44 @@ MAX_ACTIVE_RUNS = 16
 """A run that waits, for its dump or for its turn, must not be the only one."""
 
 PARAMS = {
-    "night": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        description="Paris date of the night; empty: the day of the logical date, at the latest the day that ended",
-    ),
+    "night": params.day("Night", "empty: the day that ended, or the day of the logical date", optional=True),
     "source": params.source(),
     "dump": Param(
         None,
         type=["null", "string"],
         minLength=1,
         pattern=r"^[^\u0000-\u001f]+$",
-        description="file, folder or glob; empty: the place in SENTIMENT_DUMPS",
+        examples=["/data/reviews-2026-11-22.jsonl.gz", "s3://bucket/reviews/2026-11-22/"],
+        title="Dump",
+        description="file, folder or glob; empty: the dump in SENTIMENT_DUMPS, which is waited for",
     ),
-    "profile": params.profile("`sentiment source list`; empty: the source profile that fits best"),
-    "encoding": params.encoding("the dump's encoding, like windows-1252, where it is not UTF-8"),
+    "profile": params.profile("the one that fits best"),
+    "encoding": params.encoding("UTF-8, or what the files' first bytes declare"),
     "model": params.model(),
-    "sentences": Param(False, type="boolean", description="score each sentence as well: table sentence_sentiment"),
-    "dry_run": Param(False, type="boolean", description="do everything but publish"),
-    "supersede": Param(False, type="boolean", description="replace a night that another dump has published"),
-    "allow": params.allow("batch checks that the dump may fail this once; needs a reason"),
-    "reason": Param(
-        None,
-        type=["null", "string"],
-        maxLength=500,
-        description="why the night is replaced, or what is allowed; needed with supersede and allow",
+    "sentences": Param(
+        False,
+        type="boolean",
+        section=params.SCORING,
+        title="Sentences",
+        description="score each sentence as well, so that the pages colour reviews by their sentences",
     ),
+    "dry_run": params.dry_run(False, "do everything but publish", params.OUTCOME),
+    "supersede": Param(
+        False,
+        type="boolean",
+        section=params.OUTCOME,
+        title="Supersede",
+        description="replace a night that another dump has published; needs a reason",
+    ),
+    "allow": params.allow("rules for the whole batch that this dump may break once; needs a reason"),
+    "reason": params.reason("why the night is replaced, or what is allowed"),
 }
 
 
 @dag(
-    **{**scheduled("0 4 * * *", NIGHT_TASK_DEFAULTS), "max_active_runs": MAX_ACTIVE_RUNS}, params=PARAMS, doc_md=__doc__
+    **{**scheduled("Nightly reviews", "nights", "0 4 * * *", NIGHT_TASK_DEFAULTS), "max_active_runs": MAX_ACTIVE_RUNS},
+    params=PARAMS,
+    doc_md=__doc__,
 )
 def nightly_reviews() -> None:
     """Run one night from its dump to its report."""

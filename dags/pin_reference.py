@@ -28,15 +28,23 @@ from sentiment.orchestration.connections import sentiment_task
 from sentiment.orchestration.dag_defaults import on_demand
 
 PARAMS = {
-    "first": Param(type="string", format="date", description="first night of the range, Paris date"),
-    "last": Param(type="string", format="date", description="last night of the range, Paris date"),
+    "first": params.day("First night", "first night of the range"),
+    "last": params.day("Last night", "last night of the range"),
     "source": params.source(),
-    "model": params.model(),
-    "budget": Param(1.0, type="number", exclusiveMinimum=0, maximum=52, description="false alarms a year"),
+    "model": params.model("whose predictions the reference is of"),
+    "budget": Param(
+        1.0,
+        type="number",
+        exclusiveMinimum=0,
+        maximum=52,
+        section=params.ALARMS,
+        title="False alarms",
+        description="how many false alarms a year all series together may raise",
+    ),
 }
 
 
-@dag(**on_demand(), params=PARAMS, doc_md=__doc__)
+@dag(**on_demand("Pin a drift reference", "drift"), params=PARAMS, doc_md=__doc__)
 def pin_reference() -> None:
     """Pin a reference that later nights are compared with."""
 

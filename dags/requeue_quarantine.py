@@ -45,19 +45,19 @@ PARAMS = {
     "run_id": Param(
         type="string",
         pattern=r"^\d{8}-[0-9a-f]{8}$",
-        description="the published run, as `sentiment quarantine list` shows",
+        examples=["20261122-1a2b3c4d"],
+        title="Run",
+        description="the published run, as `sentiment quarantine list` shows it",
     ),
-    "reason": Param(
-        None, type=["null", "string"], minLength=1, maxLength=500, description="what was mended; needed to run it"
-    ),
-    "profile": params.profile("read the dump by this source profile; empty: as the night was asked to"),
-    "encoding": params.encoding("read the dump in this encoding; empty: as the night was asked to"),
+    "profile": params.profile("as the night was asked to"),
+    "encoding": params.encoding("as the night was asked to"),
+    "dry_run": params.dry_run(True, "only describe what would be run again; off: run it and replace the night"),
     "allow": params.allow("rules for the whole batch that may be broken, beside those that the night was allowed"),
-    "dry_run": Param(True, type="boolean", description="only tell what would be run again; off: run and replace"),
+    "reason": params.reason("what was mended; needed without dry run", section=None),
 }
 
 
-@dag(**on_demand(NIGHT_TASK_DEFAULTS), params=PARAMS, doc_md=__doc__)
+@dag(**on_demand("Requeue quarantined records", "nights", NIGHT_TASK_DEFAULTS), params=PARAMS, doc_md=__doc__)
 def requeue_quarantine() -> None:
     """Run a published night again from its dump, after a rule was mended."""
 

@@ -30,7 +30,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from airflow.sdk import Param, dag, get_current_context
+from airflow.sdk import dag, get_current_context
 from sentiment.orchestration import params
 from sentiment.orchestration.connections import sentiment_task
 from sentiment.orchestration.dag_defaults import on_demand
@@ -38,13 +38,13 @@ from sentiment.orchestration.spark_tasks import SparkRescore
 
 PARAMS = {
     "model": params.model(),
-    "first": Param(type="string", format="date", description="first night, a Paris date"),
-    "last": Param(type="string", format="date", description="last night, a Paris date"),
+    "first": params.day("First night", "first published night to score again"),
+    "last": params.day("Last night", "last published night to score again"),
     "source": params.source(),
 }
 
 
-@dag(**on_demand(), params=PARAMS, doc_md=__doc__)
+@dag(**on_demand("Rescore reviews", "models"), params=PARAMS, doc_md=__doc__)
 def rescore_reviews() -> None:
     """Score the published nights of a range by another model."""
 

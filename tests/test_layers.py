@@ -27,7 +27,7 @@ BASE = {
     "runtime",
     "samples",
 }
-MIDDLE = {"dump", "quality", "scoring", "store", "drift", "evaluation", "dashboard"}
+MIDDLE = {"dump", "quality", "scoring", "store", "drift", "evaluation"}
 SHARED = GROUND | BASE | MIDDLE
 ALLOWED = {
     **dict.fromkeys(GROUND, GROUND),
@@ -35,12 +35,14 @@ ALLOWED = {
     **{component: GROUND | BASE | {component} for component in MIDDLE},
     "orchestration": SHARED | {"orchestration"},
     "embedded": SHARED | {"embedded"},
+    "dashboard": SHARED | {"dashboard"},
     "jobs": SHARED | {"jobs", "orchestration"},
     "local": SHARED | {"local", "orchestration", "embedded"},
-    "cli": SHARED | {"cli", "local", "jobs", "orchestration", "embedded"},
+    "demo": SHARED | {"demo", "local", "jobs", "orchestration", "embedded"},
+    "cli": SHARED | {"cli", "dashboard", "demo", "local", "jobs", "orchestration", "embedded"},
 }
 """Component of the package -> components it may import, lowest layers first; docs/architecture.md draws the same."""
-DAG_SIDE = SHARED | {"orchestration"}
+DAG_SIDE = SHARED | {"orchestration", "dashboard"}
 """What DAG files and plugins may import: a cluster's Airflow has none of what only one machine needs."""
 OUTSIDE = {"bench", "tests", "tools", "dags", "plugins"}
 HEAVY = {"pyspark", "sparknlp", "great_expectations", "scipy", "pandas", "onnxruntime"}

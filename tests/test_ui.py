@@ -1,4 +1,4 @@
-"""The running UI: anonymous is refused, the REST call and the form in a real browser each publish a night."""
+"""The running UI: anonymous is refused, REST and the form in a browser each publish a night, the pages are safe."""
 
 from __future__ import annotations
 
@@ -9,32 +9,43 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
+import axe_playwright_python
 import psutil
 import pytest
 import sqlalchemy as sa
 from sentiment import settings
 from sentiment.database import transaction
+from sentiment.drift import reference, tracking
+from sentiment.drift.history import Stream
+from sentiment.drift.simulate import Shift
 from sentiment.embedded import airflow
+from sentiment.embedded.machine import Machine
 from sentiment.samples import sample_dump
 
+from tests.kit import stored_nights
 from tests.kit.commands import SENTIMENT as CLI
+from tests.kit.rows import rows
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Playwright
+    from playwright.sync_api import Browser, FrameLocator, Page, Playwright
 
 pytestmark = pytest.mark.browser
 
 CHROMIUM = shutil.which("chromium")
 DAG = "nightly_reviews"
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 TURNS = """
 SELECT max(s.finished_at) FILTER (WHERE s.step = 'ingest') AS ingested,
   max(s.finished_at) FILTER (WHERE s.step = 'publish') AS published
@@ -126,14 +137,6 @@ def dump_of(night: date, home: Path, known_share: float = 0.1) -> Path:
     return path
 
 
-def n_published(night: date) -> int:
-    query = (
-        "SELECT coalesce(sum(rows_published), 0) FROM sentiment.v_runs WHERE night = :night AND status = 'published'"
-    )
-    with transaction() as c:
-        return int(c.execute(sa.text(query), {"night": night}).scalar_one())
-
-
 def wait_for(condition: Callable[[], object], event: str, within_s: float = 420) -> None:
     """Look every 0.5 s until the condition holds; fail after `within_s` seconds."""
     end = time.monotonic() + within_s
@@ -162,17 +165,17 @@ def test_a_wrong_param_is_refused_before_anything_starts(ui: Ui) -> None:
         assert next(iter(conf)) in refused.value.read().decode()
 
 
-def test_two_manual_nights_go_through_one_by_one_while_a_scheduled_one_waits(ui: Ui, home: Path) -> None:
+def test_nights_by_rest_and_by_form_go_through_one_by_one_while_a_scheduled_one_waits(ui: Ui, home: Path) -> None:
     token, runs = ui.token(), f"/api/v2/dags/{DAG}/dagRuns"
     ui.call("PATCH", f"/api/v2/dags/{DAG}", {"is_paused": False}, token)
     waiting = f"{runs}/~/taskInstances?task_id=find_dump&state=up_for_reschedule"
     wait_for(lambda: ui.call("GET", waiting, token=token)["total_entries"], "a scheduled night that waits")
-    requested = []
-    for night in (date(2026, 10, 1), date(2026, 10, 2)):
-        conf = {"night": night.isoformat(), "dump": str(dump_of(night, home, known_share=0.4))}
-        requested.append(ui.call("POST", runs, {"logical_date": None, "conf": conf}, token)["dag_run_id"])
-        # The later night begins while the earlier one is at work: of an earlier night that comes late reviews are new.
-        wait_for(lambda: is_opened(requested[0]), "the earlier night's run")
+    first = {"night": "2026-10-01", "dump": str(dump_of(date(2026, 10, 1), home, known_share=0.4))}
+    requested = [ui.call("POST", runs, {"logical_date": None, "conf": first}, token)["dag_run_id"]]
+    # The later night begins while the earlier one is at work: of an earlier night that comes late reviews are new.
+    wait_for(lambda: is_opened(requested[0]), "the earlier night's run")
+    conf = {"night": "2026-10-02", "dump": str(dump_of(date(2026, 10, 2), home, known_share=0.4))}
+    requested.append(triggered_by_form(ui, conf))
 
     def states() -> set[str]:
         return {ui.call("GET", f"{runs}/{run}", token=ui.token())["state"] for run in requested}
@@ -181,6 +184,13 @@ def test_two_manual_nights_go_through_one_by_one_while_a_scheduled_one_waits(ui:
     assert states() == {"success"}
     # A look at the folder takes seconds, in which the task is not up for reschedule.
     wait_for(lambda: ui.call("GET", waiting, token=ui.token())["total_entries"], "the scheduled night")
+    run = ui.call("GET", f"{runs}/{requested[0]}", token=ui.token())
+    assert run["note"].startswith("Night 2026-10-01 of allocine")
+    links = ui.call("GET", f"{runs}/{requested[0]}/taskInstances/validate/links", token=ui.token())["extra_links"]
+    assert {name: link.partition("?")[0] for name, link in links.items()} == {
+        "The night": "/plugin/sentiment/run", "Data Docs": "/sentiment/data-docs/", "Films": "/plugin/sentiment/films",
+    }  # fmt: skip
+    assert_tab_shows_the_night(ui, requested[0])
     with transaction() as c:
         turns = c.execute(sa.text(TURNS), {"runs": requested}).all()
         assert c.execute(sa.text(NEW_TWICE), {"runs": requested}).scalar_one() == 0
@@ -193,21 +203,48 @@ def test_two_manual_nights_go_through_one_by_one_while_a_scheduled_one_waits(ui:
     assert "make down" in refused.stderr
 
 
-def test_the_form_in_a_browser_publishes_a_night(ui: Ui, home: Path) -> None:
-    if CHROMIUM is None and not os.environ.get("CI"):
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    assert CHROMIUM
+def assert_tab_shows_the_night(ui: Ui, run_id: str) -> None:
+    """The tab on a run shows its night; on a run of another DAG it is reported that there is none."""
+    token = {"Authorization": f"Bearer {ui.token()}", "Accept": "text/html"}
+    for dag, heading in ((DAG, "The night of 1 Oct 2026 is published."), ("pin_reference", "pins the reference")):
+        query = urlencode({"dag_id": dag, "run_id": run_id if dag == DAG else "manual"})
+        request = urllib.request.Request(f"{ui.url}/sentiment/run?{query}", headers=token)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert heading in answer.read().decode()
+
+
+def triggered_by_form(ui: Ui, values: dict[str, str]) -> str:
+    """Fill the trigger form in a browser and submit it; return the run that it made."""
+    assert CHROMIUM, "chromium is not installed: apt-get install chromium"
     from playwright.sync_api import sync_playwright
 
-    night = date(2026, 10, 3)
     with sync_playwright() as playwright:
         browser, page = signed_in(playwright, ui, f"/dags/{DAG}")
         page.get_by_role("button", name="Trigger").first.click()
-        page.locator("#element_night").fill(night.isoformat())
-        page.locator("#element_dump").fill(str(dump_of(night, home)))
-        page.locator("[role=dialog]").get_by_role("button", name="Trigger").last.click()
-        wait_for(lambda: n_published(night) > 0, "the night from the form")
+        for name, value in values.items():
+            page.locator(f"#element_{name}").fill(value)
+        with page.expect_response(lambda answer: answer.request.method == "POST" and "dagRuns" in answer.url) as answer:
+            page.locator("[role=dialog]").get_by_role("button", name="Trigger").last.click()
+        run: str = answer.value.json()["dag_run_id"]
         browser.close()
+    return run
+
+
+def test_the_form_submitted_untouched_is_about_the_day_that_ended(ui: Ui) -> None:
+    ui.call("PATCH", f"/api/v2/dags/{DAG}", {"is_paused": False}, ui.token())
+    ended = datetime.now(ZoneInfo("Europe/Paris")).date() - timedelta(days=1)
+    run = f"/api/v2/dags/{DAG}/dagRuns/{triggered_by_form(ui, {})}"
+
+    def log() -> str:
+        try:
+            answer = ui.call("GET", f"{run}/taskInstances/find_dump/logs/1", token=ui.token())
+        except urllib.error.HTTPError:  # there is none before its first look
+            return ""
+        return json.dumps(answer["content"])
+
+    wait_for(lambda: "Waiting for it" in log() or "No dump" in log(), "find_dump's first look", within_s=120)
+    assert f"Night {ended}: " in log()
+    ui.call("PATCH", run, {"state": "failed"}, ui.token())
 
 
 def signed_in(playwright: Playwright, ui: Ui, path: str) -> tuple[Browser, Page]:
@@ -240,8 +277,12 @@ def test_the_pages_are_in_airflows_navigation_and_nothing_leaves_the_host(ui: Ui
             frame.get_by_role("heading", level=1, name=section).wait_for()
             too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
             assert not frame.locator("html").evaluate(f"() => {too_wide}"), section
+            assert serious_faults(frame) == [], section
         page.evaluate("document.documentElement.classList.add('dark')")
         frame.locator("html.dark").wait_for(state="attached")
+        assert serious_faults(frame) == [], "dark"
+        page.set_viewport_size({"width": 390, "height": 800})
+        assert not frame.locator("html").evaluate(f"() => {too_wide}"), "narrow"
         browser.close()
     assert [address for address in elsewhere if not address.startswith("blob:")] == []  # Airflow's own, in memory
     assert [error for error in errors if "sentiment" in error] == []
@@ -249,6 +290,71 @@ def test_the_pages_are_in_airflows_navigation_and_nothing_leaves_the_host(ui: Ui
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(f"{ui.url}{path}", timeout=30)
         assert refused.value.code == 401
+
+
+def serious_faults(frame: FrameLocator) -> list[str]:
+    """Return what axe-core holds against the page in the frame that is serious or critical."""
+    root = frame.locator("html")
+    root.evaluate(f"() => {{ {AXE.read_text('utf-8')} }}")
+    violations = root.evaluate("async () => (await axe.run(document)).violations")
+    return [f"{v['id']}: {v['nodes'][0]['html']}" for v in violations if v["impact"] in ("serious", "critical")]
+
+
+@pytest.fixture(scope="module")
+def alarm_id(first_start: Ui) -> str:
+    """Return an open alarm of a tenth fewer positive reviews."""
+    stream, drawn = Stream("fallen", "cinema-fr"), stored_nights.simulated(Shift(share=-0.1))
+    dates = stored_nights.put(stream, stored_nights.FIRST, stored_nights.AUDIENCE, drawn)
+    reference.pin(stream, dates[0], dates[stored_nights.N_REFERENCE - 1])
+    tracking.replay(stream, dates[stored_nights.N_REFERENCE], None)
+    for night in dates[-2:]:
+        stored_nights.store_validation(stream, night, 400, {})
+    query = (
+        "SELECT alarm_id FROM drift.v_alarm WHERE source = 'fallen' AND status = 'alarm' AND column_name = 'positive'"
+    )
+    return str(rows(query)[0].alarm_id)
+
+
+def viewers_token(env: dict[str, str]) -> str:
+    """Return a token of a user whom Airflow lets read alone."""
+    code = (
+        "from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager as M\n"
+        "from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser as U\n"
+        "print(M().generate_jwt(U(username='vera', role='VIEWER')))"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], env=env, capture_output=True, text=True, check=True)
+    return done.stdout.split()[-1]
+
+
+def test_a_viewer_is_refused_and_an_admins_action_has_their_name(ui: Ui, alarm_id: str, ready: Machine) -> None:
+    assert CHROMIUM
+    from playwright.sync_api import sync_playwright
+
+    acknowledging = "/api/v2/dags/acknowledge_alarm"
+    viewer = viewers_token(ready.env)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        conf = {"alarm": alarm_id, "reason": "not for me"}
+        ui.call("POST", f"{acknowledging}/dagRuns", {"logical_date": None, "conf": conf}, viewer)
+    assert refused.value.code == 403
+    headers = {"Authorization": f"Bearer {viewer}", "Accept": "text/html"}
+    request = urllib.request.Request(f"{ui.url}/sentiment/drift?source=fallen", headers=headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        seen = answer.read().decode()
+    assert f"sentiment drift ack {alarm_id}" in seen
+    assert "data-trigger" not in seen
+    ui.call("PATCH", acknowledging, {"is_paused": False}, ui.token())
+    with sync_playwright() as playwright:
+        browser, page = signed_in(playwright, ui, "/sentiment/drift?source=fallen")
+        action = page.locator("li", has_text=alarm_id).locator("details")
+        action.locator("summary").click()
+        action.locator("input[name=reason]").fill("the critics are on strike")
+        action.locator("input[type=checkbox]").check()
+        action.get_by_role("button").click()
+        action.locator("output a").wait_for()
+        browser.close()
+    query = "SELECT acknowledged_by, reason FROM drift.v_alarm WHERE alarm_id = :a AND status = 'acknowledged'"
+    wait_for(lambda: rows(query, a=alarm_id), "the acknowledgement", within_s=120)
+    assert [tuple(row) for row in rows(query, a=alarm_id)] == [("admin", "the critics are on strike")]
 
 
 def test_down_leaves_no_process_even_after_a_kill(ui: Ui) -> None:

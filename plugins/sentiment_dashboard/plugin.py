@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow.plugins_manager import AirflowPlugin
+from sentiment.dashboard.links import DataDocsLink, FilmsLink, NightLink
+from sentiment.orchestration import run_note
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,7 +25,7 @@ class Pages:
         if self._guard is None:
             from sentiment.dashboard import app, guard
 
-            self._guard = guard.Guard(app.build(), guard.airflow_user, guard.may_read_nights)
+            self._guard = guard.Guard(app.build(), guard.airflow_user, guard.may)
         await self._guard(scope, receive, send)
 
 
@@ -39,5 +41,13 @@ class SentimentDashboard(AirflowPlugin):
             "destination": "nav",
             "category": "browse",
             "url_route": "sentiment",
-        }
+        },
+        {
+            "name": "Night",
+            "href": f"{PREFIX}/run?dag_id={{DAG_ID}}&run_id={{RUN_ID}}",
+            "destination": "dag_run",
+            "url_route": "night",
+        },
     ]
+    operator_extra_links: list[Any] = [NightLink(), DataDocsLink(), FilmsLink()]  # noqa: RUF012
+    listeners: list[Any] = [run_note]  # noqa: RUF012

@@ -34,11 +34,11 @@ HEAVY = (
 )
 COMMANDS = {
     "nightly", "runs", "run show", "quarantine list", "quarantine show", "quarantine export", "quarantine requeue",
-    "quarantine duplicates",
-    "drift show", "drift ack", "drift replay", "drift simulate", "reference pin", "reference list", "reference show",
-    "reference compare", "predict", "evaluate", "rescore", "model list", "model add", "model quantize", "model use",
-    "model retire", "sample-dump", "source list", "source show", "source look", "review forget", "maintain", "db url",
-    "db start", "db migrate", "db roles", "db text-index", "db dictionary", "up", "down", "doctor",
+    "quarantine duplicates", "drift show", "drift ack", "drift replay", "drift simulate", "reference pin",
+    "reference list", "reference show", "reference compare", "report", "demo", "predict", "evaluate", "rescore",
+    "model list", "model add", "model quantize", "model use", "model retire", "sample-dump", "source list",
+    "source show", "source look", "review forget", "maintain", "db url", "db start", "db migrate", "db roles",
+    "db text-index", "db dictionary", "up", "down", "doctor",
 }  # fmt: skip
 """What people type and scripts hold: a name that goes away breaks them."""
 

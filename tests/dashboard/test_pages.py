@@ -32,14 +32,27 @@ VALUES ('r1', 'nightly_reviews', :n, :s, 'x', 'DumpNotFoundError', 'No dump <b>t
 HOSTILE = "<script>alert(1)</script> & «œuvre» \u202etxet \U0001f600"
 
 
-async def everybody(_: Any) -> Any:
+async def anybody(_: str) -> Any:
+    return "anybody"
+
+
+async def may_read(_: Any, dag: str, method: str) -> bool:
+    return method == "GET"
+
+
+async def may_all(_: Any, dag: str, method: str) -> bool:
     return True
 
 
 @pytest.fixture(scope="module")
 def visitor(_database_of_the_module: None) -> Iterator[TestClient]:
-    yield TestClient(Guard(app.build(), everybody, everybody))
+    yield TestClient(Guard(app.build(), anybody, may_read))
     reading._engine.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def operator(_database_of_the_module: None) -> TestClient:
+    return TestClient(Guard(app.build(), anybody, may_all))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +64,10 @@ def night(_database_of_the_module: None) -> None:
     run_sql("UPDATE sentiment.review SET text = :t WHERE source = :s AND text = 'texte 0'", t=HOSTILE, s=SOURCE)
 
 
-PATHS = ("/", "/drift", "/films", "/films?q=texte", "/quarantine", "/models", "/about")
+PATHS = (
+    "/", "/print", "/drift", "/series?column=positive", "/films", "/films?q=texte", "/quarantine", "/models", "/about",
+    "/run?dag_id=nightly_reviews&run_id=x", "/run?dag_id=other&run_id=x",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -150,7 +166,7 @@ def silent_server(set_settings: Callable[..., Settings]) -> Iterator[None]:
 
 
 def test_a_server_that_is_away_is_reported_in_three_seconds(silent_server: None) -> None:
-    visitor, began = TestClient(Guard(app.build(), everybody, everybody)), time.monotonic()
+    visitor, began = TestClient(Guard(app.build(), anybody, may_read)), time.monotonic()
     answer = visitor.get("/")
     assert answer.status_code == 503
     assert "reviews database" in answer.text

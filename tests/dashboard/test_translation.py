@@ -6,7 +6,7 @@ import re
 from datetime import UTC, date, datetime
 
 import pytest
-from sentiment.dashboard import app, formats
+from sentiment.dashboard import charts, formats, rendering
 from sentiment.dashboard.formats import Translation, likeliest_language
 
 EN, FR = Translation("en"), Translation("fr")
@@ -16,9 +16,9 @@ SPACES = str.maketrans("\u00a0\u202f", "  ")
 def messages() -> set[str]:
     """Return the sentences of templates and charts, and titles of sections."""
     called = re.compile(r"""(?:\bt|\btext)\(\s*"((?:[^"\\]|\\.)+)\"""")
-    files = [*(app.FOLDER / "templates").glob("*.html"), app.FOLDER / "charts.py"]
+    files = [*(rendering.FOLDER / "templates").glob("*.html"), rendering.FOLDER / "charts.py"]
     known = {message for file in files for message in called.findall(file.read_text("utf-8"))}
-    return known | set(app.SECTIONS.values())
+    return known | set(rendering.SECTIONS.values()) | {name for name, _ in charts.MARKS.values()}
 
 
 @pytest.mark.parametrize("message", sorted(messages()))

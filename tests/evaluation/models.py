@@ -10,7 +10,7 @@ from sentiment import settings
 from sentiment.evaluation.labelled_set import LabelSource
 from sentiment.evaluation.model import Evaluation, Mistake
 from sentiment.evaluation.report import Cell
-from sentiment.scoring import registry
+from sentiment.scoring import folders, registry
 
 from tests.kit.rows import rows, run_sql
 
@@ -28,9 +28,9 @@ EVALUATION = Evaluation(
 def opposite() -> Iterator[str]:
     """Add the model `OPPOSITE` and yield its name; remove it and what was evaluated meanwhile afterwards."""
     folder = settings.load().models / OPPOSITE
-    shutil.copytree(registry.BUNDLED / "cinema-fr", folder, dirs_exist_ok=True)
+    shutil.copytree(folders.BUNDLED / "cinema-fr", folder, dirs_exist_ok=True)
     (folder / "assets" / "labels.txt").write_text("pos\nneg\n", "utf-8")
-    assert registry.read("cinema-fr", registry.BUNDLED / "cinema-fr").labels == ("neg", "pos")
+    assert registry.read("cinema-fr", folders.BUNDLED / "cinema-fr").labels == ("neg", "pos")
     with evaluations_removed():
         yield OPPOSITE
     shutil.rmtree(folder)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sentiment.scoring import graph
-from sentiment.scoring.registry import BUNDLED
+from sentiment.scoring.folders import BUNDLED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

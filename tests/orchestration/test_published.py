@@ -11,7 +11,7 @@ from sentiment import settings
 from sentiment.database import transaction
 from sentiment.embedded import airflow
 from sentiment.orchestration import adding
-from sentiment.scoring import registry
+from sentiment.scoring import folders
 
 NO_WAY_OUT = " ".join(f"-D{way}.proxyHost=127.0.0.1 -D{way}.proxyPort=9" for way in ("http", "https"))
 """Java is sent to a port where nobody listens, so that the test is the same on every machine."""
@@ -27,7 +27,7 @@ def test_the_error_names_the_file_to_bring_and_nothing_is_registered() -> None:
     assert f"sentiment model add {adding.PUBLISHED_ZIP}" in message
     assert "Traceback" not in message
     config = settings.load()
-    assert adding.PUBLISHED not in registry.known(config)
+    assert adding.PUBLISHED not in folders.known(config)
     assert not list(config.models.glob(".adding-*"))
     with transaction() as c:
         registered = c.execute(sa.text("SELECT model_id FROM sentiment.model")).scalars().all()

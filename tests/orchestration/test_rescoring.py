@@ -17,7 +17,7 @@ from sentiment.orchestration.rescoring import Request
 from sentiment.runs import attempts, opening
 from sentiment.runs.handoff import ReceivedDump
 from sentiment.runs.model import Run
-from sentiment.scoring import registry
+from sentiment.scoring import folders, registry
 from sentiment.store import forgetting, publishing
 from sentiment.store.forgetting import Target
 from sentiment.workspace import Workspace
@@ -43,7 +43,7 @@ def published(server: object) -> Iterator[None]:
     """Two nights by cinema-fr, of which the second changed some reviews; and another model that has scored nothing."""
     config = settings.load()
     registry.register(registry.find("cinema-fr", config))
-    shutil.copytree(registry.BUNDLED / "cinema-fr", config.models / MODEL, dirs_exist_ok=True)
+    shutil.copytree(folders.BUNDLED / "cinema-fr", config.models / MODEL, dirs_exist_ok=True)
     with (config.models / MODEL / "assets" / "vocab.txt").open("a", encoding="utf-8") as vocabulary:
         vocabulary.write("[never used]\n")  # another fingerprint, the same ids
     for night in NIGHTS:

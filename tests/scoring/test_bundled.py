@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
-from sentiment.scoring.registry import BUNDLED
+from sentiment.scoring.folders import BUNDLED
 
 from tools.train_bundled import check
 from tools.train_bundled.check import Answer

@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 from sentiment.scoring import first_row, graph
-from sentiment.scoring.registry import BUNDLED
+from sentiment.scoring.folders import BUNDLED
 
 from tests.kit import networks
 from tests.kit.networks import Size

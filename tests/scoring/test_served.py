@@ -18,9 +18,9 @@ from sentiment.scoring import registry, served
 CHANGE_MODULES = """
 import json
 from pathlib import Path
-from sentiment.scoring import registry, served
+from sentiment.scoring import folders, registry, served
 
-model = registry.read("cinema-fr", registry.BUNDLED / "cinema-fr")
+model = registry.read("cinema-fr", folders.BUNDLED / "cinema-fr")
 before, changing = served.key(model, ["le"]), []
 for path in sorted(Path(served.__file__).parent.glob("*.py")):
     source = path.read_text("utf-8")

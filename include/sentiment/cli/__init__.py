@@ -28,6 +28,7 @@ NIGHTS, MODELS, DATA, MACHINE = "Nights", "Models", "Dumps and stored data", "Th
 # `make nightly` hands its values on in the environment, where no shell reads them.
 app.command(rich_help_panel=NIGHTS, context_settings={"auto_envvar_prefix": "NIGHTLY"})(nights.nightly)
 app.command(rich_help_panel=NIGHTS)(nights.runs)
+app.command(rich_help_panel=NIGHTS)(nights.report)
 app.add_typer(nights.run_app, name="run", rich_help_panel=NIGHTS)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel=NIGHTS)
 app.add_typer(drift.drift_app, name="drift", rich_help_panel=NIGHTS)
@@ -45,6 +46,7 @@ app.command(rich_help_panel=DATA)(data.maintain)
 app.add_typer(database.app, name="db", rich_help_panel=DATA)
 
 app.command(rich_help_panel=MACHINE)(machine.up)
+app.command(rich_help_panel=MACHINE)(machine.demo)
 app.command(rich_help_panel=MACHINE)(machine.down)
 app.command(rich_help_panel=MACHINE)(machine.doctor)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from sentiment import settings
 from sentiment.cli.render import OUT, show, table
@@ -28,6 +30,40 @@ def up() -> None:
     OUT.print(f"The password is in {config.home}/airflow/passwords.json; `make down` stops everything.")
 
 
+def demo(
+    again: Annotated[bool, typer.Option(help="remove the demo there is, and make it anew")] = False,
+    remove: Annotated[bool, typer.Option(help="only remove it")] = False,
+) -> None:
+    """Make 120 nights of made-up reviews in a database of their own, and open the pages about them.
+
+    It takes some minutes the first time, and touches no night of yours. `sentiment down` stops it.
+
+    Examples: `sentiment demo`, `sentiment demo --remove`
+    """
+    from sentiment.demo import home
+    from sentiment.embedded import airflow, secrets
+
+    config = settings.load()
+    if again or remove:
+        home.remove(config)
+    if remove:
+        OUT.print("The demo is removed.")
+        return
+    # Here, since it imports what Spark and models need, which removing does without.
+    from sentiment.demo import making
+
+    with home.at_home(home.folder(config)):
+        address, alarms = making.make(OUT.print)
+        password = secrets.load(settings.load().home)["airflow_admin"]
+    OUT.print("\n[bold]What drift has named, by the night of the alarm[/]")
+    for alarm in alarms:
+        OUT.print(f"  {escape(alarm)}")
+    OUT.print(f"\n[bold green]Look at it:[/] {address}\nUser {airflow.ADMIN}, password {password}")
+    OUT.print("All of it is made up. `make down` stops it, `sentiment demo --remove` removes it.")
+    if sys.stdout.isatty():
+        typer.launch(address)
+
+
 def down(remove: Annotated[bool, typer.Option(help="also remove all state: `make clean`")] = False) -> None:
     """Stop every process of this checkout: Airflow, running nights, Postgres.
 
@@ -35,10 +71,13 @@ def down(remove: Annotated[bool, typer.Option(help="also remove all state: `make
     """
     import shutil
 
+    from sentiment.demo import home
     from sentiment.embedded import airflow, machine
 
     config = settings.load()
-    n_ended = airflow.down(config)
+    n_ended = airflow.down(config) + home.stop(config)
+    if remove:
+        home.remove(config)
     server = machine.postgres(config)
     server.stop()
     if remove:

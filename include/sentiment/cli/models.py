@@ -158,10 +158,10 @@ def list_models() -> None:
 
     Example: `sentiment model list`
     """
-    from sentiment.scoring import registry
+    from sentiment.scoring import folders, registry
 
     config = settings.load()
-    models = [registry.find(name, config) for name in sorted(registry.known(config))]
+    models = [registry.find(name, config) for name in sorted(folders.known(config))]
     rows = [(m.model_id, ", ".join(m.labels), m.fingerprint[:12], m.folder) for m in models]
     show(table(["model", "labels", "fingerprint", "folder"], rows))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -106,6 +107,26 @@ def _run_row(run: ListedRun) -> list[object]:
     cells = vars(run) | {"started_at": f"{run.started_at:%Y-%m-%d %H:%M}"}
     # Addresses and names of files come from strangers.
     return [shown(cell) if isinstance(cell, str) else cell for cell in cells.values()]
+
+
+def report(
+    run_id: Annotated[str, typer.Argument(help="as `sentiment runs` lists them")],
+    html: Annotated[Path | None, typer.Option(help="write it as a page, a single file without script")] = None,
+    lang: Annotated[str, typer.Option(help="language of the page: en or fr")] = "en",
+) -> None:
+    """Print a run's night in one paragraph, or write it as a page to send or to print.
+
+    Examples: `sentiment report 20261122-1a2b3c4d`, `sentiment report 20261122-1a2b3c4d --html night.html`
+    """
+    from sentiment.runs import opening
+
+    if html is None:
+        OUT.print(escape(opening.get_run(run_id).verdict or "It is not over yet."))
+        return
+    from sentiment.dashboard import document
+
+    document.write(run_id, html, lang)
+    OUT.print(f"The night is in {html}.")
 
 
 @run_app.command("show")

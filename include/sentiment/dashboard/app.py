@@ -1,90 +1,138 @@
-"""The application behind the guard: pages, tables to download, and the two static files."""
+"""The application behind the guard: pages, tables to download, Data Docs, and the two static files."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
 from datetime import date
-from functools import cache, partial
-from pathlib import Path
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
-from sentiment.dashboard import charts, pages
-from sentiment.dashboard.formats import Translation, likeliest_language
+from sentiment import settings
+from sentiment.dashboard import charts, evidence, pages
+from sentiment.dashboard.guard import MAY_RUN
 from sentiment.dashboard.pages import TABLES, Choice
 from sentiment.dashboard.reading import BusyError, Reader
-from sentiment.errors import SentimentError
+from sentiment.dashboard.rendering import FOLDER, Draw, page
+from sentiment.errors import ParameterError, SentimentError
 from sentiment.spreadsheet import cell
 
-FOLDER = Path(__file__).parent
-SECTIONS = {"": "Last night", "drift": "Drift", "films": "Films", "quarantine": "Quarantine", "models": "Models",
-            "about": "About the data"}  # fmt: skip
-"""Path of a section's page -> its title."""
-LANGUAGE_COOKIE = "sentiment_language"
+ACTIONS = ("acknowledge_alarm", "requeue_quarantine", "nightly_reviews", "rescore_reviews")
+"""DAGs whose runs a page has a form for."""
+DATA_DOCS_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+)
+"""Of pages that are made from strangers' data: none acts as the visitor, and none fetches anything."""
 Source = Annotated[str | None, Query(max_length=200)]
 Night = Annotated[date | None, Query()]
+Short = Annotated[str, Query(max_length=200)]
+Item = Annotated[str, Query(max_length=1100)]
 
 
 def build() -> FastAPI:
     """Return the application; it has no pages about itself, and only GET routes."""
     app = FastAPI(title="Film reviews", docs_url=None, redoc_url=None, openapi_url=None)
-    reader = Reader()
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
-    app.add_exception_handler(SentimentError, _away)
+    app.mount("/data-docs", DataDocs(directory=settings.load().data_docs, html=True, check_dir=False))
+    app.add_exception_handler(SentimentError, _failed)
     app.add_exception_handler(RequestValidationError, _wrong)
     app.add_exception_handler(HTTPException, _none)
+    reader = Reader()
+    _add_nights(app, reader)
+    _add_drift(app, reader)
+    _add_films(app, reader)
+    _add_others(app, reader)
+    return app
 
+
+class DataDocs(StaticFiles):
+    """Great Expectations' pages, under a policy of their own."""
+
+    async def get_response(self, path: str, scope: object) -> Response:
+        """Return a page; HTTPException where there is none."""
+        response = await super().get_response(path, scope)  # type: ignore[arg-type]
+        response.headers["Content-Security-Policy"] = DATA_DOCS_POLICY
+        return response
+
+
+def _add_nights(app: FastAPI, reader: Reader) -> None:
     @app.get("/", response_class=HTMLResponse)
     async def morning(request: Request, source: Source = None, night: Night = None) -> HTMLResponse:
         view = await reader.read(partial(pages.morning, choice=Choice(source, night)))
-        return _page(request, "", view, chart=partial(charts.positive_share, view.nights))
+        return page(request, "morning", view, _share(view), await _may_run(request))
 
+    @app.get("/print", response_class=HTMLResponse)
+    async def printed(request: Request, source: Source = None, night: Night = None) -> HTMLResponse:
+        view = await reader.read(partial(pages.morning, choice=Choice(source, night)))
+        return page(request, "print", view, _share(view))
+
+    @app.get("/run", response_class=HTMLResponse)
+    async def run(request: Request, dag_id: Short, run_id: Annotated[str, Query(max_length=300)]) -> HTMLResponse:
+        view = await reader.read(partial(pages.run_of_airflow, dag_id=dag_id, airflow_run_id=run_id))
+        return page(request, "run", view, may_run=await _may_run(request))
+
+
+def _share(view: pages.Morning) -> dict[str, Draw]:
+    return {"share": partial(charts.positive_share, view.nights, view.marks)}
+
+
+def _add_drift(app: FastAPI, reader: Reader) -> None:
     @app.get("/drift", response_class=HTMLResponse)
     async def drift(request: Request, source: Source = None, night: Night = None) -> HTMLResponse:
         view = await reader.read(partial(pages.drift, choice=Choice(source, night)))
-        return _page(request, "drift", view, chart=partial(charts.series, view.series))
+        return page(request, "drift", view, {"series": partial(charts.series, view.series)}, await _may_run(request))
 
+    @app.get("/series", response_class=HTMLResponse)
+    async def series(
+        request: Request, column: Short, slice_key: Short = "all", slice_value: Item = "all",
+        source: Source = None, night: Night = None,
+    ) -> HTMLResponse:  # fmt: skip
+        key = (slice_key, slice_value, column)
+        view = await reader.read(partial(evidence.series, choice=Choice(source, night), key=key))
+        drawn = {"series": partial(charts.one_series, view.nights), "bins": partial(charts.distribution, view.bins)}
+        return page(request, "series", view, drawn, await _may_run(request))
+
+
+def _add_films(app: FastAPI, reader: Reader) -> None:
     @app.get("/films", response_class=HTMLResponse)
-    async def films(
-        request: Request, source: Source = None, night: Night = None, q: Annotated[str, Query(max_length=200)] = ""
-    ) -> HTMLResponse:
+    async def films(request: Request, source: Source = None, night: Night = None, q: Short = "") -> HTMLResponse:
         view = await reader.read(partial(pages.films, choice=Choice(source, night), wanted=q))
-        return _page(request, "films", view)
+        return page(request, "films", view)
 
     @app.get("/film", response_class=HTMLResponse)
-    async def film(
-        request: Request, source: Annotated[str, Query(max_length=200)], item: Annotated[str, Query(max_length=1100)],
-        doubt: bool = False,
-    ) -> HTMLResponse:  # fmt: skip
+    async def film(request: Request, source: Short, item: Item, doubt: bool = False) -> HTMLResponse:
         view = await reader.read(partial(pages.film, source=source, item_id=item, by_doubt=doubt))
         if view.film is None:
             raise HTTPException(404)
-        return _page(request, "film", view, chart=partial(charts.film_share, view.nights))
+        drawn = {"share": partial(charts.film_share, view.nights), "ratings": partial(charts.ratings, view.ratings)}
+        return page(request, "film", view, drawn)
 
+
+def _add_others(app: FastAPI, reader: Reader) -> None:
     @app.get("/quarantine", response_class=HTMLResponse)
     async def quarantine(
         request: Request, source: Source = None, night: Night = None,
         rule: Annotated[str | None, Query(max_length=100)] = None,
     ) -> HTMLResponse:  # fmt: skip
         view = await reader.read(partial(pages.quarantine, choice=Choice(source, night), rule=rule))
-        return _page(request, "quarantine", view, chart=partial(charts.refused, view.nights))
+        drawn = {"refused": partial(charts.refused, view.nights)}
+        return page(request, "quarantine", view, drawn, await _may_run(request))
 
     @app.get("/models", response_class=HTMLResponse)
-    async def models(request: Request) -> HTMLResponse:
-        return _page(request, "models", await reader.read(pages.models))
+    async def models(request: Request, source: Source = None, night: Night = None) -> HTMLResponse:
+        view = await reader.read(partial(pages.models, choice=Choice(source, night)))
+        drawn = {"calibration": partial(charts.calibration, view.calibration)}
+        return page(request, "models", view, drawn, await _may_run(request))
 
     @app.get("/about", response_class=HTMLResponse)
-    async def about(request: Request) -> HTMLResponse:
-        return _page(request, "about", None)
+    async def about(request: Request, source: Source = None) -> HTMLResponse:
+        return page(request, "about", await reader.read(partial(pages.about, choice=Choice(source))))
 
     @app.get("/tables/{name}.csv")
     async def table(request: Request, name: str, source: Source = None, night: Night = None) -> Response:
@@ -94,7 +142,10 @@ def build() -> FastAPI:
         named = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
         return Response(as_csv(columns, rows), media_type="text/csv; charset=utf-8", headers=named)
 
-    return app
+
+async def _may_run(request: Request) -> dict[str, bool]:
+    """Return DAG of an action -> whether the visitor may trigger its runs."""
+    return {dag: await request.scope[MAY_RUN](dag) for dag in ACTIONS}
 
 
 def as_csv(columns: list[str], rows: pages.Rows) -> str:
@@ -107,36 +158,9 @@ def as_csv(columns: list[str], rows: pages.Rows) -> str:
     return file.getvalue()
 
 
-def translation_of(request: Request) -> Translation:
-    """Return how to write for a visitor: as the address asks, as Airflow's pages are set, as the browser prefers."""
-    wanted = request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)
-    return Translation(likeliest_language(*wanted, request.headers.get("Accept-Language")))
-
-
-def _page(
-    request: Request, name: str, view: Any, chart: Callable[[Translation], str] | None = None, status: int = 200
-) -> HTMLResponse:
-    tr = translation_of(request)
-    # What Vega draws has its texts escaped; no text of a review or film is in it.
-    drawn = Markup(chart(tr)) if chart else ""  # noqa: S704
-    text = _environment().get_template(f"{name or 'morning'}.html").render(
-        view=view, chart=drawn, tr=tr, t=tr.text, sections=SECTIONS, section=name,
-        base=request.scope.get("root_path", ""), airflow=request.scope.get("app_root_path", ""),
-    )  # fmt: skip
-    return HTMLResponse(text, status)
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-
-
-async def _away(request: Request, error: Exception) -> Response:
+async def _failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, SentimentError)
-    response = _page(request, "error", error, status=503)
+    response = page(request, "error", error, status=400 if isinstance(error, ParameterError) else 503)
     if isinstance(error, BusyError):
         response.headers["Retry-After"] = "1"
     return response
@@ -145,9 +169,9 @@ async def _away(request: Request, error: Exception) -> Response:
 async def _wrong(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    return _page(request, "error", SentimentError(f"{first['loc'][-1]}: {first['msg']}.", ""), status=400)
+    return page(request, "error", SentimentError(f"{first['loc'][-1]}: {first['msg']}.", ""), status=400)
 
 
 async def _none(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _page(request, "error", SentimentError("There is no such page.", ""), status=error.status_code)
+    return page(request, "error", SentimentError("There is no such page.", ""), status=error.status_code)

@@ -7,14 +7,19 @@ which forbids inline styles lets it stand. Colours are `currentColor` and tones 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
+from sentiment.dashboard.evidence import BinShare
 from sentiment.dashboard.formats import Translation
-from sentiment.dashboard.pages import Rows
+from sentiment.dashboard.pages import Bin, Rows
 
 Spec = dict[str, Any]
-INK, BLUE, RED, GREY = "currentColor", "#3b82c4", "#d1495b", "#8a94a0"
+INK, BLUE, RED, GREY, AMBER = "currentColor", "#3b82c4", "#d1495b", "#8a94a0", "#c98a1b"
+MARKS = {
+    "model": ("another model", RED), "reference": ("another reference", "#7b5ea7"), "rules": ("other rules", AMBER),
+    "profile": ("another source profile", "#2a9d8f"), "superseded": ("a replaced night", GREY),
+}  # fmt: skip
+"""Kind of a mark (`marks.sql`) -> its name in the legend, and its colour."""
 WIDTH = 760
 CONFIG: Spec = {
     "background": None,
@@ -32,14 +37,20 @@ CONFIG: Spec = {
 }  # fmt: skip
 
 
-def positive_share(nights: Rows, tr: Translation) -> str:
+def positive_share(nights: Rows, marks: Rows, tr: Translation) -> str:
     """Return the positive share of each night with its interval, and below it the number of reviews.
 
-    A line stands where the model changed or a run replaced another.
+    A dashed line stands where something else than the reviews is new, coloured by what (`marks.sql`).
     """
-    marked = [{"night": night} for night in _changes(nights)]
     x = _nights()
     share = {"type": "quantitative", "scale": {"zero": False}, "title": tr.text("positive, %")}
+    kinds = {kind: tr.text(MARKS[kind][0]) for kind in MARKS if any(row.kind == kind for row in marks)}
+    colours = [MARKS[kind][1] for kind in kinds]
+    marked = [{"night": row.night.isoformat(), "kind": kinds[row.kind]} for row in marks]
+    colour = {
+        "field": "kind", "type": "nominal", "scale": {"domain": list(kinds.values()), "range": colours},
+        "legend": {"title": tr.text("new from this night on"), "orient": "bottom", "symbolType": "stroke"},
+    }  # fmt: skip
     upper = {
         "width": WIDTH, "height": 220,
         "layer": [
@@ -51,7 +62,8 @@ def positive_share(nights: Rows, tr: Translation) -> str:
              "encoding": {"x": x, "y": {**share, "field": "share"}}},
             {"mark": {"type": "point", "color": BLUE, "filled": True, "size": 24},
              "encoding": {"x": x, "y": {**share, "field": "share"}}},
-            {"data": _data(marked), "mark": {"type": "rule", "color": RED, "strokeDash": [4, 3]}, "encoding": {"x": x}},
+            *([{"data": _data(marked), "mark": {"type": "rule", "strokeDash": [4, 3], "strokeWidth": 1.5},
+                "encoding": {"x": x, "color": colour}}] if marked else []),
         ],
     }  # fmt: skip
     lower = {
@@ -99,6 +111,83 @@ def series(rows: Rows, tr: Translation) -> str:
     return _drawn(spec, tr)
 
 
+def one_series(nights: Rows, tr: Translation) -> str:
+    """Return one watched series: its effect in standard errors between the thresholds, and below it the two sums."""
+    values = [
+        {"night": row.night.isoformat(), "z": row.z, "alarm": row.status in ("alarm", "acknowledged"),
+         "low": None if row.threshold is None else -row.threshold, "high": row.threshold,
+         "rises": row.cusum_high, "falls": row.cusum_low, "limit": row.cusum_threshold}
+        for row in nights if row.z is not None
+    ]  # fmt: skip
+    x, unit = _nights(), tr.text("standard errors")
+    y, sums = {"type": "quantitative", "title": unit}, {"type": "quantitative", "title": tr.text("summed up")}
+    rule = {"type": "line", "color": RED, "strokeDash": [3, 3], "opacity": 0.7}
+    names = {"rises": tr.text("rises"), "falls": tr.text("falls")}
+    upper = {"width": WIDTH, "height": 150, "layer": [
+        {"mark": rule, "encoding": {"x": x, "y": {**y, "field": "low"}}},
+        {"mark": rule, "encoding": {"x": x, "y": {**y, "field": "high"}}},
+        {"mark": {"type": "line", "color": BLUE}, "encoding": {"x": x, "y": {**y, "field": "z"}}},
+        {"transform": [{"filter": "datum.alarm"}], "mark": {"type": "point", "color": RED, "filled": True},
+         "encoding": {"x": x, "y": {**y, "field": "z"}}},
+    ]}  # fmt: skip
+    lower = {"width": WIDTH, "height": 90, "layer": [
+        {"mark": rule, "encoding": {"x": x, "y": {**sums, "field": "limit"}}},
+        *({"transform": [{"calculate": f"'{label}'", "as": "side"}], "mark": "line",
+           "encoding": {"x": x, "y": {**sums, "field": name}, "color": {
+               "field": "side", "type": "nominal", "scale": {"domain": list(names.values()), "range": [BLUE, AMBER]},
+               "legend": {"title": None, "orient": "bottom"}}}}
+          for name, label in names.items()),
+    ]}  # fmt: skip
+    return _drawn({"data": _data(values), "vconcat": [upper, lower], "resolve": {"scale": {"x": "shared"}}}, tr)
+
+
+def distribution(bins: Sequence[BinShare], tr: Translation) -> str:
+    """Return the share of values in each bin, of the reference beside that of now."""
+    then, now = tr.text("reference"), tr.text("now")
+    labels = [tr.text(bin_share.label) if bin_share.label in ("yes", "no") else bin_share.label for bin_share in bins]
+    values = [
+        {"bin": label, "order": order, "when": when, "share": 100 * share}
+        for order, (label, bin_share) in enumerate(zip(labels, bins, strict=True))
+        for when, share in ((then, bin_share.then), (now, bin_share.now))
+    ]
+    encoding = {
+        "x": {"field": "bin", "type": "nominal", "sort": labels, "title": None, "axis": {"labelAngle": -30}},
+        "xOffset": {"field": "when", "sort": [then, now]},
+        "y": {"field": "share", "type": "quantitative", "title": tr.text("share of reviews, %")},
+        "color": {"field": "when", "type": "nominal", "sort": [then, now], "title": None,
+                  "scale": {"domain": [then, now], "range": [GREY, BLUE]}, "legend": {"orient": "bottom"}},
+    }  # fmt: skip
+    return _drawn({"data": {"values": values}, "width": WIDTH, "height": 180, "mark": "bar", "encoding": encoding}, tr)
+
+
+def calibration(bins: Sequence[Bin], tr: Translation) -> str:
+    """Return the share of truly positive reviews at each predicted probability, beside the line of equal ones."""
+    values = [{"predicted": 100 * b.predicted, "share": 100 * b.n_positive / b.n, "n": b.n} for b in bins]
+    percent = {"type": "quantitative", "scale": {"domain": [0, 100]}}
+    x = {**percent, "field": "predicted", "title": tr.text("predicted probability of a positive review, %")}
+    y = {**percent, "field": "share", "title": tr.text("positive by label or rating, %")}
+    size = {"field": "n", "type": "quantitative", "legend": {"title": tr.text("reviews"), "format": "~s"}}
+    layers = [
+        {"data": {"values": [{"predicted": 0, "share": 0}, {"predicted": 100, "share": 100}]},
+         "mark": {"type": "line", "color": GREY, "strokeDash": [4, 3]}, "encoding": {"x": x, "y": y}},
+        {"mark": {"type": "line", "color": BLUE, "opacity": 0.4}, "encoding": {"x": x, "y": y}},
+        {"mark": {"type": "point", "color": BLUE, "filled": True}, "encoding": {"x": x, "y": y, "size": size}},
+    ]  # fmt: skip
+    return _drawn({"data": {"values": values}, "width": 320, "height": 280, "layer": layers}, tr)
+
+
+def ratings(rows: Rows, tr: Translation) -> str:
+    """Return the positive share of a film's reviews at each rating, with its number of reviews."""
+    values = [{"rating": float(r.rating), "share": 100 * r.n_positive / r.n_reviews, "n": r.n_reviews} for r in rows]
+    encoding = {
+        "x": {"field": "rating", "type": "ordinal", "title": tr.text("rating, of 5"), "axis": {"labelAngle": 0}},
+        "y": {"field": "share", "type": "quantitative", "scale": {"domain": [0, 100]}, "title": tr.text("positive, %")},
+        "opacity": {"field": "n", "type": "quantitative", "legend": {"title": tr.text("reviews"), "format": "~s"}},
+    }
+    mark = {"type": "bar", "color": BLUE}
+    return _drawn({"data": {"values": values}, "width": WIDTH, "height": 140, "mark": mark, "encoding": encoding}, tr)
+
+
 def refused(rows: Rows, tr: Translation) -> str:
     """Return the refused records of each night, stacked by rule."""
     values = [{"night": row.night.isoformat(), "rule": row.rule_name, "n": row.n_records} for row in rows]
@@ -107,16 +196,8 @@ def refused(rows: Rows, tr: Translation) -> str:
         "y": {"field": "n", "type": "quantitative", "title": tr.text("records"), "axis": {"format": "~s"}},
         "color": {"field": "rule", "type": "nominal", "title": tr.text("rule"), "scale": {"scheme": "tableau10"}},
     }
-    return _drawn(
-        {
-            "data": _data(values),
-            "width": WIDTH - 160,
-            "height": 180,
-            "mark": {"type": "bar", "width": 5},
-            "encoding": encoding,
-        },
-        tr,
-    )
+    mark = {"type": "bar", "width": 5}
+    return _drawn({"data": _data(values), "width": WIDTH - 160, "height": 180, "mark": mark, "encoding": encoding}, tr)
 
 
 def _nights(n_ticks: int = 8) -> Spec:
@@ -136,12 +217,6 @@ def _shares(nights: Rows) -> Spec:
             for row in nights
         ]
     )  # fmt: skip
-
-
-def _changes(nights: Rows) -> list[str]:
-    """Return the nights on which the model was another than the night before, or a run replaced another."""
-    changed = [b.night.isoformat() for a, b in pairwise(nights) if a.model_id != b.model_id]
-    return changed + [row.night.isoformat() for row in nights if row.is_superseding]
 
 
 def _percent(share: float | None) -> float | None:

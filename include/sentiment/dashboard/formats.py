@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
@@ -14,11 +13,12 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
+from sentiment.dashboard.pages import PARIS
+
 FOLDER = Path(__file__).parent / "locale"
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "fr")
 PERCENT = {ENGLISH: "#,##0.0%", "fr": "#,##0.0\u202f%"}
-PARIS = ZoneInfo("Europe/Paris")
 NONE = "–"
 """Shown where there is no value."""
 
@@ -57,6 +57,10 @@ class Translation:
     def number(self, value: float | None) -> str:
         """Return a number with the language's marks."""
         return NONE if value is None else format_decimal(value, locale=self._locale)
+
+    def decimal(self, value: float | None) -> str:
+        """Return a number with two decimals."""
+        return NONE if value is None else format_decimal(value, "0.00", locale=self._locale)
 
     def percent(self, share: float | None) -> str:
         """Return a share, 0 to 1, in percent with one decimal."""

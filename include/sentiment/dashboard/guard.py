@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -38,7 +39,10 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
-Allowed = Callable[[Any], Awaitable[bool]]
+MAY_RUN = "sentiment.may_run"
+"""Key of the scope: a coroutine function that answers whether the visitor may trigger runs of a DAG."""
+Allowed = Callable[[Any, str, str], Awaitable[bool]]
+"""Answers whether a user may, by `GET` read and by `POST` trigger, the runs of a DAG."""
 Identify = Callable[[str], Awaitable[Any]]
 
 
@@ -54,29 +58,29 @@ class Guard:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})
             return
-        send = _with_headers(send)
-        refused = await self._refused(Request(scope))
-        if refused is not None:
-            await refused(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
-
-    async def _refused(self, request: Request) -> Response | None:
-        """Return the answer to a visitor who may not go on; None to one who may."""
+        send, request = _with_headers(send), Request(scope)
         if request.method not in READS:
-            return PlainTextResponse("Only GET.", 405, {"Allow": ", ".join(READS)})
-        user = await self._identify(_token(request))
-        if user is None:
-            return _to_login(request)
-        if not await self._is_allowed(user):
-            return PlainTextResponse(f"You may not read runs of {DAG}: ask who administers this Airflow.", 403)
-        return None
+            refused: Response = PlainTextResponse("Only GET.", 405, {"Allow": ", ".join(READS)})
+        elif (user := await self._identify(_token(request))) is None:
+            refused = _to_login(request)
+        elif not await self._is_allowed(user, DAG, "GET"):
+            refused = PlainTextResponse(f"You may not read runs of {DAG}: ask who administers this Airflow.", 403)
+        else:
+            await self._app({**scope, MAY_RUN: partial(self._may_run, user)}, receive, send)
+            return
+        await refused(scope, receive, send)
+
+    async def _may_run(self, user: Any, dag: str) -> bool:
+        """Return whether the visitor may trigger runs of a DAG."""
+        return await self._is_allowed(user, dag, "POST")
 
 
 def _with_headers(send: Send) -> Send:
     async def with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).update(HEADERS)
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
         await send(message)
 
     return with_headers
@@ -106,8 +110,8 @@ async def airflow_user(token: str) -> Any:
         return None
 
 
-async def may_read_nights(user: Any) -> bool:
-    """Return whether Airflow lets a user read the runs of `nightly_reviews`."""
+async def may(user: Any, dag: str, method: Any) -> bool:
+    """Return whether Airflow lets a user read (`GET`) or trigger (`POST`) the runs of a DAG."""
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
     from starlette.concurrency import run_in_threadpool
@@ -115,6 +119,6 @@ async def may_read_nights(user: Any) -> bool:
     manager = get_auth_manager()
     return await run_in_threadpool(
         lambda: manager.is_authorized_dag(
-            method="GET", access_entity=DagAccessEntity.RUN, details=DagDetails(id=DAG), user=user
+            method=method, access_entity=DagAccessEntity.RUN, details=DagDetails(id=dag), user=user
         )
     )

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
+from itertools import pairwise
+from math import exp
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from sentiment.drift.watched import EDGES_ID, LOGIT_EDGES
+from sentiment.errors import ParameterError
+from sentiment.samples.sample_dump import INVENTED
 from sentiment.sql import statement
 
+PARIS = ZoneInfo("Europe/Paris")
 Rows = Sequence[sa.Row[Any]]
 DAYS = 90
 """Days that charts over nights show."""
-MOST_MOVERS, MOST_REVIEWS, MOST_RECORDS = 8, 50, 100
+CALIBRATION_DAYS = 28
+MOST_MOVERS, MOST_REVIEWS, MOST_RECORDS, MOST_FILMS = 8, 25, 100, 200
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,17 @@ class Selected:
     source: str | None
     night: date | None
     sources: list[str]
+    is_invented: bool
+    """Whether the source's reviews are made up."""
+    newest_night: date | None
+    """The newest night of the source, whatever the selected one."""
+    as_of: datetime
+    """When the page was read."""
+
+    @property
+    def days_old(self) -> int | None:
+        """Return how many days have ended in Paris since the newest night; None without one."""
+        return (self.as_of.astimezone(PARIS).date() - self.newest_night).days - 1 if self.newest_night else None
 
     @property
     def keys(self) -> dict[str, Any]:
@@ -77,6 +96,8 @@ class Morning:
     selected: Selected
     night: LastNight
     nights: Rows
+    marks: Rows
+    """Nights from which on something else than the reviews is new."""
     alarms: Rows
     movers: Rows
 
@@ -89,6 +110,12 @@ class DriftPage:
     alarms: Rows
     series: Rows
 
+    @property
+    def newest(self) -> Rows:
+        """Return each series' row of the newest night."""
+        last = max((row.night for row in self.series), default=None)
+        return [row for row in self.series if row.night == last]
+
 
 @dataclass(frozen=True)
 class FilmsPage:
@@ -100,14 +127,30 @@ class FilmsPage:
 
 
 @dataclass(frozen=True)
+class Segment:
+    """A piece of a review's text."""
+
+    text: str
+    tone: str
+    """`positive` or `negative` of a scored sentence, empty of what lies between."""
+    score: float | None
+    """Probability of its label, 0 to 1."""
+
+
+@dataclass(frozen=True)
 class FilmPage:
     """One film, its nights and its reviews."""
 
     source: str
     item_id: str
+    selected: Selected
     film: sa.Row[Any] | None
     nights: Rows
+    ratings: Rows
+    """Reviews of each rating, and how many of them are positive."""
     reviews: Rows
+    segments: dict[str, list[Segment]]
+    """Review id -> its text in pieces, of reviews whose sentences are scored."""
     by_doubt: bool
 
 
@@ -119,78 +162,166 @@ class QuarantinePage:
     night: LastNight
     nights: Rows
     records: Rows
+    duplicates: Rows
     rule: str | None
 
 
 @dataclass(frozen=True)
 class ModelsPage:
-    """The models, and the newest evaluation of each."""
+    """The models, the newest evaluation of each, and how their scores fare."""
 
+    selected: Selected
     models: Rows
     evaluation: Rows
+    calibration: list[Bin]
+    agreement: Rows
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Labelled reviews whose predicted probability lies in one range."""
+
+    predicted: float
+    """Probability of a positive review at the middle of the range, 0 to 1."""
+    n: int
+    n_positive: int
+    """Of these, truly positive by their label or rating."""
+
+
+@dataclass(frozen=True)
+class AboutPage:
+    """What each figure counts."""
+
+    selected: Selected
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """What an Airflow run has done: of a night, its run; else nothing."""
+
+    selected: Selected
+    dag_id: str
+    night: LastNight | None
 
 
 def select(c: sa.Connection, choice: Choice) -> Selected:
     """Return the requested source and night, or the newest; a source that there is not is the newest one."""
-    rows = _rows(c, "sources")
-    nights = {row.source: row.newest_night for row in rows}
-    source = choice.source if choice.source in nights else next(iter(nights), None)
-    return Selected(source, choice.night or (nights[source] if source else None), list(nights))
+    by_source = {row.source: row.newest_night for row in rows(c, "sources")}
+    source = choice.source if choice.source in by_source else next(iter(by_source), None)
+    newest = by_source[source] if source else None
+    is_invented = rows(c, "invented", {"source": source, "invented": INVENTED})[0].invented
+    return Selected(source, choice.night or newest, list(by_source), is_invented, newest, datetime.now(UTC))
 
 
 def morning(c: sa.Connection, choice: Choice) -> Morning:
     """Read the first page."""
     selected = select(c, choice)
-    nights = _rows(c, "nights", {**selected.keys, "days": DAYS})
+    return _morning(c, selected, last_night(c, selected))
+
+
+def morning_of_run(c: sa.Connection, run_id: str) -> Morning:
+    """Read the first page as of a run's night, with that run; raises what `of_run` raises."""
+    night = of_run(c, run_id)
+    assert night.run is not None
+    return _morning(c, select(c, Choice(night.run.source, night.run.night)), night)
+
+
+def _morning(c: sa.Connection, selected: Selected, night: LastNight) -> Morning:
     return Morning(
         selected,
-        last_night(c, selected),
-        nights,
-        _rows(c, "alarms", selected.keys),
-        _rows(c, "movers", {**selected.keys, "most": MOST_MOVERS}),
+        night,
+        rows(c, "nights", {**selected.keys, "days": DAYS}),
+        rows(c, "marks", {**selected.keys, "days": DAYS}),
+        rows(c, "alarms", selected.keys),
+        rows(c, "movers", {**selected.keys, "most": MOST_MOVERS}),
     )
 
 
 def last_night(c: sa.Connection, selected: Selected) -> LastNight:
     """Read what became of the newest night of a source up to the selected one."""
-    unopened = next(iter(_rows(c, "unopened", selected.keys)), None)
-    run = next(iter(_rows(c, "newest_run", selected.keys)), None)
+    unopened = next(iter(rows(c, "unopened", selected.keys)), None)
+    run_id = next((row.run_id for row in rows(c, "newest_run", selected.keys)), None)
     if unopened is not None:
         return LastNight("unopened", None, unopened, [], None)
+    return of_run(c, run_id) if run_id else LastNight("none", None, None, [], None)
+
+
+def of_run(c: sa.Connection, run_id: str) -> LastNight:
+    """Read what became of a run; ParameterError where there is none of this id."""
+    run = next(iter(rows(c, "run", {"run_id": run_id})), None)
     if run is None:
-        return LastNight("none", None, None, [], None)
-    losses = _rows(c, "reasons", {"run_id": run.run_id})
-    usual = _rows(c, "usual", {"source": run.source, "night": run.night})[0]
+        raise ParameterError(f"There is no run {run_id!r}.", "sentiment runs")
+    losses = rows(c, "reasons", {"run_id": run_id})
+    usual = rows(c, "usual", {"source": run.source, "night": run.night})[0]
     return LastNight(run.status, run, None, losses, usual.took_s if usual.n_nights >= 3 else None)
+
+
+def run_of_airflow(c: sa.Connection, dag_id: str, airflow_run_id: str) -> RunPage:
+    """Read the night that a run of Airflow's worked on, if it did."""
+    # A plus sign in an address is read as a space, and Airflow's ids have some.
+    ids = {"airflow_run_ids": [airflow_run_id, airflow_run_id.replace(" ", "+")]}
+    run = next(iter(rows(c, "run_of_airflow", ids)), None)
+    if run is not None:
+        return RunPage(select(c, Choice(run.source, run.night)), dag_id, of_run(c, run.run_id))
+    unopened = next(iter(rows(c, "unopened_of_airflow", ids)), None)
+    if unopened is not None:
+        night = LastNight("unopened", None, unopened, [], None)
+        return RunPage(select(c, Choice(unopened.source, unopened.night)), dag_id, night)
+    return RunPage(select(c, Choice()), dag_id, None)
 
 
 def drift(c: sa.Connection, choice: Choice) -> DriftPage:
     """Read the page about drift."""
     selected = select(c, choice)
-    return DriftPage(selected, _rows(c, "alarms", selected.keys), _rows(c, "series", {**selected.keys, "days": DAYS}))
+    return DriftPage(selected, rows(c, "alarms", selected.keys), rows(c, "series", {**selected.keys, "days": DAYS}))
 
 
 def films(c: sa.Connection, choice: Choice, wanted: str) -> FilmsPage:
     """Read the films whose title holds the words, accents aside; without words those that moved most."""
     selected = select(c, choice)
     if wanted.strip():
-        rows = c.execute(sa.text("SELECT * FROM sentiment.search_films(:wanted)"), {"wanted": wanted.strip()}).all()
+        query = "SELECT * FROM sentiment.search_films(:wanted) LIMIT :most"
+        listed: Rows = c.execute(sa.text(query), {"wanted": wanted.strip(), "most": MOST_FILMS}).all()
     else:
-        rows = list(_rows(c, "movers", {**selected.keys, "most": MOST_REVIEWS}))
-    return FilmsPage(selected, wanted, rows)
+        listed = rows(c, "movers", {**selected.keys, "most": MOST_REVIEWS})
+    return FilmsPage(selected, wanted, listed)
 
 
 def film(c: sa.Connection, source: str, item_id: str, by_doubt: bool) -> FilmPage:
     """Read one film's page; its reviews are the newest, or with `by_doubt` those the model is least sure of."""
     keys = {"source": source, "item_id": item_id}
+    reviews = rows(c, "film_doubtful_reviews" if by_doubt else "film_reviews", {**keys, "most": MOST_REVIEWS})
+    scored = rows(c, "sentences_of_reviews", {"review_ids": [row.review_id for row in reviews]})
     return FilmPage(
         source,
         item_id,
-        next(iter(_rows(c, "film", keys)), None),
-        _rows(c, "film_nights", keys),
-        _rows(c, "film_reviews", {**keys, "by_doubt": by_doubt, "most": MOST_REVIEWS}),
+        select(c, Choice(source)),
+        next(iter(rows(c, "film", keys)), None),
+        rows(c, "film_nights", keys),
+        rows(c, "film_ratings", keys),
+        reviews,
+        _segments(reviews, scored),
         by_doubt,
     )
+
+
+def _segments(reviews: Rows, scored: Rows) -> dict[str, list[Segment]]:
+    """Cut the texts of reviews at their scored sentences."""
+    sentences: dict[str, list[sa.Row[Any]]] = {}
+    for row in scored:
+        sentences.setdefault(row.review_id, []).append(row)
+    texts = {row.review_id: row.text for row in reviews}
+    return {review_id: list(_pieces(texts[review_id], own)) for review_id, own in sentences.items()}
+
+
+def _pieces(text: str, sentences: Sequence[sa.Row[Any]]) -> Iterator[Segment]:
+    end = 0
+    for row in sentences:
+        yield Segment(text[end : row.begin_char], "", None)
+        tone = {True: "positive", False: "negative", None: ""}[row.is_positive]
+        yield Segment(text[row.begin_char : row.end_char], tone, row.score)
+        end = row.end_char
+    yield Segment(text[end:], "", None)
 
 
 def quarantine(c: sa.Connection, choice: Choice, rule: str | None) -> QuarantinePage:
@@ -198,29 +329,59 @@ def quarantine(c: sa.Connection, choice: Choice, rule: str | None) -> Quarantine
     selected = select(c, choice)
     night = last_night(c, selected)
     records: Rows = []
+    duplicates: Rows = []
     if night.run is not None:
-        records = _rows(c, "refused_records", {"run_id": night.run.run_id, "rule": rule, "most": MOST_RECORDS})
-    nights = _rows(c, "refused_by_night", {**selected.keys, "days": DAYS})
-    return QuarantinePage(selected, night, nights, records, rule)
+        keys = {"run_id": night.run.run_id, "most": MOST_RECORDS}
+        records = rows(c, "refused_records", {**keys, "rule": rule})
+        duplicates = rows(c, "duplicates", keys)
+    nights = rows(c, "refused_by_night", {**selected.keys, "days": DAYS})
+    return QuarantinePage(selected, night, nights, records, duplicates, rule)
 
 
-def models(c: sa.Connection) -> ModelsPage:
+def models(c: sa.Connection, choice: Choice) -> ModelsPage:
     """Read the page about models."""
-    return ModelsPage(_rows(c, "models"), _rows(c, "evaluation"))
+    selected = select(c, choice)
+    bins = rows(c, "calibration", {**selected.keys, "days": CALIBRATION_DAYS, "edges_id": EDGES_ID})
+    return ModelsPage(
+        selected,
+        rows(c, "models"),
+        rows(c, "evaluation"),
+        # The first bin is that of null values.
+        [
+            Bin(predicted, int(row.n_labelled), int(row.n_positive or 0))
+            for predicted, row in zip(_probabilities(), bins[1:], strict=False)
+            if row.n_labelled
+        ],
+        rows(c, "agreement", selected.keys),
+    )
 
 
-def _rows(c: sa.Connection, name: str, params: Mapping[str, Any] | None = None) -> Rows:
+def _probabilities() -> list[float]:
+    """Return the probability of a positive review at the middle of each bin of the logit."""
+    logits = [LOGIT_EDGES[0] - 0.5, *((a + b) / 2 for a, b in pairwise(LOGIT_EDGES)), LOGIT_EDGES[-1] + 0.5]
+    return [1 / (1 + exp(-logit)) for logit in logits]
+
+
+def about(c: sa.Connection, choice: Choice) -> AboutPage:
+    """Read what the page about the data shows."""
+    return AboutPage(select(c, choice))
+
+
+def rows(c: sa.Connection, name: str, params: Mapping[str, Any] | None = None) -> Rows:
+    """Return the rows of a statement of the dashboard."""
     return c.execute(statement(f"dashboard/{name}"), dict(params or {})).all()
 
 
 TABLES = {
     "nights": ("nights", {"days": DAYS}),
+    "marks": ("marks", {"days": DAYS}),
     "alarms": ("alarms", {}),
     "movers": ("movers", {"most": 1000}),
     "drift": ("series", {"days": DAYS}),
     "refused": ("refused_by_night", {"days": DAYS}),
+    "agreement": ("agreement", {}),
 }
-"""Name of a table that can be downloaded -> its statement, and what it is given beside source and night."""
+"""Name of a table that can be downloaded -> its statement, and what it takes beside source and night."""
 
 
 def table(c: sa.Connection, name: str, choice: Choice) -> tuple[list[str], Rows]:

@@ -5,7 +5,7 @@ The plan is SQL text: built from Python, call by call, it took most of a second.
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from sentiment.contract import quoted
@@ -14,32 +14,35 @@ from sentiment.labels import Band
 from sentiment.schemas import PROFILE
 
 
-def count(fresh: DataFrame, band: Band) -> DataFrame:
+def count(fresh: DataFrame, band: Band, by: tuple[str, ...] = ()) -> DataFrame:
     """Profile rows (`schemas.PROFILE`) of a night's new and changed reviews with their scores.
 
-    `band` is the band of uncertain probabilities (`confidence.band_of`).
+    `band` is the band of uncertain probabilities (`confidence.band_of`). `by` are columns that name a night where the
+    reviews are of several; they come first.
     """
     low, high = map(float, band)
     pairs = [_value(ALL, quoted(ALL), w) for w in COUNTED]
     pairs += [_value(key, sql, w) for key, sql in SLICES.items() for w in COUNTED if w.in_slices]
-    banded = _with_film(fresh).selectExpr("*", f"{low!r}D AS band_low", f"{high!r}D AS band_high")
-    watched = banded.selectExpr("coalesce(item_id, '') AS item_id", f"explode(array({', '.join(pairs)})) AS watched")
-    binned = watched.selectExpr("item_id", "watched.*").selectExpr("*", f"{BIN} AS bin", "size(edges) + 2 AS n_bins")
-    by_item = binned.groupBy(*KEY, "data_type", "n_bins", "item_id").agg(*map(F.expr, OF_ITEM))
-    return by_item.groupBy(*KEY, "data_type", "n_bins").agg(*map(F.expr, OF_SERIES)).select(*PROFILE.names)
+    banded = _with_film(fresh, by).selectExpr("*", f"{low!r}D AS band_low", f"{high!r}D AS band_high")
+    exploded = f"explode(array({', '.join(pairs)})) AS watched"
+    watched = banded.selectExpr(*by, "coalesce(item_id, '') AS item_id", exploded)
+    binned = watched.selectExpr(*by, "item_id", "watched.*")
+    binned = binned.selectExpr("*", f"{BIN} AS bin", "size(edges) + 2 AS n_bins")
+    by_item = binned.groupBy(*by, *KEY, "data_type", "n_bins", "item_id").agg(*map(F.expr, OF_ITEM))
+    by_series = by_item.groupBy(*by, *KEY, "data_type", "n_bins").agg(*map(F.expr, OF_SERIES))
+    return by_series.select(*by, *PROFILE.names)
 
 
-def _with_film(fresh: DataFrame) -> DataFrame:
+def _with_film(fresh: DataFrame, by: tuple[str, ...]) -> DataFrame:
     """Add the column `film`: the item id of the night's `FILM_SLICES` most reviewed films, else `REST`."""
+    counted = fresh.where("item_id IS NOT NULL").groupBy(*by, "item_id").agg(F.count("*").alias("n"))
     most = (
-        fresh.where("item_id IS NOT NULL")
-        .groupBy("item_id")
-        .agg(F.count("*").alias("n"))
-        .orderBy(F.desc("n"), "item_id")
-        .limit(FILM_SLICES)
-        .select("item_id", F.col("item_id").alias("film"))
+        counted.withColumn("rank", F.row_number().over(Window.partitionBy(*by).orderBy(F.desc("n"), "item_id")))
+        .where(F.col("rank") <= FILM_SLICES)
+        .select(*by, "item_id", F.col("item_id").alias("film"))
     )
-    return fresh.join(F.broadcast(most), "item_id", "left").withColumn("film", F.coalesce("film", F.lit(REST)))
+    joined = fresh.join(F.broadcast(most), [*by, "item_id"], "left")
+    return joined.withColumn("film", F.coalesce("film", F.lit(REST)))
 
 
 def _value(key: str, value: str, watched: Watched) -> str:

@@ -188,6 +188,11 @@ def known(folder: Path | None) -> dict[str, Profile]:
     return {name: _load(path) for name, path in _files(folder).items()}
 
 
+def names(folder: Path | None) -> list[str]:
+    """Return the names of the bundled profiles and of those in `folder`, where it is there; no file is read."""
+    return sorted({path.stem for own in (BUNDLED, folder) if own for path in own.glob("*.toml")})
+
+
 def _files(folder: Path | None) -> dict[str, Path]:
     if folder and not folder.is_dir():
         raise ParameterError(

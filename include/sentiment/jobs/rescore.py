@@ -82,23 +82,31 @@ def _one_night(
     if run.status == "published":
         return run
     with attempts.attempt(run.run_id, publishing.RESCORE) as attempt:
-        base_run = publishing.newest_publication(run.source)
-        attempt.handoff = rescored = RescoredNight(novelty_base_run=base_run)
+        attempt.handoff = rescored = RescoredNight(novelty_base_run=publishing.newest_publication(run.source))
         accepted = _accepted(session, run, attempt, rescored, workspace)
         with_sentences = rescoring.has_sentences(night.night, run.source)
         reviews = score.scored(accepted, workspace, model, score_texts, attempt, with_sentences)
         rescored.uncertain_band = band = confidence.band_of(Stream(run.source, run.model_id))
-        rescored.scored = part = score.write(reviews, run, attempt, workspace, band)
+        rescored.scored = score.write(reviews, run, attempt, workspace, band)
         rescored.canary = canary.check(model.model_id, registry.canary_fingerprint(model), run.run_id, predictions)
-        key = run_key(run.night, run.run_id)
-        profiled = workspace.committed("profile", key, attempt.token)
-        # What is shown is stored already.
-        scored = Rows(workspace.committed("scored", key, attempt.token), loading.SHOWN)
-        loading.stage(attempt, workspace, {"profile": Rows(profiled), "review": scored})
-        expected = Expected(part, 0, sum(map(workspace.count, profiled)), base_run, band)
-        publishing.merge(run, attempt, expected)
-    opening.set_status(run.run_id, "published", f"Night {run.night} once more, by {run.model_id}.")
+        publish(run, attempt, rescored, workspace)
     return opening.get_run(run.run_id)
+
+
+def publish(run: Run, attempt: attempts.Attempt, rescored: RescoredNight, workspace: Workspace) -> None:
+    """Publish the parts `scored` and `profile` that the attempt has committed of a night which is published already.
+
+    Raises what publishing raises.
+    """
+    key = run_key(run.night, run.run_id)
+    profiled = workspace.committed("profile", key, attempt.token)
+    # What is shown is stored already.
+    scored = Rows(workspace.committed("scored", key, attempt.token), loading.SHOWN)
+    loading.stage(attempt, workspace, {"profile": Rows(profiled), "review": scored})
+    n_profiled = sum(map(workspace.count, profiled))
+    expected = Expected(rescored.part(), 0, n_profiled, rescored.novelty_base_run, rescored.uncertain_band)
+    publishing.merge(run, attempt, expected)
+    opening.set_status(run.run_id, "published", f"Night {run.night} once more, by {run.model_id}.")
 
 
 def _accepted(

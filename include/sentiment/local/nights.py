@@ -114,12 +114,9 @@ def yesterday() -> date:
     return datetime.now(ingesting.PARIS).date() - timedelta(days=1)
 
 
-SAMPLES = "dumps/sample-"
-
-
 def _check_no_real_reviews(requested: Mapping[str, Any]) -> None:
     """Raise ParameterError where made-up reviews would replace published ones, or stand among them."""
-    values = {"source": requested["source"], "samples": f"%/{SAMPLES}%"}
+    values = {"source": requested["source"], "samples": sample_dump.INVENTED}
     with transaction() as c:
         uri = c.execute(statement("local/nights/dump_of_ones_own"), values).scalar()
     if uri or requested.get("supersede"):
@@ -133,10 +130,11 @@ def _check_no_real_reviews(requested: Mapping[str, Any]) -> None:
 def _sample(config: Settings, requested: Mapping[str, Any], progress: Progress) -> Path:
     """Return a made-up dump of the night, written once; ParameterError where real reviews are published."""
     _check_no_real_reviews(requested)
-    path = config.home / f"{SAMPLES}{requested['night']}.jsonl"
+    night = date.fromisoformat(requested["night"])
+    path = sample_dump.path_of(config.home, night)
     if not path.exists():
         with stage(progress, "Sample dump") as remarks:
-            written = sample_dump.write(sample_dump.SampleDump(night=date.fromisoformat(requested["night"])), path)
+            written = sample_dump.write(sample_dump.SampleDump(night=night), path)
             remarks.append(f"{written.records:,} made-up reviews in {path}")
     return path
 

@@ -50,6 +50,7 @@ RETRY_POLICY = RecognisingRetryPolicy(
 )
 
 TASK_DEFAULTS: dict[str, Any] = {
+    "owner": "sentiment",
     "retries": 2,
     "retry_delay": timedelta(seconds=30),
     "retry_exponential_backoff": True,
@@ -86,19 +87,20 @@ NIGHT_TASK_DEFAULTS = {**TASK_DEFAULTS, "on_failure_callback": note_failure}
 """Of tasks whose error a caller waits for."""
 
 
-def on_demand(task_defaults: dict[str, Any] = TASK_DEFAULTS) -> dict[str, Any]:
-    """Return the arguments of a DAG that runs when somebody asks, one run at a time."""
+def on_demand(title: str, subject: str, task_defaults: dict[str, Any] = TASK_DEFAULTS) -> dict[str, Any]:
+    """Return the arguments of a DAG that runs when somebody asks, one run at a time; `subject` becomes a tag."""
     return {
+        "dag_display_name": title,
         "schedule": None,
         "start_date": pendulum.datetime(2026, 1, 1, tz=ZONE),
         "catchup": False,
         "max_active_runs": 1,
         "default_args": task_defaults,
-        "tags": ["sentiment"],
+        "tags": ["sentiment", subject],
     }
 
 
-def scheduled(cron: str, task_defaults: dict[str, Any] = TASK_DEFAULTS) -> dict[str, Any]:
+def scheduled(title: str, subject: str, cron: str, task_defaults: dict[str, Any] = TASK_DEFAULTS) -> dict[str, Any]:
     """Return the arguments of a DAG that runs by a cron line in Paris time; a run stands for the interval before it."""
     # In Airflow 3 a bare cron string gives runs an interval of no width, and the night is where the interval begins.
-    return {**on_demand(task_defaults), "schedule": CronDataIntervalTimetable(cron, timezone=ZONE)}
+    return {**on_demand(title, subject, task_defaults), "schedule": CronDataIntervalTimetable(cron, timezone=ZONE)}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sentiment.errors import ParameterError
-from sentiment.scoring import registry
+from sentiment.scoring import folders, registry
 from sentiment.scoring.registry import Model
 from sentiment.settings import Settings
 
@@ -42,10 +42,10 @@ def new_folder(model_id: str, config: Settings, try_next: str) -> Iterator[NewFo
 
     Raises ParameterError, with `try_next`, where the name is taken.
     """
-    if model_id in registry.known(config):
+    if model_id in folders.known(config):
         raise ParameterError(f"There is a model {model_id!r} already.", try_next)
     config.models.mkdir(parents=True, exist_ok=True)
-    # On the disk of the models folder, so that the rename is atomic; the dot hides it from `registry.known`.
+    # On the disk of the models folder, so that the rename is atomic; the dot hides it from `folders.known`.
     with tempfile.TemporaryDirectory(dir=config.models, prefix=".adding-") as parent, ExitStack() as undo:
         yield NewFolder(Path(parent) / model_id, config.models / model_id, undo)
         undo.pop_all()

@@ -28,6 +28,8 @@ SUFFIXES = (".jsonl", ".csv", ".jsonl.gz", ".csv.gz")
 EARLIER_NIGHTS = 7
 """Nights before, whose reviews are listed again as known or changed."""
 HELP = "sentiment sample-dump --help"
+INVENTED = "%/dumps/sample-%"
+"""What is LIKE this in SQL is the address of a dump of `path_of`."""
 SMALLEST_WITH_FLAWS = 20
 """Records from which on a share above 0 of defects or duplicates means at least one."""
 
@@ -131,6 +133,11 @@ def write(spec: SampleDump, path: Path) -> SampleDumpSummary:
             file.write(header())
         file.writelines(dump.lines())
     return dump.summary(path)
+
+
+def path_of(home: Path, night: date) -> Path:
+    """Return where the made-up dump of a night lies that is published for want of another."""
+    return home / "dumps" / f"sample-{night}.jsonl"
 
 
 def texts(spec: SampleDump) -> list[str]:

@@ -15,6 +15,7 @@ from sentiment.database import transaction
 from sentiment.errors import ParameterError
 from sentiment.scoring import saved
 from sentiment.scoring.chunks import CHUNK_RULE, MAX_WORDPIECES
+from sentiment.scoring.folders import BUNDLED, known
 from sentiment.scoring.onnx_folder import lines
 from sentiment.scoring.preparation import PREPARATION_VERSION
 from sentiment.settings import Settings
@@ -22,7 +23,6 @@ from sentiment.sql import statement
 
 log = logging.getLogger(__name__)
 
-BUNDLED = Path(__file__).parent / "bundled"
 CANARY = BUNDLED / "canary.jsonl"
 """Sentences whose predictions are compared with a model's first ones each night."""
 LOCK_REGISTERING = "SELECT pg_advisory_xact_lock(hashtext('sentiment.register_model'))"
@@ -69,13 +69,6 @@ class Model:
     def vocabulary(self) -> list[str]:
         """Return the wordpieces in the order of their ids, from 0."""
         return lines(self.folder / "assets" / "vocab.txt")
-
-
-def known(config: Settings) -> dict[str, Path]:
-    """Return model id -> folder for every model on this machine; an added one hides a bundled one of its name."""
-    # Folders whose names begin with a dot are models on their way in, or served copies.
-    marks = (mark for root in (BUNDLED, config.models) for mark in sorted(root.glob("[!.]*/assets/labels.txt")))
-    return {mark.parents[1].name: mark.parents[1] for mark in marks}
 
 
 def find(model_id: str, config: Settings) -> Model:

@@ -28,4 +28,48 @@
     twin.click();
     twin.remove();
   });
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("button[data-copy]");
+    if (!button) return;
+    const text = button.previousElementSibling.textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      // A page that is not served securely has no clipboard: the text is selected for the visitor to copy.
+      window.getSelection().selectAllChildren(button.previousElementSibling);
+    }
+  });
+  // An action is a run of a DAG, triggered with the visitor's own session, so that Airflow checks who may.
+  document.addEventListener("submit", async (event) => {
+    const form = event.target.closest("form[data-trigger]");
+    if (!form) return;
+    event.preventDefault();
+    const { trigger, airflowRoot } = form.dataset;
+    const conf = { ...JSON.parse(form.dataset.conf), ...Object.fromEntries(new FormData(form)) };
+    const output = form.querySelector("output");
+    const button = form.querySelector("button");
+    button.disabled = true;
+    const call = async (path, options) => {
+      const answer = await fetch(`${airflowRoot}/api/v2/dags/${trigger}${path}`, options);
+      const body = await answer.json().catch(() => ({}));
+      if (!answer.ok) throw new Error(typeof body.detail === "string" ? body.detail : JSON.stringify(body.detail ?? answer.status));
+      return body;
+    };
+    try {
+      const run = await call("/dagRuns", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ logical_date: null, conf }),
+      });
+      const link = document.createElement("a");
+      link.href = `${airflowRoot}/dags/${trigger}/runs/${encodeURIComponent(run.dag_run_id)}`;
+      link.dataset.airflow = "";
+      link.textContent = run.dag_run_id;
+      const { is_paused: isPaused } = await call("");
+      output.replaceChildren(`${form.dataset.started} `, link, isPaused ? ` ${form.dataset.paused}` : "");
+    } catch (error) {
+      output.textContent = `${form.dataset.refused} ${error.message}`;
+      button.disabled = false;
+    }
+  });
 })();
