@@ -1,7 +1,7 @@
 -- Scored reviews over two years for the pages to show, without any pipeline; `bench.reviews` and `bench.films` are how
 -- many. Popularity falls with a film's number, as it does among films.
-INSERT INTO sentiment.item (source, item_id, item_type, item_title)
-SELECT 'bench', 'film-' || n, 'film', 'Le film numéro ' || n
+INSERT INTO sentiment.item (source, item_id, item_type, item_title, run_id)
+SELECT 'bench', 'film-' || n, 'film', 'Le film numéro ' || n, 'bench'
 FROM generate_series(1, current_setting('bench.films')::integer) AS n;
 
 INSERT INTO sentiment.dump (dump_id, source, uri, n_files, n_bytes, n_records)

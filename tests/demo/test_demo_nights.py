@@ -64,8 +64,8 @@ def test_the_dumps_hold_what_the_story_is(written: list[DemoNight]) -> None:
 def few_nights(
     config: Settings, set_settings: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> list[DemoNight]:
-    """Write four nights, of which the last has sentences, in a home of their own."""
-    for name, n in {"N_NIGHTS": 4, "FIRST_MODEL_NIGHTS": 1, "SENTENCE_NIGHTS": 1, "REVIEWS": 40}.items():
+    """Write three nights, of which the last has sentences, in a home of their own."""
+    for name, n in {"N_NIGHTS": 3, "FIRST_MODEL_NIGHTS": 1, "SENTENCE_NIGHTS": 1, "REVIEWS": 30}.items():
         monkeypatch.setattr(story, name, n)
     set_settings(lake=tmp_path / "lake", source=home.SOURCE)
     nights = story.nights(LAST, tmp_path)
@@ -84,12 +84,14 @@ def test_nights_are_published_by_the_steps_of_a_night(
     canary = [CanaryPrediction.model_validate(p) for p in predictions]
     nights = publishing.load(workspace, home.MODEL, canary)
     runs = [publishing.publish(night, home.SOURCE, nights) for night in few_nights]
-    assert [run.status for run in runs] == ["published"] * 4
+    assert [run.status for run in runs] == ["published"] * 3
     for run in runs:
         n = run.counts
-        assert n["read"] == n["accepted"] + n["quarantined"] + n["duplicate"] == 40
+        assert n["read"] == n["accepted"] + n["quarantined"] + n["duplicate"] == 30
         assert n["accepted"] == n["scored"] == n["published"]
-        assert n["quarantined"]
+    # Of three nights two have a defect that costs the record, not a value of it.
+    assert sum(run.counts["quarantined"] for run in runs) == len(rows("SELECT FROM sentiment.quarantine"))
+    assert sum(run.counts["quarantined"] for run in runs) >= 1
     stored = rows(
         "SELECT first_night, count(*) AS n FROM sentiment.review WHERE source = :s GROUP BY 1 ORDER BY 1", s=home.SOURCE
     )
