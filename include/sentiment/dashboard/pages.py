@@ -22,6 +22,8 @@ Rows = Sequence[sa.Row[Any]]
 DAYS = 90
 """Days that charts over nights show."""
 CALIBRATION_DAYS = 28
+NEWEST_REVIEWS = 1000
+"""Newest reviews of a film that stand for it where all would be too many to read."""
 MOST_MOVERS, MOST_REVIEWS, MOST_RECORDS, MOST_FILMS = 8, 25, 100, 200
 
 
@@ -290,15 +292,19 @@ def films(c: sa.Connection, choice: Choice, wanted: str) -> FilmsPage:
 def film(c: sa.Connection, source: str, item_id: str, by_doubt: bool) -> FilmPage:
     """Read one film's page; its reviews are the newest, or with `by_doubt` those the model is least sure of."""
     keys = {"source": source, "item_id": item_id}
-    reviews = rows(c, "film_doubtful_reviews" if by_doubt else "film_reviews", {**keys, "most": MOST_REVIEWS})
+    newest = {**keys, "newest": NEWEST_REVIEWS}
+    if by_doubt:
+        reviews = rows(c, "film_doubtful_reviews", {**newest, "most": MOST_REVIEWS})
+    else:
+        reviews = rows(c, "film_reviews", {**keys, "most": MOST_REVIEWS})
     scored = rows(c, "sentences_of_reviews", {"review_ids": [row.review_id for row in reviews]})
     return FilmPage(
         source,
         item_id,
         select(c, Choice(source)),
-        next(iter(rows(c, "film", keys)), None),
+        next(iter(rows(c, "film", newest)), None),
         rows(c, "film_nights", keys),
-        rows(c, "film_ratings", keys),
+        rows(c, "film_ratings", newest),
         reviews,
         _segments(reviews, scored),
         by_doubt,
