@@ -8,13 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
 
 from sentiment import database
-from sentiment.dashboard import app
-from sentiment.dashboard.guard import Guard
 from starlette.testclient import TestClient
 
+from tests.kit import visitors
 from tests.kit.homes import own_home
 
 FILMS = 20_000
@@ -60,21 +58,13 @@ class Answered:
         return self.name, f"{self.median_ms:.0f} ms", f"{self.most_ms:.0f} ms", f"{MEDIAN_MS} / {MOST_MS} ms"
 
 
-async def _anybody(_: str) -> Any:
-    return "anybody"
-
-
-async def _may(_: Any, dag: str, method: str) -> bool:
-    return True
-
-
 def measure(reviews: int, report: Callable[[str], None]) -> list[Answered]:
     """Fill a database of its own with `reviews` scored reviews of 20,000 films, and request every address."""
     with own_home():
         began = time.monotonic()
         _fill(reviews)
         report(f"{reviews:,} reviews of {FILMS:,} films over two years, filled in {time.monotonic() - began:.0f} s")
-        visitor = TestClient(Guard(app.build(), _anybody, _may))
+        visitor = visitors.client(may_trigger=True)
         visitor.get("/")
         return [_answered(visitor, name, addresses) for name, addresses in ADDRESSES.items()]
 

@@ -28,7 +28,11 @@ from sentiment.orchestration.connections import sentiment_task
 from sentiment.orchestration.dag_defaults import scheduled
 
 SETTINGS = settings.load()
-PARAMS = {"dry_run": params.dry_run(not SETTINGS.maintain_removes, "only list what would be removed; off: remove it")}
+PARAMS = {
+    "dry_run": params.switch(
+        "Dry run", "only list what would be removed; off: remove it", default=not SETTINGS.maintain_removes
+    )
+}
 
 
 @dag(**scheduled("Maintain the store", "store", "0 12 * * 0"), params=PARAMS, doc_md=__doc__)

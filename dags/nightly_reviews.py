@@ -71,20 +71,14 @@ PARAMS = {
     "profile": params.profile("the one that fits best"),
     "encoding": params.encoding("UTF-8, or what the files' first bytes declare"),
     "model": params.model(),
-    "sentences": Param(
-        False,
-        type="boolean",
+    "sentences": params.switch(
+        "Sentences",
+        "score each sentence as well, so that the pages colour reviews by their sentences",
         section=params.SCORING,
-        title="Sentences",
-        description="score each sentence as well, so that the pages colour reviews by their sentences",
     ),
-    "dry_run": params.dry_run(False, "do everything but publish", params.OUTCOME),
-    "supersede": Param(
-        False,
-        type="boolean",
-        section=params.OUTCOME,
-        title="Supersede",
-        description="replace a night that another dump has published; needs a reason",
+    "dry_run": params.switch("Dry run", "do everything but publish", section=params.OUTCOME),
+    "supersede": params.switch(
+        "Supersede", "replace a night that another dump has published; needs a reason", section=params.OUTCOME
     ),
     "allow": params.allow("rules for the whole batch that this dump may break once; needs a reason"),
     "reason": params.reason("why the night is replaced, or what is allowed"),

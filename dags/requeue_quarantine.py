@@ -51,7 +51,9 @@ PARAMS = {
     ),
     "profile": params.profile("as the night was asked to"),
     "encoding": params.encoding("as the night was asked to"),
-    "dry_run": params.dry_run(True, "only describe what would be run again; off: run it and replace the night"),
+    "dry_run": params.switch(
+        "Dry run", "only describe what would be run again; off: run it and replace the night", default=True
+    ),
     "allow": params.allow("rules for the whole batch that may be broken, beside those that the night was allowed"),
     "reason": params.reason("what was mended; needed without dry run", section=None),
 }

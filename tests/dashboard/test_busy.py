@@ -12,11 +12,10 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from sentiment.dashboard import app, reading
-from sentiment.dashboard.guard import Guard
+from sentiment.dashboard import reading
 from sentiment.settings import Settings
 
-from tests.dashboard.test_pages import anybody, may_read
+from tests.kit import visitors
 
 VISITORS = 50
 
@@ -93,7 +92,7 @@ def api_server(way: Freezable) -> Iterator[str]:
     async def health() -> dict[str, str]:
         return {"status": "healthy"}
 
-    parent.mount("/sentiment", Guard(app.build(), anybody, may_read))
+    parent.mount("/sentiment", visitors.guarded())
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(parent, log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

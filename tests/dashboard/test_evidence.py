@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import date, timedelta
 from html import unescape
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sentiment.dashboard import app, document, evidence, pages, reading
+from sentiment.dashboard import document, evidence, pages, reading
 from sentiment.dashboard.evidence import bin_labels
-from sentiment.dashboard.guard import Guard
 from sentiment.drift import reference, tracking
 from sentiment.drift.history import Stream
 from sentiment.drift.simulate import Shift
@@ -21,7 +19,6 @@ from sentiment.drift.watched import BY_NAME, COUNTED, MAIN_SERIES
 from sentiment.errors import ParameterError
 from starlette.testclient import TestClient
 
-from tests.dashboard.test_pages import anybody, may_all, may_read
 from tests.kit import stored_nights
 from tests.kit.rows import rows, run_sql
 from tests.store import small_night
@@ -31,17 +28,6 @@ pytestmark = pytest.mark.usefixtures("server")
 SOURCE, MODEL = "evidence", "cinema-fr"
 STREAM = Stream(SOURCE, MODEL)
 REFERENCE = stored_nights.N_REFERENCE
-
-
-@pytest.fixture(scope="module")
-def viewer(_database_of_the_module: None) -> Iterator[TestClient]:
-    yield TestClient(Guard(app.build(), anybody, may_read))
-    reading._engine.cache_clear()
-
-
-@pytest.fixture(scope="module")
-def operator(_database_of_the_module: None) -> TestClient:
-    return TestClient(Guard(app.build(), anybody, may_all))
 
 
 @pytest.fixture(scope="module")

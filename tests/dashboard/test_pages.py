@@ -15,10 +15,10 @@ import pytest
 import sqlalchemy as sa
 from sentiment import database
 from sentiment.dashboard import app, pages, reading
-from sentiment.dashboard.guard import Guard
 from sentiment.settings import Settings
 from starlette.testclient import TestClient
 
+from tests.kit import visitors
 from tests.kit.rows import rows, run_sql
 from tests.store import small_night
 
@@ -30,29 +30,6 @@ INSERT INTO sentiment.unopened_run
   (airflow_run_id, dag_id, night, source, dump_uri, error_kind, error, try_next, failed_at)
 VALUES ('r1', 'nightly_reviews', :n, :s, 'x', 'DumpNotFoundError', 'No dump <b>there</b>.', 'ls -la x', now())"""
 HOSTILE = "<script>alert(1)</script> & «œuvre» \u202etxet \U0001f600"
-
-
-async def anybody(_: str) -> Any:
-    return "anybody"
-
-
-async def may_read(_: Any, dag: str, method: str) -> bool:
-    return method == "GET"
-
-
-async def may_all(_: Any, dag: str, method: str) -> bool:
-    return True
-
-
-@pytest.fixture(scope="module")
-def visitor(_database_of_the_module: None) -> Iterator[TestClient]:
-    yield TestClient(Guard(app.build(), anybody, may_read))
-    reading._engine.cache_clear()
-
-
-@pytest.fixture(scope="module")
-def operator(_database_of_the_module: None) -> TestClient:
-    return TestClient(Guard(app.build(), anybody, may_all))
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +48,14 @@ PATHS = (
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_an_empty_database_has_every_page(visitor: TestClient, path: str) -> None:
-    answer = visitor.get(path)
+def test_an_empty_database_has_every_page(viewer: TestClient, path: str) -> None:
+    answer = viewer.get(path)
     assert answer.status_code == 200
     assert "<h1>" in answer.text
 
 
-def test_the_first_page_has_the_figures_of_the_night(visitor: TestClient, night: None) -> None:
-    page = visitor.get("/", params={"source": SOURCE}).text
+def test_the_first_page_has_the_figures_of_the_night(viewer: TestClient, night: None) -> None:
+    page = viewer.get("/", params={"source": SOURCE}).text
     daily = rows("SELECT * FROM sentiment.v_daily_sentiment WHERE source = :s ORDER BY night", s=SOURCE)
     assert "The night of 1 Jun 2026 is published." in page
     newest = daily[-1]
@@ -86,16 +63,16 @@ def test_the_first_page_has_the_figures_of_the_night(visitor: TestClient, night:
     assert f"between {newest.share_positive_low:.1%} and {newest.share_positive_high:.1%}" in page
     assert "blank_text</a>: 1" in page
     assert page.count("<svg") == 1
-    other = visitor.get("/", params={"source": "another", "night": str(NIGHT)}).text
+    other = viewer.get("/", params={"source": "another", "night": str(NIGHT)}).text
     assert "The night of 31 May 2026 is published." in other
-    assert "No night has run yet." in visitor.get("/", params={"source": SOURCE, "night": "2026-05-01"}).text
-    french = visitor.get("/", params={"source": SOURCE, "lang": "fr"}).text
+    assert "No night has run yet." in viewer.get("/", params={"source": SOURCE, "night": "2026-05-01"}).text
+    french = viewer.get("/", params={"source": SOURCE, "lang": "fr"}).text
     assert "La nuit du 1 juin 2026 est publiée." in french
     assert '<html lang="fr">' in french
 
 
-def test_texts_are_texts(visitor: TestClient, night: None) -> None:
-    page = visitor.get("/film", params={"source": SOURCE, "item": "f1"}).text
+def test_texts_are_texts(viewer: TestClient, night: None) -> None:
+    page = viewer.get("/film", params={"source": SOURCE, "item": "f1"}).text
     assert "<script>alert" not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt; &amp; «œuvre»") >= 3
     assert "Zoé" not in page
@@ -106,32 +83,32 @@ def test_texts_are_texts(visitor: TestClient, night: None) -> None:
     assert not re.search(r"\sstyle=|\son\w+=|javascript:", page)
 
 
-def test_a_film_is_searched_accents_aside_and_an_unknown_one_is_none(visitor: TestClient, night: None) -> None:
-    assert "item=f1" in visitor.get("/films", params={"q": "OEUVRE".replace("OE", "œ")}).text
-    assert visitor.get("/film", params={"source": SOURCE, "item": "nothing"}).status_code == 404
-    wrong = visitor.get("/", params={"night": "yesterday"})
+def test_a_film_is_searched_accents_aside_and_an_unknown_one_is_none(viewer: TestClient, night: None) -> None:
+    assert "item=f1" in viewer.get("/films", params={"q": "OEUVRE".replace("OE", "œ")}).text
+    assert viewer.get("/film", params={"source": SOURCE, "item": "nothing"}).status_code == 404
+    wrong = viewer.get("/", params={"night": "yesterday"})
     assert wrong.status_code == 400
     assert "night" in wrong.text
 
 
-def test_refused_records_have_their_rules_and_no_payload(visitor: TestClient, night: None) -> None:
-    page = visitor.get("/quarantine", params={"source": SOURCE, "rule": "blank_text"}).text
+def test_refused_records_have_their_rules_and_no_payload(viewer: TestClient, night: None) -> None:
+    page = viewer.get("/quarantine", params={"source": SOURCE, "rule": "blank_text"}).text
     assert "sentiment quarantine show" in page
     assert ">blank_text</td>" in page
-    none = visitor.get("/quarantine", params={"source": SOURCE, "rule": "other"}).text
+    none = viewer.get("/quarantine", params={"source": SOURCE, "rule": "other"}).text
     assert "sentiment quarantine show" not in none
 
 
 @pytest.mark.parametrize("name", pages.TABLES)
-def test_every_table_downloads(visitor: TestClient, night: None, name: str) -> None:
-    answer = visitor.get(f"/tables/{name}.csv", params={"source": SOURCE})
+def test_every_table_downloads(viewer: TestClient, night: None, name: str) -> None:
+    answer = viewer.get(f"/tables/{name}.csv", params={"source": SOURCE})
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/csv")
     header, *lines = csv.reader(io.StringIO(answer.text))
     assert "night" in header or "opened" in header or "item_id" in header
     if name == "nights":
         assert [line[header.index("n_reviews")] for line in lines] == ["4"]
-    assert visitor.get("/tables/secrets.csv").status_code == 404
+    assert viewer.get("/tables/secrets.csv").status_code == 404
 
 
 def test_a_cell_is_no_formula() -> None:
@@ -139,20 +116,20 @@ def test_a_cell_is_no_formula() -> None:
     assert app.as_csv(["a", "b", "c", "d", "e"], [row]).splitlines()[1] == "'=1+1,'-2,plain,-2,"
 
 
-def test_a_failed_night_has_its_sentence_and_its_next_line(visitor: TestClient, night: None) -> None:
+def test_a_failed_night_has_its_sentence_and_its_next_line(viewer: TestClient, night: None) -> None:
     run_sql(UNOPENED, n=NIGHT + timedelta(days=5), s=SOURCE)
-    page = visitor.get("/", params={"source": SOURCE}).text
+    page = viewer.get("/", params={"source": SOURCE}).text
     assert "failed before its dump was read" in page
     assert "No dump &lt;b&gt;there&lt;/b&gt;." in page
     assert "<code>ls -la x</code>" in page
     run_sql("DELETE FROM sentiment.unopened_run WHERE source = :s", s=SOURCE)
 
 
-def test_a_forgotten_review_is_gone_at_once(visitor: TestClient, night: None) -> None:
+def test_a_forgotten_review_is_gone_at_once(viewer: TestClient, night: None) -> None:
     film = {"source": SOURCE, "item": "f1"}
-    before = visitor.get("/film", params=film).text.count("<article")
+    before = viewer.get("/film", params=film).text.count("<article")
     run_sql("DELETE FROM sentiment.review WHERE source = :s AND text = 'texte 3'", s=SOURCE)
-    assert visitor.get("/film", params=film).text.count("<article") == before - 1
+    assert viewer.get("/film", params=film).text.count("<article") == before - 1
 
 
 @pytest.fixture
@@ -166,12 +143,12 @@ def silent_server(set_settings: Callable[..., Settings]) -> Iterator[None]:
 
 
 def test_a_server_that_is_away_is_reported_in_three_seconds(silent_server: None) -> None:
-    visitor, began = TestClient(Guard(app.build(), anybody, may_read)), time.monotonic()
-    answer = visitor.get("/")
+    viewer, began = visitors.client(), time.monotonic()
+    answer = viewer.get("/")
     assert answer.status_code == 503
     assert "reviews database" in answer.text
     assert time.monotonic() - began < reading.ANSWER_S + 1
-    assert visitor.get("/static/page.css").status_code == 200
+    assert viewer.get("/static/page.css").status_code == 200
 
 
 def test_statements_of_a_page_are_bounded_and_read_only() -> None:

@@ -23,8 +23,6 @@ from sentiment.dashboard.rendering import FOLDER, Draw, page
 from sentiment.errors import ParameterError, SentimentError
 from sentiment.spreadsheet import cell
 
-ACTIONS = ("acknowledge_alarm", "requeue_quarantine", "nightly_reviews", "rescore_reviews")
-"""DAGs whose runs a page has a form for."""
 DATA_DOCS_POLICY = (
     "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 )
@@ -65,7 +63,9 @@ def _add_nights(app: FastAPI, reader: Reader) -> None:
     @app.get("/", response_class=HTMLResponse)
     async def morning(request: Request, source: Source = None, night: Night = None) -> HTMLResponse:
         view = await reader.read(partial(pages.morning, choice=Choice(source, night)))
-        return page(request, "morning", view, _share(view), await _may_run(request))
+        return page(
+            request, "morning", view, _share(view), await _may_run(request, "acknowledge_alarm", "nightly_reviews")
+        )
 
     @app.get("/print", response_class=HTMLResponse)
     async def printed(request: Request, source: Source = None, night: Night = None) -> HTMLResponse:
@@ -75,7 +75,7 @@ def _add_nights(app: FastAPI, reader: Reader) -> None:
     @app.get("/run", response_class=HTMLResponse)
     async def run(request: Request, dag_id: Short, run_id: Annotated[str, Query(max_length=300)]) -> HTMLResponse:
         view = await reader.read(partial(pages.run_of_airflow, dag_id=dag_id, airflow_run_id=run_id))
-        return page(request, "run", view, may_run=await _may_run(request))
+        return page(request, "run", view)
 
 
 def _share(view: pages.Morning) -> dict[str, Draw]:
@@ -86,7 +86,8 @@ def _add_drift(app: FastAPI, reader: Reader) -> None:
     @app.get("/drift", response_class=HTMLResponse)
     async def drift(request: Request, source: Source = None, night: Night = None) -> HTMLResponse:
         view = await reader.read(partial(pages.drift, choice=Choice(source, night)))
-        return page(request, "drift", view, {"series": partial(charts.series, view.series)}, await _may_run(request))
+        drawn = {"series": partial(charts.series, view.series)}
+        return page(request, "drift", view, drawn, await _may_run(request, "acknowledge_alarm"))
 
     @app.get("/series", response_class=HTMLResponse)
     async def series(
@@ -96,7 +97,7 @@ def _add_drift(app: FastAPI, reader: Reader) -> None:
         key = (slice_key, slice_value, column)
         view = await reader.read(partial(evidence.series, choice=Choice(source, night), key=key))
         drawn = {"series": partial(charts.one_series, view.nights), "bins": partial(charts.distribution, view.bins)}
-        return page(request, "series", view, drawn, await _may_run(request))
+        return page(request, "series", view, drawn)
 
 
 def _add_films(app: FastAPI, reader: Reader) -> None:
@@ -122,13 +123,13 @@ def _add_others(app: FastAPI, reader: Reader) -> None:
     ) -> HTMLResponse:  # fmt: skip
         view = await reader.read(partial(pages.quarantine, choice=Choice(source, night), rule=rule))
         drawn = {"refused": partial(charts.refused, view.nights)}
-        return page(request, "quarantine", view, drawn, await _may_run(request))
+        return page(request, "quarantine", view, drawn, await _may_run(request, "requeue_quarantine"))
 
     @app.get("/models", response_class=HTMLResponse)
     async def models(request: Request, source: Source = None, night: Night = None) -> HTMLResponse:
         view = await reader.read(partial(pages.models, choice=Choice(source, night)))
         drawn = {"calibration": partial(charts.calibration, view.calibration)}
-        return page(request, "models", view, drawn, await _may_run(request))
+        return page(request, "models", view, drawn, await _may_run(request, "rescore_reviews"))
 
     @app.get("/about", response_class=HTMLResponse)
     async def about(request: Request, source: Source = None) -> HTMLResponse:
@@ -143,9 +144,9 @@ def _add_others(app: FastAPI, reader: Reader) -> None:
         return Response(as_csv(columns, rows), media_type="text/csv; charset=utf-8", headers=named)
 
 
-async def _may_run(request: Request) -> dict[str, bool]:
-    """Return DAG of an action -> whether the visitor may trigger its runs."""
-    return {dag: await request.scope[MAY_RUN](dag) for dag in ACTIONS}
+async def _may_run(request: Request, *dags: str) -> dict[str, bool]:
+    """Return DAG -> whether the visitor may trigger its runs, of those that a page has a form for."""
+    return {dag: await request.scope[MAY_RUN](dag) for dag in dags}
 
 
 def as_csv(columns: list[str], rows: pages.Rows) -> str:

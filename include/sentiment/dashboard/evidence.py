@@ -124,24 +124,20 @@ def bin_labels(column: str) -> list[str]:
 
 
 def _attribution(c: sa.Connection, stream: Stream, then: Sequence[date], now: Sequence[date]) -> Attribution | None:
-    before, after = (history.by_film(c, stream, nights) for nights in (then, now))
-    films = sorted(before.keys() | after.keys())
-    if not before or not after:
+    change = attribution.between(c, stream, then, now)
+    if not change.n_before.sum() or not change.n_after.sum():
         return None
-    (n_then, k_then), (n_now, k_now) = (
-        np.array([counts.get(film, (0, 0)) for film in films], dtype=np.float64).T for counts in (before, after)
-    )
-    split = attribution.split(n_then, k_then, n_now, k_now)
+    split = change.split
     most = np.argsort(-np.abs(split.by_film))[:MOST_FILMS]
     titles = {
         row.item_id: row.item_title
-        for row in rows(c, "titles", {"source": stream.source, "item_ids": [films[i] for i in most]})
+        for row in rows(c, "titles", {"source": stream.source, "item_ids": [change.films[i] for i in most]})
     }
 
     def part(i: int) -> FilmPart:
-        shares = (float(k / n) if n else None for k, n in ((k_then[i], n_then[i]), (k_now[i], n_now[i])))
-        share_then, share_now = shares
-        title = titles.get(films[i]) or films[i]
-        return FilmPart(films[i], title, int(n_then[i]), int(n_now[i]), share_then, share_now, float(split.by_film[i]))
+        film, n_then, n_now = change.films[i], int(change.n_before[i]), int(change.n_after[i])
+        share_then = float(change.k_before[i]) / n_then if n_then else None
+        share_now = float(change.k_after[i]) / n_now if n_now else None
+        return FilmPart(film, titles.get(film) or film, n_then, n_now, share_then, share_now, float(split.by_film[i]))
 
     return Attribution(split.before, split.after, split.mix, split.within, [part(int(i)) for i in most])

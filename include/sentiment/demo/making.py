@@ -20,16 +20,15 @@ from tempfile import TemporaryDirectory
 import sqlalchemy as sa
 
 from sentiment import settings
-from sentiment.database import transaction
 from sentiment.demo import publishing, scoring, story
 from sentiment.demo.home import FORMER_MODEL, MODEL, SOURCE
 from sentiment.demo.story import DemoNight
-from sentiment.drift import reference
+from sentiment.drift import alarms, reference
 from sentiment.drift.history import Stream
 from sentiment.embedded import airflow, machine
 from sentiment.embedded.machine import Machine, Progress, stage
 from sentiment.embedded.postgres import Server
-from sentiment.errors import InfrastructureError, log_end
+from sentiment.errors import InfrastructureError, SetupError, log_end
 from sentiment.local.nights import yesterday
 from sentiment.orchestration import rescoring
 from sentiment.runs import outcome
@@ -37,7 +36,6 @@ from sentiment.runs.handoff import CanaryPrediction
 from sentiment.runtime import spark
 from sentiment.scoring import registry
 from sentiment.settings import Settings
-from sentiment.sql import statement
 from sentiment.workspace import Workspace
 
 DONE = "is_complete"
@@ -160,9 +158,8 @@ def _run_job(config: Settings, arguments: list[str], progress: Progress) -> list
 
 def named() -> list[str]:
     """Return what drift has named, the night of each alarm before its sentence: of whole nights, and of films."""
-    with transaction("reader") as c:
-        rows = c.execute(statement("demo/named"), {"source": SOURCE}).all()
-    return [f"{row.opened}: {row.sentence}" for row in rows]
+    listed = sorted(alarms.listed(SOURCE, since=None, only_open=False), key=lambda alarm: alarm.opened)
+    return [f"{alarm.opened}: {alarm.sentence}" for alarm in listed]
 
 
 def _start_ui(config: Settings, ready: Machine) -> str:
@@ -176,12 +173,12 @@ def _with_free_port(config: Settings) -> Settings:
     marker = config.home / "airflow" / "port.json"
     if airflow.processes(config, services_only=True) and marker.exists():
         return config.model_copy(update={"airflow_port": int(json.loads(marker.read_text("utf-8")))})
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", config.airflow_port))
-        except OSError:
+    port = config.airflow_port
+    try:
+        airflow.check_port(port)
+    except SetupError:
+        with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+            port = probe.getsockname()[1]
     marker.write_text(json.dumps(port), "utf-8")
     return config.model_copy(update={"airflow_port": port})

@@ -135,19 +135,16 @@ def sentence(c: sa.Connection, reference: Reference, alarm: Alarm, course: Cours
 
 def _cause(c: sa.Connection, reference: Reference, alarm: Alarm, last_night: date) -> Cause | None:
     nights = history.nights_between(c, reference.stream, alarm.began, last_night)
-    before = history.by_film(c, reference.stream, reference.nights)
-    after = history.by_film(c, reference.stream, nights)
-    films = sorted(before.keys() | after.keys())
-    (n_before, k_before), (n_after, k_after) = (
-        np.array([counts.get(film, (0, 0)) for film in films], dtype=np.float64).T for counts in (before, after)
-    )
-    split = attribution.split(n_before, k_before, n_after, k_after)
+    change = attribution.between(c, reference.stream, reference.nights, nights)
+    split = change.split
     # The split compares plain shares; the alarm's effect is weekday-adjusted and may point the other way.
     if not split.total or np.sign(split.total) != alarm.side:
         return None
     parts = split.by_film / split.total
     most = int(parts.argmax())
-    return Cause(split.mix / split.total, history.title(c, reference.stream.source, films[most]), float(parts[most]))
+    return Cause(
+        split.mix / split.total, history.title(c, reference.stream.source, change.films[most]), float(parts[most])
+    )
 
 
 def closed(alarm: Alarm, night: date) -> Alarm:

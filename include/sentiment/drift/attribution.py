@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
+import sqlalchemy as sa
 
+from sentiment.drift import history
 from sentiment.drift.counts import Array, divided
+from sentiment.drift.history import Stream
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,30 @@ class Split:
     def total(self) -> float:
         """Return the whole change, positive for a rise."""
         return self.after - self.before
+
+
+@dataclass(frozen=True)
+class ByFilm:
+    """A change between two ranges of nights; arrays are over `films`."""
+
+    films: list[str]
+    """Item ids of the films with a fresh review in either range; reviews without a film as ''."""
+    n_before: Array
+    k_before: Array
+    """Positive ones among them."""
+    n_after: Array
+    k_after: Array
+    split: Split
+
+
+def between(c: sa.Connection, stream: Stream, before: Sequence[date], after: Sequence[date]) -> ByFilm:
+    """Split the change of the positive share of fresh reviews from some nights to others."""
+    counts = [history.by_film(c, stream, nights) for nights in (before, after)]
+    films = sorted(counts[0].keys() | counts[1].keys())
+    (n_before, k_before), (n_after, k_after) = (
+        np.array([by_film.get(film, (0, 0)) for film in films], dtype=np.float64).reshape(-1, 2).T for by_film in counts
+    )
+    return ByFilm(films, n_before, k_before, n_after, k_after, split(n_before, k_before, n_after, k_after))
 
 
 def split(n_before: Array, k_before: Array, n_after: Array, k_after: Array) -> Split:

@@ -110,10 +110,10 @@ def reason(description: str, section: str | None = OUTCOME, needed: bool = False
     return Param(None, type=["null", "string"], minLength=1, **fields)
 
 
-def dry_run(default: bool, description: str, section: str | None = None) -> Param:
-    """Return the Param of a dry run."""
+def switch(title: str, description: str, default: bool = False, section: str | None = None) -> Param:
+    """Return the Param of something that is on or off."""
     fields: dict[str, Any] = {"section": section} if section else {}
-    return Param(default, type="boolean", title="Dry run", description=description, **fields)
+    return Param(default, type="boolean", title=title, description=description, **fields)
 
 
 def check_conf(context: Context) -> None:
