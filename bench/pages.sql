@@ -1,5 +1,5 @@
 -- Scored reviews over two years for the pages to show, without any pipeline; `bench.reviews` and `bench.films` are how
--- many. Popularity falls with a film's number, as it does among films.
+-- many. Popularity falls with a film's number, as it does among films. Rows are written night by night, as nights do.
 INSERT INTO sentiment.item (source, item_id, item_type, item_title, run_id)
 SELECT 'bench', 'film-' || n, 'film', 'Le film numéro ' || n, 'bench'
 FROM generate_series(1, current_setting('bench.films')::integer) AS n;
@@ -25,7 +25,8 @@ CREATE TEMP TABLE drawn AS
 SELECT n, lpad(to_hex(n), 32, '0') AS review_id, DATE '2024-11-20' + (n % 730)::integer AS night,
   'film-' || (1 + floor(current_setting('bench.films')::integer * power(random(), 3)))::integer AS item_id,
   random() AS p_positive, (1 + floor(random() * 10)) / 2 AS rating
-FROM generate_series(1, current_setting('bench.reviews')::bigint) AS n;
+FROM generate_series(1, current_setting('bench.reviews')::bigint) AS n
+ORDER BY night;
 
 INSERT INTO sentiment.review (review_id, source, item_id, item_type, item_title, author, rating, review_date, text,
   text_hash, content_hash, first_night, run_id)
@@ -47,7 +48,7 @@ INSERT INTO sentiment.film_night (night, source, item_id, model_id, n, n_positiv
   n_fresh_positive, run_id)
 SELECT night, 'bench', item_id, 'cinema-fr', count(*), count(*) FILTER (WHERE p_positive > .5), 0, count(*),
   count(*) FILTER (WHERE p_positive > .5), 'bench'
-FROM drawn GROUP BY night, item_id;
+FROM drawn GROUP BY night, item_id ORDER BY night;
 
 INSERT INTO sentiment.quarantine (run_id, file_no, record_no, reasons, details, raw, raw_bytes, raw_sha256, byte_offset)
 SELECT run_id, 0, n, ARRAY['text_french'], 'text_french (text): it is not French', 'x', 1, '00', n

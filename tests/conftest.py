@@ -24,7 +24,7 @@ from sentiment.runtime import jars
 from sentiment.samples import sample_dump
 from sentiment.settings import Settings
 
-from tests.kit import databases, disks, warm_spark
+from tests.kit import commands, databases, disks, warm_spark
 from tests.kit.databases import Database
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _database_of_the_module(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def airflow_env(ready: machine.Machine) -> dict[str, str]:
     """Return the environment of an Airflow process that works on the module's database."""
-    return ready.env | {name: value for name, value in os.environ.items() if name.startswith("SENTIMENT_")}
+    return commands.airflow_env(ready)
 
 
 @pytest.fixture

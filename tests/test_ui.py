@@ -27,9 +27,7 @@ import pytest
 import sqlalchemy as sa
 from sentiment import settings
 from sentiment.database import transaction
-from sentiment.drift import reference, tracking
 from sentiment.drift.history import Stream
-from sentiment.drift.simulate import Shift
 from sentiment.embedded import airflow
 from sentiment.embedded.machine import Machine
 from sentiment.samples import sample_dump
@@ -303,16 +301,9 @@ def serious_faults(frame: FrameLocator) -> list[str]:
 @pytest.fixture(scope="module")
 def alarm_id(first_start: Ui) -> str:
     """Return an open alarm of a tenth fewer positive reviews."""
-    stream, drawn = Stream("fallen", "cinema-fr"), stored_nights.simulated(Shift(share=-0.1))
-    dates = stored_nights.put(stream, stored_nights.FIRST, stored_nights.AUDIENCE, drawn)
-    reference.pin(stream, dates[0], dates[stored_nights.N_REFERENCE - 1])
-    tracking.replay(stream, dates[stored_nights.N_REFERENCE], None)
-    for night in dates[-2:]:
-        stored_nights.store_validation(stream, night, 400, {})
-    query = (
-        "SELECT alarm_id FROM drift.v_alarm WHERE source = 'fallen' AND status = 'alarm' AND column_name = 'positive'"
-    )
-    return str(rows(query)[0].alarm_id)
+    stream = Stream("fallen", "cinema-fr")
+    stored_nights.fallen(stream)
+    return stored_nights.alarm_of(stream)
 
 
 def viewers_token(env: dict[str, str]) -> str:

@@ -12,9 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sentiment.dashboard import document, evidence, pages, reading
 from sentiment.dashboard.evidence import bin_labels
-from sentiment.drift import reference, tracking
 from sentiment.drift.history import Stream
-from sentiment.drift.simulate import Shift
 from sentiment.drift.watched import BY_NAME, COUNTED, MAIN_SERIES
 from sentiment.errors import ParameterError
 from starlette.testclient import TestClient
@@ -34,13 +32,7 @@ REFERENCE = stored_nights.N_REFERENCE
 def nights(_database_of_the_module: None) -> list[date]:
     """Store nights of which the last ones are a tenth less positive, tracked against a reference of the first."""
     small_night.publish(SOURCE, stored_nights.FIRST - timedelta(days=1), ["Zoé"])
-    drawn = stored_nights.simulated(Shift(share=-0.1))
-    dates = stored_nights.put(STREAM, stored_nights.FIRST, stored_nights.AUDIENCE, drawn)
-    reference.pin(STREAM, dates[0], dates[REFERENCE - 1])
-    tracking.replay(STREAM, dates[REFERENCE], None)
-    for night in dates:
-        stored_nights.store_validation(STREAM, night, 400, {"text_french": 3})
-    return dates
+    return stored_nights.fallen(STREAM)
 
 
 def test_an_alarm_leads_to_what_makes_it(viewer: TestClient, nights: list[date]) -> None:

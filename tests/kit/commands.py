@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sentiment.embedded.machine import Machine
+
 SENTIMENT = str(Path(sys.executable).parent / "sentiment")
 
 
@@ -27,3 +29,8 @@ def run(*arguments: str, **env: str) -> tuple[int, str]:
     process = start(*arguments, **env)
     output, _ = process.communicate(timeout=420)
     return process.returncode, output
+
+
+def airflow_env(machine: Machine) -> dict[str, str]:
+    """Return the environment of an Airflow process that works on the database that the settings name now."""
+    return machine.env | {name: value for name, value in os.environ.items() if name.startswith("SENTIMENT_")}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 from sentiment.database import transaction
-from sentiment.drift import simulate
+from sentiment.drift import reference, simulate, tracking
 from sentiment.drift.history import Stream
 from sentiment.drift.simulate import Audience, Nights, Shift
 from sentiment.drift.watched import ALL, BY_NAME, EDGES_ID, KEY, LOGIT_EDGES
@@ -91,6 +91,26 @@ def put(stream: Stream, first: date, audience: Audience, nights: Nights) -> list
         c.execute(INSERT_PROFILE, profiles)
         c.execute(INSERT_FILM, films)
     return dates
+
+
+def fallen(stream: Stream) -> list[date]:
+    """Store nights of which the last ones are a tenth less positive, tracked against a reference of the first ones."""
+    dates = put(stream, FIRST, AUDIENCE, simulated(Shift(share=-0.1)))
+    reference.pin(stream, dates[0], dates[N_REFERENCE - 1])
+    tracking.replay(stream, dates[N_REFERENCE], None)
+    for night in dates:
+        store_validation(stream, night, 400, {"text_french": 3})
+    return dates
+
+
+def alarm_of(stream: Stream) -> str:
+    """Return the open alarm about the positive share of a stream that has `fallen`."""
+    query = sa.text(
+        "SELECT alarm_id FROM drift.v_alarm WHERE source = :source AND status = 'alarm' AND column_name = 'positive' "
+        "AND slice_key = 'all'"
+    )
+    with transaction() as c:
+        return str(c.execute(query, {"source": stream.source}).scalar_one())
 
 
 def store_validation(stream: Stream, night: date, records: int, reasons: dict[str, int]) -> None:

@@ -21,6 +21,8 @@ MARKS = {
 }  # fmt: skip
 """Kind of a mark (`marks.sql`) -> its name in the legend, and its colour."""
 WIDTH = 760
+ABOUT: Spec = {"field": "about"}
+"""What a mark stands for, as text: its `aria-label`, which `page.js` shows."""
 CONFIG: Spec = {
     "background": None,
     "font": "sans-serif",
@@ -61,7 +63,7 @@ def positive_share(nights: Rows, marks: Rows, tr: Translation) -> str:
             {"mark": {"type": "line", "color": BLUE, "strokeWidth": 2},
              "encoding": {"x": x, "y": {**share, "field": "share"}}},
             {"mark": {"type": "point", "color": BLUE, "filled": True, "size": 24},
-             "encoding": {"x": x, "y": {**share, "field": "share"}}},
+             "encoding": {"x": x, "y": {**share, "field": "share"}, "description": ABOUT}},
             *([{"data": _data(marked), "mark": {"type": "rule", "strokeDash": [4, 3], "strokeWidth": 1.5},
                 "encoding": {"x": x, "color": colour}}] if marked else []),
         ],
@@ -71,7 +73,7 @@ def positive_share(nights: Rows, marks: Rows, tr: Translation) -> str:
         "encoding": {"x": x, "y": {"field": "n", "type": "quantitative", "title": tr.text("reviews"),
                                    "axis": {"tickCount": 2, "format": "~s"}}},
     }  # fmt: skip
-    return _drawn({"data": _shares(nights), "vconcat": [upper, lower], "resolve": {"scale": {"x": "shared"}}}, tr)
+    return _drawn({"data": _shares(nights, tr), "vconcat": [upper, lower], "resolve": {"scale": {"x": "shared"}}}, tr)
 
 
 def film_share(nights: Rows, tr: Translation) -> str:
@@ -83,9 +85,9 @@ def film_share(nights: Rows, tr: Translation) -> str:
         {"mark": {"type": "rule", "color": BLUE, "opacity": 0.4},
          "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}},
         {"mark": {"type": "point", "color": BLUE, "filled": True},
-         "encoding": {"x": x, "y": {**y, "field": "share"}, "size": size}},
+         "encoding": {"x": x, "y": {**y, "field": "share"}, "size": size, "description": ABOUT}},
     ]  # fmt: skip
-    return _drawn({"data": _shares(nights), "width": WIDTH, "height": 200, "layer": layers}, tr)
+    return _drawn({"data": _shares(nights, tr), "width": WIDTH, "height": 200, "layer": layers}, tr)
 
 
 def series(rows: Rows, tr: Translation) -> str:
@@ -103,7 +105,9 @@ def series(rows: Rows, tr: Translation) -> str:
         {"mark": rule, "encoding": {"x": x, "y": {**y, "field": "low"}}},
         {"mark": rule, "encoding": {"x": x, "y": {**y, "field": "high"}}},
         {"mark": {"type": "line", "color": BLUE}, "encoding": {"x": x, "y": {**y, "field": "z"}}},
-        {"transform": [{"filter": "datum.alarm"}], "mark": {"type": "point", "color": RED, "filled": True},
+        # Hidden from screen readers, who have the table: a facet without an alarm would be a picture without a text.
+        {"transform": [{"filter": "datum.alarm"}],
+         "mark": {"type": "point", "color": RED, "filled": True, "aria": False},
          "encoding": {"x": x, "y": {**y, "field": "z"}}},
     ]  # fmt: skip
     facet = {"field": "column", "type": "nominal", "title": None}
@@ -116,7 +120,10 @@ def one_series(nights: Rows, tr: Translation) -> str:
     values = [
         {"night": row.night.isoformat(), "z": row.z, "alarm": row.status in ("alarm", "acknowledged"),
          "low": None if row.threshold is None else -row.threshold, "high": row.threshold,
-         "rises": row.cusum_high, "falls": row.cusum_low, "limit": row.cusum_threshold}
+         "rises": row.cusum_high, "falls": row.cusum_low, "limit": row.cusum_threshold,
+         "about": tr.text("{day}: {z} standard errors; summed up {rises} of rises, {falls} of falls",
+                          day=tr.day(row.night), z=tr.decimal(row.z), rises=tr.decimal(row.cusum_high),
+                          falls=tr.decimal(row.cusum_low))}
         for row in nights if row.z is not None
     ]  # fmt: skip
     x, unit = _nights(), tr.text("standard errors")
@@ -127,8 +134,10 @@ def one_series(nights: Rows, tr: Translation) -> str:
         {"mark": rule, "encoding": {"x": x, "y": {**y, "field": "low"}}},
         {"mark": rule, "encoding": {"x": x, "y": {**y, "field": "high"}}},
         {"mark": {"type": "line", "color": BLUE}, "encoding": {"x": x, "y": {**y, "field": "z"}}},
-        {"transform": [{"filter": "datum.alarm"}], "mark": {"type": "point", "color": RED, "filled": True},
-         "encoding": {"x": x, "y": {**y, "field": "z"}}},
+        {"mark": {"type": "point", "filled": True},
+         "encoding": {"x": x, "y": {**y, "field": "z"}, "description": ABOUT, "color": {
+             "condition": {"test": "datum.alarm", "value": RED}, "value": BLUE},
+             "size": {"condition": {"test": "datum.alarm", "value": 30}, "value": 10}}},
     ]}  # fmt: skip
     lower = {"width": WIDTH, "height": 90, "layer": [
         {"mark": rule, "encoding": {"x": x, "y": {**sums, "field": "limit"}}},
@@ -146,23 +155,30 @@ def distribution(bins: Sequence[BinShare], tr: Translation) -> str:
     then, now = tr.text("reference"), tr.text("now")
     labels = [tr.text(bin_share.label) if bin_share.label in ("yes", "no") else bin_share.label for bin_share in bins]
     values = [
-        {"bin": label, "order": order, "when": when, "share": 100 * share}
+        {"bin": label, "order": order, "when": when, "share": 100 * share,
+         "about": f"{label}, {when}: {tr.percent(share)}"}
         for order, (label, bin_share) in enumerate(zip(labels, bins, strict=True))
         for when, share in ((then, bin_share.then), (now, bin_share.now))
-    ]
+    ]  # fmt: skip
     encoding = {
         "x": {"field": "bin", "type": "nominal", "sort": labels, "title": None, "axis": {"labelAngle": -30}},
         "xOffset": {"field": "when", "sort": [then, now]},
         "y": {"field": "share", "type": "quantitative", "title": tr.text("share of reviews, %")},
         "color": {"field": "when", "type": "nominal", "sort": [then, now], "title": None,
                   "scale": {"domain": [then, now], "range": [GREY, BLUE]}, "legend": {"orient": "bottom"}},
+        "description": ABOUT,
     }  # fmt: skip
     return _drawn({"data": {"values": values}, "width": WIDTH, "height": 180, "mark": "bar", "encoding": encoding}, tr)
 
 
 def calibration(bins: Sequence[Bin], tr: Translation) -> str:
     """Return the share of truly positive reviews at each predicted probability, beside the line of equal ones."""
-    values = [{"predicted": 100 * b.predicted, "share": 100 * b.n_positive / b.n, "n": b.n} for b in bins]
+    values = [
+        {"predicted": 100 * b.predicted, "share": 100 * b.n_positive / b.n, "n": b.n,
+         "about": tr.text("predicted {predicted}: {share} of {n} reviews positive", predicted=tr.percent(b.predicted),
+                          share=tr.percent(b.n_positive / b.n), n=tr.number(b.n))}
+        for b in bins
+    ]  # fmt: skip
     percent = {"type": "quantitative", "scale": {"domain": [0, 100]}}
     x = {**percent, "field": "predicted", "title": tr.text("predicted probability of a positive review, %")}
     y = {**percent, "field": "share", "title": tr.text("positive by label or rating, %")}
@@ -171,18 +187,25 @@ def calibration(bins: Sequence[Bin], tr: Translation) -> str:
         {"data": {"values": [{"predicted": 0, "share": 0}, {"predicted": 100, "share": 100}]},
          "mark": {"type": "line", "color": GREY, "strokeDash": [4, 3]}, "encoding": {"x": x, "y": y}},
         {"mark": {"type": "line", "color": BLUE, "opacity": 0.4}, "encoding": {"x": x, "y": y}},
-        {"mark": {"type": "point", "color": BLUE, "filled": True}, "encoding": {"x": x, "y": y, "size": size}},
+        {"mark": {"type": "point", "color": BLUE, "filled": True},
+         "encoding": {"x": x, "y": y, "size": size, "description": ABOUT}},
     ]  # fmt: skip
     return _drawn({"data": {"values": values}, "width": 320, "height": 280, "layer": layers}, tr)
 
 
 def ratings(rows: Rows, tr: Translation) -> str:
     """Return the positive share of a film's reviews at each rating, with its number of reviews."""
-    values = [{"rating": float(r.rating), "share": 100 * r.n_positive / r.n_reviews, "n": r.n_reviews} for r in rows]
+    values = [
+        {"rating": float(r.rating), "share": 100 * r.n_positive / r.n_reviews, "n": r.n_reviews,
+         "about": tr.text("rating {rating}: {share} of {n} reviews positive", rating=tr.number(r.rating),
+                          share=tr.percent(r.n_positive / r.n_reviews), n=tr.number(r.n_reviews))}
+        for r in rows
+    ]  # fmt: skip
     encoding = {
         "x": {"field": "rating", "type": "ordinal", "title": tr.text("rating, of 5"), "axis": {"labelAngle": 0}},
         "y": {"field": "share", "type": "quantitative", "scale": {"domain": [0, 100]}, "title": tr.text("positive, %")},
         "opacity": {"field": "n", "type": "quantitative", "legend": {"title": tr.text("reviews"), "format": "~s"}},
+        "description": ABOUT,
     }
     mark = {"type": "bar", "color": BLUE}
     return _drawn({"data": {"values": values}, "width": WIDTH, "height": 140, "mark": mark, "encoding": encoding}, tr)
@@ -190,11 +213,16 @@ def ratings(rows: Rows, tr: Translation) -> str:
 
 def refused(rows: Rows, tr: Translation) -> str:
     """Return the refused records of each night, stacked by rule."""
-    values = [{"night": row.night.isoformat(), "rule": row.rule_name, "n": row.n_records} for row in rows]
+    values = [
+        {"night": row.night.isoformat(), "rule": row.rule_name, "n": row.n_records,
+         "about": f"{tr.day(row.night)}, {row.rule_name}: {tr.number(row.n_records)}"}
+        for row in rows
+    ]  # fmt: skip
     encoding = {
         "x": _nights(),
         "y": {"field": "n", "type": "quantitative", "title": tr.text("records"), "axis": {"format": "~s"}},
         "color": {"field": "rule", "type": "nominal", "title": tr.text("rule"), "scale": {"scheme": "tableau10"}},
+        "description": ABOUT,
     }
     mark = {"type": "bar", "width": 5}
     return _drawn({"data": _data(values), "width": WIDTH - 160, "height": 180, "mark": mark, "encoding": encoding}, tr)
@@ -206,13 +234,18 @@ def _nights(n_ticks: int = 8) -> Spec:
     return {"field": "night", "type": "temporal", "title": None, "axis": axis, "scale": {"type": "utc"}}
 
 
-def _shares(nights: Rows) -> Spec:
+def _shares(nights: Rows, tr: Translation) -> Spec:
     """Return the data of nights with a positive share and its interval, in percent."""
     return _data(
         [
             {
                 "night": row.night.isoformat(), "share": _percent(row.share_positive),
                 "low": _percent(row.share_positive_low), "high": _percent(row.share_positive_high), "n": row.n_reviews,
+                "about": tr.text(
+                    "{day}: {share} of {n} reviews positive, between {low} and {high}", day=tr.day(row.night),
+                    share=tr.percent(row.share_positive), n=tr.number(row.n_reviews),
+                    low=tr.percent(row.share_positive_low), high=tr.percent(row.share_positive_high),
+                ),
             }
             for row in nights
         ]

@@ -1,25 +1,20 @@
 -- Each published night by the current model, with 95 percent Wilson intervals.
 CREATE OR REPLACE VIEW sentiment.v_daily_sentiment AS
-SELECT f.night, f.source, f.model_id, sum(n)::bigint AS n_reviews, sum(n_fresh)::bigint AS n_fresh,
-  sum(n_positive)::bigint AS n_positive,
+SELECT s.night, s.source, s.model_id, s.n AS n_reviews, s.n_fresh, s.n_positive,
   -- Of a model without a positive label no review can be called positive: a share is null then, not 0.
-  (sum(n_positive) / nullif(sum(CASE WHEN m.positive_label IS NOT NULL THEN n END), 0))::double precision
-    AS share_positive,
-  sentiment.wilson_low(
-    sum(n_positive)::double precision, sum(CASE WHEN m.positive_label IS NOT NULL THEN n END)::double precision)
-    AS share_positive_low,
-  sentiment.wilson_high(
-    sum(n_positive)::double precision, sum(CASE WHEN m.positive_label IS NOT NULL THEN n END)::double precision)
-    AS share_positive_high,
-  (sum(n_fresh_positive) / nullif(sum(CASE WHEN m.positive_label IS NOT NULL THEN n_fresh END), 0))::double precision
-    AS share_fresh_positive,
-  sum(n_uncertain)::bigint AS n_uncertain, count(*) AS n_items,
-  coalesce(f.night = (
+  (s.n_positive / nullif(c.n, 0))::double precision AS share_positive,
+  sentiment.wilson_low(s.n_positive, c.n) AS share_positive_low,
+  sentiment.wilson_high(s.n_positive, c.n) AS share_positive_high,
+  (s.n_fresh_positive / nullif(c.n_fresh, 0))::double precision AS share_fresh_positive, s.n_uncertain, s.n_items,
+  coalesce(s.night = (
     SELECT max(r.night) FROM sentiment.run r
-    WHERE r.source = f.source AND r.model_id = f.model_id AND r.status = 'published'), false) AS is_last_good
-FROM sentiment.film_night f JOIN sentiment.model m USING (model_id)
-WHERE m.is_current
-GROUP BY f.night, f.source, f.model_id;
+    WHERE r.source = s.source AND r.model_id = s.model_id AND r.status = 'published'), false) AS is_last_good
+FROM sentiment.source_night s
+JOIN sentiment.model m USING (model_id)
+CROSS JOIN LATERAL (
+  SELECT CASE WHEN m.positive_label IS NOT NULL THEN s.n::double precision END AS n,
+    CASE WHEN m.positive_label IS NOT NULL THEN s.n_fresh::double precision END AS n_fresh) AS c
+WHERE m.is_current;
 
 COMMENT ON VIEW sentiment.v_daily_sentiment IS
   'Each published night by the current model, with 95 percent Wilson intervals';

@@ -1,0 +1,160 @@
+"""The pages in a browser, in each of their states and looks: no fault of accessibility, nothing cut, no other host.
+
+The pictures are in pytest's cache, `.pytest_cache/d/screenshots`, for a person to look at.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import axe_playwright_python
+import pytest
+import uvicorn
+from sentiment.dashboard import reading
+from sentiment.drift.history import Stream
+
+from tests.kit import databases, stored_nights, visitors
+from tests.kit.databases import Database
+from tests.kit.rows import run_sql
+from tests.store import small_night
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
+GOOD, FAILED = "good", "failed"
+PAGES = (
+    "", "print", "drift", "series?column=positive", "films", "film?source=good&item=f1", "quarantine", "models",
+    "about",
+)  # fmt: skip
+STATES = {
+    "good": [f"{page}{'&' if '?' in page else '?'}source={GOOD}" for page in PAGES],
+    "failed": [f"?source={FAILED}", f"quarantine?source={FAILED}"],
+    "empty": [page for page in PAGES if "film?" not in page],
+    "stopped": ["", "films"],
+}
+"""State of the database -> paths that are looked at."""
+LOOKS = {"light": (1100, "light"), "dark": (1100, "dark"), "narrow": (390, "light")}
+UNOPENED = """
+INSERT INTO sentiment.unopened_run
+  (airflow_run_id, dag_id, night, source, dump_uri, error_kind, error, try_next, failed_at)
+VALUES ('r1', 'nightly_reviews', :n, :s, 'x', 'DumpNotFoundError', 'No dump of that night.', 'ls -la x', now())"""
+
+
+@pytest.fixture(scope="module")
+def nights(server: object, _database_of_the_module: None) -> None:
+    """Store a source whose reviews fell and were rated, and another whose newest night failed."""
+    small_night.publish(FAILED, stored_nights.FIRST, ["Zoé"])
+    stored_nights.fallen(Stream(GOOD, "cinema-fr"))
+    small_night.publish(GOOD, stored_nights.FIRST + timedelta(days=100), ["Zoé", "Guy"])
+    run_sql("UPDATE sentiment.review SET rating = 4 WHERE source = :s", s=GOOD)
+    run_sql(UNOPENED, n=stored_nights.FIRST + timedelta(days=1), s=FAILED)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return the machine's Chromium."""
+    chromium = shutil.which("chromium")
+    assert chromium, "chromium is not installed: apt-get install chromium"
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def address(nights: None) -> Iterator[str]:
+    """Serve the pages to whoever comes; yield their address."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(visitors.guarded(may_trigger=True), log_level="error"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        server.should_exit = True
+        thread.join()
+    reading._engine.cache_clear()
+
+
+@contextmanager
+def database_in(state: str, server: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have the pages read a database in that state."""
+    reading._engine.cache_clear()
+    if state == "empty":
+        with databases.copy_of(server, "empty") as copy:
+            yield
+            reading._engine.cache_clear()
+        databases.drop(copy)
+    elif state == "stopped":
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            port = closed.getsockname()[1]
+        from sentiment import settings
+
+        monkeypatch.setenv("SENTIMENT_READER_URL", f"postgresql://reader:x@127.0.0.1:{port}/reviews")
+        settings.load.cache_clear()
+        yield
+    else:
+        yield
+    reading._engine.cache_clear()
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_can_be_read_by_everybody(
+    state: str, look: str, address: str, browser: Browser, server: Database, monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:  # fmt: skip
+    width, scheme = LOOKS[look]
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page, elsewhere, faults = context.new_page(), [], []
+    page.on("request", lambda r: elsewhere.append(r.url) if not r.url.startswith(address) else None)
+    with database_in(state, server, monkeypatch):
+        for path in STATES[state]:
+            page.goto(f"{address}{path}")
+            faults += [f"{path}: {fault}" for fault in faults_of(page)]
+            name = re.sub(r"\W+", "-", f"{state} {path.partition('?')[0] or 'night'} {look}")
+            page.screenshot(path=request.config.cache.mkdir("screenshots") / f"{name}.png", full_page=True)
+    context.close()
+    assert faults == []
+    assert elsewhere == []
+
+
+def faults_of(page: Page) -> list[str]:
+    """Return what axe-core holds against the page that is serious or critical, and whether it is too wide."""
+    page.locator("h1").wait_for()
+    page.evaluate(f"() => {{ {AXE} }}")
+    violations = page.evaluate("async () => (await axe.run(document)).violations")
+    faults = [f"{v['id']}: {v['nodes'][0]['html']}" for v in violations if v["impact"] in ("serious", "critical")]
+    root = "document.documentElement"
+    return [*faults, *(["too wide"] if page.evaluate(f"{root}.scrollWidth > {root}.clientWidth") else [])]
+
+
+def test_a_chart_shows_what_its_marks_stand_for(address: str, browser: Browser) -> None:
+    page = browser.new_page()
+    page.goto(f"{address}?source={GOOD}")
+    chart, about = page.locator(".chart").first, page.locator(".chart + output").first
+    labels = chart.locator("[aria-roledescription=point]").evaluate_all("marks => marks.map(m => m.ariaLabel)")
+    assert len(labels) > 1
+    chart.focus()
+    for key, label in (("End", labels[-1]), ("ArrowLeft", labels[-2]), ("Home", labels[0]), ("ArrowLeft", labels[0])):
+        page.keyboard.press(key)
+        assert about.text_content() == label
+    chart.locator("[aria-roledescription=point]").nth(3).hover(force=True)
+    assert about.text_content() == labels[3]
+    page.mouse.move(0, 0)
+    assert about.text_content() == ""
+    page.close()
