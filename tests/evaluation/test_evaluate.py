@@ -26,6 +26,8 @@ pytestmark = [pytest.mark.night, pytest.mark.usefixtures("ready")]
 
 OWN = Path(__file__).parents[1] / "golden" / "own-sentences.jsonl"
 SHARED = Path(__file__).parents[3] / "shared"
+N_REAL = 500
+"""Real reviews that are evaluated here; `tests/scoring/test_golden.py` scores them all."""
 Row = dict[str, Any]
 
 
@@ -87,7 +89,7 @@ def test_own_sentences_by_two_models_are_printed_and_stored(second: str) -> None
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the founders' shared/ folder is not beside this checkout")
 def test_real_reviews_give_scikit_learns_table(tmp_path: Path) -> None:
     reviews = lines(SHARED / "data" / "allocine-train.jsonl")
-    golden = [g for g in lines(SHARED / "golden/demo-fr-allocine-train.jsonl") if g["n_wordpieces"] < 512]
+    golden = [g for g in lines(SHARED / "golden/demo-fr-allocine-train.jsonl") if g["n_wordpieces"] < 512][:N_REAL]
     path = tmp_path / "whole.jsonl"
     path.write_text("".join(json.dumps(reviews[g["row"]]) + "\n" for g in golden), "utf-8")
     labels = [name(reviews[g["row"]]["polarity"] == 1) for g in golden]

@@ -14,7 +14,8 @@ from sentiment.runtime import spark as sessions
 
 def test_java_leaves_its_temporary_files_with_sparks(spark: SparkSession) -> None:
     java = spark.sparkContext._jvm.java.lang.System  # type: ignore[union-attr]
-    assert java.getProperty("java.io.tmpdir") == spark.conf.get("spark.local.dir")
+    # Of the context: a session's own value is what the settings were at the last request.
+    assert java.getProperty("java.io.tmpdir") == spark.sparkContext.getConf().get("spark.local.dir")
 
 
 def test_temporary_files_of_a_killed_session_go_and_those_in_use_stay(tmp_path: Path) -> None:
