@@ -6,7 +6,9 @@ which forbids inline styles lets it stand. Colours are `currentColor` and tones 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from sentiment.dashboard.evidence import BinShare
@@ -262,15 +264,17 @@ def _data(values: Sequence[Spec]) -> Spec:
 
 def _drawn(spec: Spec, tr: Translation) -> str:
     """Return the SVG of a specification; nothing of one without data."""
+    return _svg(json.dumps(spec), tr.language) if spec["data"]["values"] else ""
+
+
+@lru_cache(maxsize=64)
+def _svg(spec: str, language: str) -> str:
+    """Return the SVG of a specification in JSON: of the same data once, however many visitors look at it."""
     # Imported here: the pages that have no chart do without its 100 MB.
     import vl_convert
 
-    if not spec["data"]["values"]:
-        return ""
+    locale = "fr-FR" if language == "fr" else "en-GB"
     drawn: str = vl_convert.vegalite_to_svg(
-        {**spec, "config": CONFIG},
-        allowed_base_urls=[],
-        time_format_locale="fr-FR" if tr.language == "fr" else "en-GB",
-        format_locale="fr-FR" if tr.language == "fr" else "en-GB",
+        {**json.loads(spec), "config": CONFIG}, allowed_base_urls=[], time_format_locale=locale, format_locale=locale
     )
     return drawn
