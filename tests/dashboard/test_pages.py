@@ -33,7 +33,7 @@ HOSTILE = "<script>alert(1)</script> & «œuvre» \u202etxet \U0001f600"
 
 
 @pytest.fixture(scope="module")
-def night(_database_of_the_module: None) -> None:
+def published(_database_of_the_module: None) -> None:
     """Publish a night of which a title and a text are hostile, and another source's."""
     small_night.publish("another", NIGHT - timedelta(days=1), ["Zoé", "Guy"])
     small_night.publish(SOURCE, NIGHT, ["Zoé", "Guy", None, "Léa"])
@@ -54,7 +54,7 @@ def test_an_empty_database_has_every_page(viewer: TestClient, path: str) -> None
     assert "<h1>" in answer.text
 
 
-def test_the_first_page_has_the_figures_of_the_night(viewer: TestClient, night: None) -> None:
+def test_the_first_page_has_the_figures_of_the_night(viewer: TestClient, published: None) -> None:
     page = viewer.get("/", params={"source": SOURCE}).text
     daily = rows("SELECT * FROM sentiment.v_daily_sentiment WHERE source = :s ORDER BY night", s=SOURCE)
     assert "The night of 1 Jun 2026 is published." in page
@@ -71,7 +71,7 @@ def test_the_first_page_has_the_figures_of_the_night(viewer: TestClient, night: 
     assert '<html lang="fr">' in french
 
 
-def test_texts_are_texts(viewer: TestClient, night: None) -> None:
+def test_texts_are_texts(viewer: TestClient, published: None) -> None:
     page = viewer.get("/film", params={"source": SOURCE, "item": "f1"}).text
     assert "<script>alert" not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt; &amp; «œuvre»") >= 3
@@ -83,7 +83,7 @@ def test_texts_are_texts(viewer: TestClient, night: None) -> None:
     assert not re.search(r"\sstyle=|\son\w+=|javascript:", page)
 
 
-def test_a_film_is_searched_accents_aside_and_an_unknown_one_is_none(viewer: TestClient, night: None) -> None:
+def test_a_film_is_searched_accents_aside_and_an_unknown_one_is_none(viewer: TestClient, published: None) -> None:
     assert "item=f1" in viewer.get("/films", params={"q": "OEUVRE".replace("OE", "œ")}).text
     assert viewer.get("/film", params={"source": SOURCE, "item": "nothing"}).status_code == 404
     wrong = viewer.get("/", params={"night": "yesterday"})
@@ -91,7 +91,7 @@ def test_a_film_is_searched_accents_aside_and_an_unknown_one_is_none(viewer: Tes
     assert "night" in wrong.text
 
 
-def test_refused_records_have_their_rules_and_no_payload(viewer: TestClient, night: None) -> None:
+def test_refused_records_have_their_rules_and_no_payload(viewer: TestClient, published: None) -> None:
     page = viewer.get("/quarantine", params={"source": SOURCE, "rule": "blank_text"}).text
     assert "sentiment quarantine show" in page
     assert ">blank_text</td>" in page
@@ -100,7 +100,7 @@ def test_refused_records_have_their_rules_and_no_payload(viewer: TestClient, nig
 
 
 @pytest.mark.parametrize("name", pages.TABLES)
-def test_every_table_downloads(viewer: TestClient, night: None, name: str) -> None:
+def test_every_table_downloads(viewer: TestClient, published: None, name: str) -> None:
     answer = viewer.get(f"/tables/{name}.csv", params={"source": SOURCE})
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/csv")
@@ -116,7 +116,7 @@ def test_a_cell_is_no_formula() -> None:
     assert app.as_csv(["a", "b", "c", "d", "e"], [row]).splitlines()[1] == "'=1+1,'-2,plain,-2,"
 
 
-def test_a_failed_night_has_its_sentence_and_its_next_line(viewer: TestClient, night: None) -> None:
+def test_a_failed_night_has_its_sentence_and_its_next_line(viewer: TestClient, published: None) -> None:
     run_sql(UNOPENED, n=NIGHT + timedelta(days=5), s=SOURCE)
     page = viewer.get("/", params={"source": SOURCE}).text
     assert "failed before its dump was read" in page
@@ -125,7 +125,7 @@ def test_a_failed_night_has_its_sentence_and_its_next_line(viewer: TestClient, n
     run_sql("DELETE FROM sentiment.unopened_run WHERE source = :s", s=SOURCE)
 
 
-def test_a_forgotten_review_is_gone_at_once(viewer: TestClient, night: None) -> None:
+def test_a_forgotten_review_is_gone_at_once(viewer: TestClient, published: None) -> None:
     film = {"source": SOURCE, "item": "f1"}
     before = viewer.get("/film", params=film).text.count("<article")
     run_sql("DELETE FROM sentiment.review WHERE source = :s AND text = 'texte 3'", s=SOURCE)
