@@ -39,9 +39,18 @@ def template(config: Settings) -> Database:
     """Start the server of `config`'s home and bring its reviews database to the newest revision."""
     server = machine.start_postgres(config)
     settings.load.cache_clear()
+    _do_not_wait_for_the_disk(server)
     migrate.upgrade()
     _disconnect()
     return Database(server, TEMPLATE, Path(settings.load().lake))
+
+
+def _do_not_wait_for_the_disk(server: Server) -> None:
+    """Have the server leave its writes to the system: a test's rows need to survive a killed server, no power cut."""
+    with _superuser(server) as connection, connection.cursor() as cursor:
+        for name in ("fsync", "full_page_writes"):
+            cursor.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))
+        cursor.execute("SELECT pg_reload_conf()")
 
 
 @contextmanager
