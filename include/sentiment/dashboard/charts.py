@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from sentiment.dashboard.evidence import BinShare
 from sentiment.dashboard.formats import Translation
@@ -273,7 +273,7 @@ def _svg(spec: str, language: str) -> str:
     # Imported here: the pages that have no chart do without its 100 MB.
     import vl_convert
 
-    locale = "fr-FR" if language == "fr" else "en-GB"
+    locale: Literal["fr-FR", "en-GB"] = "fr-FR" if language == "fr" else "en-GB"
     drawn: str = vl_convert.vegalite_to_svg(
         {**json.loads(spec), "config": CONFIG}, allowed_base_urls=[], time_format_locale=locale, format_locale=locale
     )
