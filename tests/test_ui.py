@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-import axe_playwright_python
 import psutil
 import pytest
 import sqlalchemy as sa
@@ -32,18 +29,16 @@ from sentiment.embedded import airflow
 from sentiment.embedded.machine import Machine
 from sentiment.samples import sample_dump
 
-from tests.kit import stored_nights
+from tests.kit import browsers, stored_nights
 from tests.kit.commands import SENTIMENT as CLI
 from tests.kit.rows import rows
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, FrameLocator, Page, Playwright
+    from playwright.sync_api import Browser, Page, Playwright
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium")
 DAG = "nightly_reviews"
-AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 TURNS = """
 SELECT max(s.finished_at) FILTER (WHERE s.step = 'ingest') AS ingested,
   max(s.finished_at) FILTER (WHERE s.step = 'publish') AS published
@@ -82,9 +77,7 @@ class Ui:
 @pytest.fixture(scope="module")
 def first_start(ready: object, home: Path, warm_nights: None) -> Iterator[Ui]:
     """Start the UI for the first time, which is when its password is printed."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = browsers.free_port()
     os.environ["SENTIMENT_AIRFLOW_PORT"] = port
     settings.load.cache_clear()
     kill_a_night(home)
@@ -213,7 +206,6 @@ def assert_tab_shows_the_night(ui: Ui, run_id: str) -> None:
 
 def triggered_by_form(ui: Ui, values: dict[str, str]) -> str:
     """Fill the trigger form in a browser and submit it; return the run that it made."""
-    assert CHROMIUM, "chromium is not installed: apt-get install chromium"
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -247,7 +239,7 @@ def test_the_form_submitted_untouched_is_about_the_day_that_ended(ui: Ui) -> Non
 
 def signed_in(playwright: Playwright, ui: Ui, path: str) -> tuple[Browser, Page]:
     """Return a browser at a path of Airflow's UI, signed in as admin by the form that stands before it."""
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    browser = browsers.launch(playwright)
     page = browser.new_page(viewport={"width": 1400, "height": 1600})
     page.set_default_timeout(60_000)
     page.goto(f"{ui.url}{path}")
@@ -258,7 +250,6 @@ def signed_in(playwright: Playwright, ui: Ui, path: str) -> tuple[Browser, Page]
 
 
 def test_the_pages_are_in_airflows_navigation_and_nothing_leaves_the_host(ui: Ui, home: Path) -> None:
-    assert CHROMIUM
     from playwright.sync_api import sync_playwright
 
     elsewhere, errors = [], []
@@ -269,18 +260,18 @@ def test_the_pages_are_in_airflows_navigation_and_nothing_leaves_the_host(ui: Ui
         )
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         frame = page.frame_locator("iframe")
+        root = frame.locator("html")
         frame.get_by_role("heading", level=1, name="Last night").wait_for()
         for section in ("Drift", "Films", "Quarantine", "Models", "About the data", "Last night"):
             frame.get_by_role("link", name=section, exact=True).click()
             frame.get_by_role("heading", level=1, name=section).wait_for()
-            too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-            assert not frame.locator("html").evaluate(f"() => {too_wide}"), section
-            assert serious_faults(frame) == [], section
+            assert not browsers.is_too_wide(root), section
+            assert browsers.serious_faults(root) == [], section
         page.evaluate("document.documentElement.classList.add('dark')")
         frame.locator("html.dark").wait_for(state="attached")
-        assert serious_faults(frame) == [], "dark"
+        assert browsers.serious_faults(root) == [], "dark"
         page.set_viewport_size({"width": 390, "height": 800})
-        assert not frame.locator("html").evaluate(f"() => {too_wide}"), "narrow"
+        assert not browsers.is_too_wide(root), "narrow"
         browser.close()
     assert [address for address in elsewhere if not address.startswith("blob:")] == []  # Airflow's own, in memory
     assert [error for error in errors if "sentiment" in error] == []
@@ -288,14 +279,6 @@ def test_the_pages_are_in_airflows_navigation_and_nothing_leaves_the_host(ui: Ui
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(f"{ui.url}{path}", timeout=30)
         assert refused.value.code == 401
-
-
-def serious_faults(frame: FrameLocator) -> list[str]:
-    """Return what axe-core holds against the page in the frame that is serious or critical."""
-    root = frame.locator("html")
-    root.evaluate(f"() => {{ {AXE.read_text('utf-8')} }}")
-    violations = root.evaluate("async () => (await axe.run(document)).violations")
-    return [f"{v['id']}: {v['nodes'][0]['html']}" for v in violations if v["impact"] in ("serious", "critical")]
 
 
 @pytest.fixture(scope="module")
@@ -318,7 +301,6 @@ def viewers_token(env: dict[str, str]) -> str:
 
 
 def test_a_viewer_is_refused_and_an_admins_action_has_their_name(ui: Ui, alarm_id: str, ready: Machine) -> None:
-    assert CHROMIUM
     from playwright.sync_api import sync_playwright
 
     acknowledging = "/api/v2/dags/acknowledge_alarm"
@@ -336,12 +318,7 @@ def test_a_viewer_is_refused_and_an_admins_action_has_their_name(ui: Ui, alarm_i
     ui.call("PATCH", acknowledging, {"is_paused": False}, ui.token())
     with sync_playwright() as playwright:
         browser, page = signed_in(playwright, ui, "/sentiment/drift?source=fallen")
-        action = page.locator("li", has_text=alarm_id).locator("details")
-        action.locator("summary").click()
-        action.locator("input[name=reason]").fill("the critics are on strike")
-        action.locator("input[type=checkbox]").check()
-        action.get_by_role("button").click()
-        action.locator("output a").wait_for()
+        browsers.acknowledge(page, alarm_id, "the critics are on strike")
         browser.close()
     query = "SELECT acknowledged_by, reason FROM drift.v_alarm WHERE alarm_id = :a AND status = 'acknowledged'"
     wait_for(lambda: rows(query, a=alarm_id), "the acknowledgement", within_s=120)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -17,7 +15,7 @@ from sentiment.drift.history import Stream
 from sentiment.embedded import airflow
 from sentiment.embedded.machine import Machine
 
-from tests.kit import commands, stored_nights
+from tests.kit import browsers, commands, stored_nights
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -49,9 +47,7 @@ def alarm_id(server: object, _database_of_the_module: None) -> str:
 @pytest.fixture(scope="module")
 def url(alarm_id: str, ready: Machine) -> Iterator[str]:
     """Start Airflow's api-server with FAB's auth manager and a user of each role; yield its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = browsers.free_port()
     address = f"http://127.0.0.1:{port}"
     env = commands.airflow_env(ready) | {
         "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
@@ -88,12 +84,10 @@ def wait_for_answer(address: str, server: subprocess.Popen[bytes], within_s: flo
 @pytest.fixture(scope="module")
 def visit(url: str) -> Iterator[Callable[[str, str], Page]]:
     """Return a function that opens a path as a new visitor of a role, who is sent to the login and comes back."""
-    chromium = shutil.which("chromium")
-    assert chromium, "chromium is not installed: apt-get install chromium"
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = browsers.launch(playwright)
 
         def visited(role: str, path: str) -> Page:
             page = browser.new_context(base_url=url).new_page()
@@ -118,12 +112,7 @@ def test_a_viewer_reads_and_is_refused_to_act(visit: Callable[[str, str], Page],
 
 def test_an_admins_action_has_their_name(visit: Callable[[str, str], Page], alarm_id: str) -> None:
     page = visit("Admin", DRIFT)
-    action = page.locator("li", has_text=alarm_id).locator("details")
-    action.locator("summary").click()
-    action.locator("input[name=reason]").fill("the critics are on strike")
-    action.locator("input[type=checkbox]").check()
-    action.get_by_role("button").click()
-    action.locator("output a").wait_for()
+    browsers.acknowledge(page, alarm_id, "the critics are on strike")
     (run,) = page.request.get(RUNS).json()["dag_runs"]
     assert (run["triggering_user_name"], run["conf"]["alarm"]) == ("admin", alarm_id)
 

@@ -6,23 +6,17 @@ The pictures are in pytest's cache, `.pytest_cache/d/screenshots`, for a person 
 from __future__ import annotations
 
 import re
-import shutil
 import socket
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import axe_playwright_python
 import pytest
-import uvicorn
 from sentiment.dashboard import reading
 from sentiment.drift.history import Stream
 
-from tests.kit import databases, stored_nights, visitors
+from tests.kit import browsers, databases, stored_nights, visitors
 from tests.kit.databases import Database
 from tests.kit.rows import run_sql
 from tests.store import small_night
@@ -32,7 +26,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
 GOOD, FAILED = "good", "failed"
 PAGES = (
     "", "print", "drift", "series?column=positive", "films", "film?source=good&item=f1", "quarantine", "models",
@@ -65,12 +58,10 @@ def nights(server: object, _database_of_the_module: None) -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Return the machine's Chromium."""
-    chromium = shutil.which("chromium")
-    assert chromium, "chromium is not installed: apt-get install chromium"
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = browsers.launch(playwright)
         yield browser
         browser.close()
 
@@ -78,15 +69,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def address(nights: None) -> Iterator[str]:
     """Serve the pages to whoever comes; yield their address."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(visitors.guarded(may_trigger=True), log_level="error"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        while not server.started:
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
-        server.should_exit = True
-        thread.join()
+    with browsers.served(visitors.guarded(may_trigger=True)) as address:
+        yield f"{address}/"
     reading._engine.cache_clear()
 
 
@@ -136,11 +120,8 @@ def test_every_state_can_be_read_by_everybody(
 def faults_of(page: Page) -> list[str]:
     """Return what axe-core holds against the page that is serious or critical, and whether it is too wide."""
     page.locator("h1").wait_for()
-    page.evaluate(f"() => {{ {AXE} }}")
-    violations = page.evaluate("async () => (await axe.run(document)).violations")
-    faults = [f"{v['id']}: {v['nodes'][0]['html']}" for v in violations if v["impact"] in ("serious", "critical")]
-    root = "document.documentElement"
-    return [*faults, *(["too wide"] if page.evaluate(f"{root}.scrollWidth > {root}.clientWidth") else [])]
+    root = page.locator("html")
+    return [*browsers.serious_faults(root), *(["too wide"] if browsers.is_too_wide(root) else [])]
 
 
 def test_a_chart_shows_what_its_marks_stand_for(address: str, browser: Browser) -> None:

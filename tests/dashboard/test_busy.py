@@ -10,12 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from sentiment.dashboard import reading
 from sentiment.settings import Settings
 
-from tests.kit import visitors
+from tests.kit import browsers, visitors
 
 VISITORS = 50
 
@@ -93,15 +92,8 @@ def api_server(way: Freezable) -> Iterator[str]:
         return {"status": "healthy"}
 
     parent.mount("/sentiment", visitors.guarded())
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(parent, log_level="error"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        while not server.started:
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+    with browsers.served(parent) as address:
+        yield address
 
 
 def timed(address: str) -> tuple[int, float, str]:

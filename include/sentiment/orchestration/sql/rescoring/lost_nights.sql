@@ -1,11 +1,8 @@
 -- Count the nights that the other model has not scored, or not as far as it could.
 -- A night of which it has scored fewer reviews counts while a version of one of the rest is still kept.
-WITH scored AS (
-  SELECT model_id, night, source, sum(n) AS n FROM sentiment.film_night GROUP BY model_id, night, source
-)
 SELECT count(*)
-FROM (SELECT * FROM scored WHERE model_id = :current) AS c
-LEFT JOIN (SELECT * FROM scored WHERE model_id = :other) AS o USING (night, source)
+FROM (SELECT night, source, n FROM sentiment.source_night WHERE model_id = :current) AS c
+LEFT JOIN (SELECT night, source, n FROM sentiment.source_night WHERE model_id = :other) AS o USING (night, source)
 WHERE CASE
   WHEN o.n IS NULL THEN true
   WHEN o.n >= c.n THEN false
