@@ -6,7 +6,9 @@ to be looked up. Any other night, and one that replaces another, may find its re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -20,13 +22,26 @@ from sentiment.store import settling
 Params = Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Staged:
+    """How many staged reviews some statements are about: one that is about none isn't executed.
+
+    Each would read all of staging for nothing, or join it by a plan for rows that are not there: minutes where the
+    server's statistics of a table are those of an empty one.
+    """
+
+    seen_before: int
+    """Reviews that are not new."""
+    with_sentences: int
+
+
 def is_newest_night(c: sa.Connection, night: date, source: str) -> bool:
     """Return whether no night from `night` on is published, so that `review` holds what came before `night`."""
     query = "SELECT 1 FROM sentiment.run WHERE source = :source AND night >= :night AND status = 'published'"
     return c.execute(sa.text(query), {"source": source, "night": night}).first() is None
 
 
-def merge(c: sa.Connection, run: Run, replaced: list[str], band: Band | None) -> int:
+def merge(c: sa.Connection, run: Run, replaced: list[str], band: Band | None, staged: Staged) -> int:
     """Merge what is staged into every table; return how many of its reviews are visible with their score, or
     overtaken by a newer night. `replaced` are the runs whose night this run takes the place of, `band` is what the
     profile counts `uncertain` by, None where that is not recorded.
@@ -44,7 +59,7 @@ def merge(c: sa.Connection, run: Run, replaced: list[str], band: Band | None) ->
     # maintain_store makes the months from this one on; a night of an older one may be the first of its month.
     c.execute(sa.text("SELECT sentiment.ensure_month(:night)"), params)
     newest = not replaced and is_newest_night(c, run.night, run.source)
-    n_reviews = _merge_newest(c, params) if newest else _merge_other(c, run, params)
+    n_reviews = _merge_newest(c, params, staged) if newest else _merge_other(c, run, params, staged)
     write_refused(c, run.run_id)
     _execute(c, "store/publish/insert_duplicates", params)
     if run.requeue_of:
@@ -68,24 +83,25 @@ def _execute(c: sa.Connection, name: str, params: Params) -> sa.CursorResult[Any
     return c.execute(statement(name), params)
 
 
-def _merge_newest(c: sa.Connection, params: Params) -> int:
-    _execute(c, "store/publish/keep_changed_versions", params)
+def _merge_newest(c: sa.Connection, params: Params, staged: Staged) -> int:
+    if staged.seen_before:
+        _execute(c, "store/publish/keep_changed_versions", params)
     _execute(c, "store/publish/insert_new_reviews", params)
     _execute(c, "store/publish/insert_night", params)
     # Before any score is written: settling keeps the scores of the versions that were shown until now.
     settling.settle(c, params)
-    n_new = _execute(c, "store/publish/insert_new_scores", params).rowcount
-    # Deleted first: insert_sentences goes by how many sentences of a review are stored.
-    _execute(c, "store/publish/delete_other_sentences", params)
-    _execute(c, "store/publish/upsert_scores", params)
-    _execute(c, "store/publish/insert_sentences", params)
+    n_reviews = _execute(c, "store/publish/insert_new_scores", params).rowcount
+    with _sentences(c, params, staged):
+        if staged.seen_before:
+            _execute(c, "store/publish/upsert_scores", params)
     _execute(c, "store/publish/insert_film_night", params)
     _execute(c, "store/publish/upsert_titles", params)
-    n_others: int = _execute(c, "store/publish/count_published_not_new", params).scalar_one()
-    return n_new + n_others
+    if staged.seen_before:
+        n_reviews += _execute(c, "store/publish/count_published_not_new", params).scalar_one()
+    return n_reviews
 
 
-def _merge_other(c: sa.Connection, run: Run, params: Params) -> int:
+def _merge_other(c: sa.Connection, run: Run, params: Params, staged: Staged) -> int:
     _execute(c, "store/publish/keep_differing_versions", params)
     _execute(c, "store/publish/insert_missing_reviews", params)
     _execute(c, "store/publish/insert_missing_night", params)
@@ -93,14 +109,26 @@ def _merge_other(c: sa.Connection, run: Run, params: Params) -> int:
     settling.settle(c, params)
     if params["replaced"]:
         settling.restate(c, params)
-    _execute(c, "store/publish/delete_other_sentences", params)
-    _execute(c, "store/publish/upsert_shown_scores", params)
-    _execute(c, "store/publish/set_first_night", params)
-    _execute(c, "store/publish/insert_sentences", params)
+    with _sentences(c, params, staged):
+        _execute(c, "store/publish/upsert_shown_scores", params)
+        _execute(c, "store/publish/set_first_night", params)
     _execute(c, "store/publish/insert_film_night", params)
     _write_titles(c, run, params)
     n_reviews: int = _execute(c, "store/publish/count_published", params).scalar_one()
     return n_reviews
+
+
+@contextmanager
+def _sentences(c: sa.Connection, params: Params, staged: Staged) -> Iterator[None]:
+    """Delete sentences that are scored otherwise now, let the scores be written, and insert those that are missing.
+
+    In this order: insert_sentences goes by how many sentences of a review are stored.
+    """
+    if staged.with_sentences:
+        _execute(c, "store/publish/delete_other_sentences", params)
+    yield
+    if staged.with_sentences:
+        _execute(c, "store/publish/insert_sentences", params)
 
 
 def _write_titles(c: sa.Connection, run: Run, params: Params) -> None:

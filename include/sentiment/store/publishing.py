@@ -126,11 +126,11 @@ def merge(run: Run, attempt: attempts.Attempt, expected: Expected) -> None:
 
 def _publish(c: sa.Connection, run: Run, attempt: attempts.Attempt, staging: Staging, expected: Expected) -> None:
     staging.open_views(c)
-    _audit(c, run, expected)
+    staged = _audit(c, run, expected)
     replaced = _supersede(c, run)
     if expected.source:
         sources.fix(c, run, expected.source)
-    n_published = merging.merge(c, run, replaced, expected.uncertain_band)
+    n_published = merging.merge(c, run, replaced, expected.uncertain_band, staged)
     # Views outlive the transaction, and nobody else could drop the staging tables below them.
     staging.close_views(c)
     attempt.counts["published"] = n_published
@@ -160,8 +160,8 @@ def lock_publishers(c: sa.Connection) -> None:
     c.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
 
 
-def _audit(c: sa.Connection, run: Run, expected: Expected) -> None:
-    """Raise InfrastructureError where what is staged is not what was expected."""
+def _audit(c: sa.Connection, run: Run, expected: Expected) -> merging.Staged:
+    """Return what is staged; raise InfrastructureError where it is not what was expected."""
     counted = c.execute(statement("store/publish/count_staged")).one()
     part, names = expected.scored, ("quarantined", "profiled", "duplicates", "unread")
     staged = (counted.reviews, counted.checksum, *(getattr(counted, name) for name in names))
@@ -176,6 +176,7 @@ def _audit(c: sa.Connection, run: Run, expected: Expected) -> None:
             "Another night was published since this one's novelty was decided, so new and known may be wrong.",
             f"clear the task `score` in Airflow, or: {opening.rerun_command(run)}",
         )
+    return merging.Staged(counted.seen_before, counted.with_sentences)
 
 
 def _supersede(c: sa.Connection, run: Run) -> list[str]:
