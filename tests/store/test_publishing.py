@@ -242,6 +242,21 @@ def test_a_night_without_a_profile_is_tracked() -> None:
         assert set(tracking.track(run.run_id)) <= {"insufficient_data"}
 
 
+def test_what_nothing_staged_is_about_is_not_executed(monkeypatch: pytest.MonkeyPatch) -> None:
+    executed: list[str] = []
+    original = merging._execute
+
+    def noted(c: sa.Connection, name: str, params: merging.Params) -> Any:
+        executed.append(name.rpartition("/")[2])
+        return original(c, name, params)
+
+    monkeypatch.setattr(merging, "_execute", noted)
+    publish(open_run(), {1: "a"})
+    about_others = {"keep_changed_versions", "upsert_scores", "delete_other_sentences", "insert_sentences"}
+    assert executed
+    assert not about_others & set(executed)
+
+
 def test_a_reader_sees_all_of_the_night_or_none_of_it() -> None:
     run = open_run()
     seen = []
