@@ -7,12 +7,15 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
+from sentiment.dashboard import reading
+from sentiment.dashboard.pages import MOST_RECORDS
 from sentiment.embedded import secrets
 from sentiment.errors import ParameterError
 from sentiment.local import nights
@@ -25,7 +28,7 @@ from sentiment.settings import Settings
 
 from tests.conftest import NIGHT
 from tests.kit import nights as small_nights
-from tests.kit import warm_spark
+from tests.kit import visitors, warm_spark
 from tests.kit.commands import run, start
 from tests.kit.nights import NightSpec, publish_without_spark
 from tests.kit.rows import fingerprint, remove_source, rows
@@ -103,6 +106,34 @@ def test_every_refused_record_has_its_reasons_and_bytes(night: date, dump: Path)
         assert row.reasons
         assert row.details
         assert content[row.byte_offset : row.byte_offset + len(raw)] == raw
+
+
+@pytest.fixture
+def page(night: date) -> Iterator[Callable[[str], BeautifulSoup]]:
+    """Return a function that reads a page about the night."""
+    visitor, shown = visitors.client(), {"source": "allocine", "night": NIGHT.isoformat()}
+    yield lambda path: BeautifulSoup(visitor.get(path, params=shown).text, "html.parser")
+    reading._engine.cache_clear()
+
+
+def test_the_pages_show_what_was_published_and_refused(page: Callable[[str], BeautifulSoup]) -> None:
+    ((run_id,),) = rows("SELECT run_id FROM sentiment.run WHERE source = 'allocine' AND status = 'published'")
+    counted = rows(
+        "SELECT (SELECT count(*) FROM sentiment.quarantine WHERE run_id = :r) AS refused, (SELECT count(*) "
+        "FROM sentiment.duplicate WHERE run_id = :r) AS duplicates, (SELECT count(*) FROM sentiment.night_review "
+        "JOIN sentiment.review_sentiment USING (review_id) WHERE night = :n) AS published", r=run_id, n=NIGHT,
+    )[0]  # fmt: skip
+    by_rule = "SELECT rule, count(*) FROM sentiment.quarantine, unnest(reasons) AS rule WHERE run_id = :r GROUP BY 1"
+    rules = {f"{rule}: {n}" for rule, n in rows(by_rule, r=run_id)}
+    for path in ("/", "/quarantine"):
+        text = " ".join(page(path).get_text().split())
+        assert f"{counted.refused} records were refused, {counted.duplicates} repeat a review." in text
+        assert rules <= {" ".join(item.get_text().split()) for item in page(path).select("ul.losses li")}
+    funnel = [cell.get_text() for cell in page("/").select("table.funnel td.n")]
+    assert funnel == ["200", str(counted.published), str(counted.published)]
+    listed = page("/quarantine").tbody
+    assert listed
+    assert len(listed.select("tr")) == counted.refused < MOST_RECORDS
 
 
 def test_the_same_again_changes_nothing(night: date, dump: Path) -> None:
