@@ -213,8 +213,7 @@ def spark(home: Path) -> Iterator[SparkSession]:
     settings.load.cache_clear()
     for part in ("base", jars.TENSORFLOW):
         jars.fetch(settings.load(), lambda _: None, part)
-    # As of a small run: what tests read is over before Java's better compiler has earned what it costs.
-    session = sessions.session("tests", rows=0)
+    session = sessions.session("tests", config=warm_spark.lasting(settings.load()))
     del os.environ["SENTIMENT_SPARK_MASTER"]
     settings.load.cache_clear()
     gateway = session.sparkContext._gateway
