@@ -1,4 +1,7 @@
-"""The pages under Airflow's other auth manager, FAB's: who reads, who acts, and the way by the login and back."""
+"""The pages under Airflow's other auth manager, FAB's, with their reviews on a server of its own.
+
+Who reads, who acts, the way by the login and back; and what visitors get while that server is stopped.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,22 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
+import psutil
 import pytest
-from sentiment import settings
+from sentiment import database, settings
 from sentiment.drift.history import Stream
-from sentiment.embedded import airflow
+from sentiment.embedded import airflow, machine
 from sentiment.embedded.machine import Machine
 
 from tests.kit import browsers, commands, stored_nights
+from tests.kit.homes import own_home
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -24,6 +34,7 @@ pytestmark = pytest.mark.browser
 
 STREAM = Stream("fab", "cinema-fr")
 DRIFT, RUNS = f"/sentiment/drift?source={STREAM.source}", "/api/v2/dags/acknowledge_alarm/dagRuns"
+VISITORS = 50
 PASSWORD = "for this test alone"
 ADD_USERS = """
 import sys
@@ -37,19 +48,40 @@ with get_application_builder() as builder:
 """
 
 
-@pytest.fixture(scope="module")
-def alarm_id(server: object, _database_of_the_module: None) -> str:
-    """Return an open alarm of a tenth fewer positive reviews."""
-    stored_nights.fallen(STREAM)
-    return stored_nights.alarm_of(STREAM)
+@dataclass(frozen=True)
+class Reviews:
+    """A reviews database on a server of its own, for an Airflow that has its own tables elsewhere."""
+
+    alarm_id: str
+    """An open alarm of a tenth fewer positive reviews."""
+    airflow_home: Path
+    env: dict[str, str]
+    """Environment of an Airflow process whose pages read these reviews."""
+    server: psutil.Process
+    """The server's first process, whose children are all others."""
 
 
 @pytest.fixture(scope="module")
-def url(alarm_id: str, ready: Machine) -> Iterator[str]:
+def reviews(ready: Machine, _database_of_the_module: None) -> Iterator[Reviews]:
+    airflow_home, env = settings.load().home, commands.airflow_env(ready)
+    with own_home() as config:
+        stored_nights.fallen(STREAM)
+        env |= {"SENTIMENT_READER_URL": database.url("reader").render_as_string(hide_password=False)}
+        pid = (machine.postgres(config).folder / "postmaster.pid").read_text("ascii").split()[0]
+        yield Reviews(stored_nights.alarm_of(STREAM), airflow_home, env, psutil.Process(int(pid)))
+
+
+@pytest.fixture(scope="module")
+def alarm_id(reviews: Reviews) -> str:
+    return reviews.alarm_id
+
+
+@pytest.fixture(scope="module")
+def url(reviews: Reviews) -> Iterator[str]:
     """Start Airflow's api-server with FAB's auth manager and a user of each role; yield its address."""
     port = browsers.free_port()
     address = f"http://127.0.0.1:{port}"
-    env = commands.airflow_env(ready) | {
+    env = reviews.env | {
         "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
         "AIRFLOW__API__PORT": port,
         "AIRFLOW__API__BASE_URL": address,
@@ -58,7 +90,7 @@ def url(alarm_id: str, ready: Machine) -> Iterator[str]:
     for command in (users, [*airflow.command(), "dags", "reserialize"]):
         subprocess.run(command, env=env, check=True, capture_output=True, timeout=200)
     server = subprocess.Popen(
-        [*airflow.command(), "api-server"], env=env, cwd=settings.load().home, stdout=subprocess.DEVNULL,
+        [*airflow.command(), "api-server"], env=env, cwd=reviews.airflow_home, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     wait_for_answer(f"{address}/api/v2/version", server)
@@ -100,6 +132,47 @@ def visit(url: str) -> Iterator[Callable[[str, str], Page]]:
 
         yield visited
         browser.close()
+
+
+def timed(address: str, cookies: dict[str, str]) -> tuple[int, float, str]:
+    began = time.monotonic()
+    answer = httpx.get(address, cookies=cookies, timeout=30)
+    return answer.status_code, time.monotonic() - began, answer.text
+
+
+@contextmanager
+def stopped(processes: list[psutil.Process]) -> Iterator[None]:
+    """Stop processes by SIGSTOP; let them go on afterwards."""
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
+
+
+def test_visitors_of_a_stopped_database_hold_up_nobody(
+    visit: Callable[[str, str], Page], url: str, reviews: Reviews
+) -> None:
+    cookies = {c["name"]: c["value"] for c in visit("Viewer", DRIFT).context.cookies()}
+    with stopped([reviews.server, *reviews.server.children()]), ThreadPoolExecutor(VISITORS) as visitors:
+        pages = [visitors.submit(timed, f"{url}{DRIFT}", cookies) for _ in range(VISITORS)]
+        time.sleep(0.3)
+        # The second is where tasks leave their heartbeats.
+        health = [timed(f"{url}{path}", {}) for path in ("/api/v2/monitor/health", "/execution/health") * 4]
+        answers = [page.result() for page in pages]
+    assert {status for status, _, _ in health} == {200}
+    # Milliseconds where nothing else is at work, as other tests are.
+    assert max(seconds for _, seconds, _ in health) < 3
+    assert {status for status, _, _ in answers} == {503}
+    # A second to be let in, three to wait for the server, and what 50 pages take to write beside other tests.
+    assert max(seconds for _, seconds, _ in answers) < 15
+    assert all("reviews database" in text or "visitors" in text for _, _, text in answers)
+    end = time.monotonic() + 10
+    while timed(f"{url}{DRIFT}", cookies)[0] != 200:
+        assert time.monotonic() < end, "the pages don't come back by themselves"
+        time.sleep(0.2)
 
 
 def test_a_viewer_reads_and_is_refused_to_act(visit: Callable[[str, str], Page], alarm_id: str) -> None:

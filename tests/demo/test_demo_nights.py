@@ -105,6 +105,12 @@ def test_nights_are_published_by_the_steps_of_a_night(
         "SELECT DISTINCT first_night AS night FROM sentiment.sentence_sentiment JOIN sentiment.review USING (review_id)"
     )
     assert [row.night for row in sentences] == [LAST]
+    scoring.evaluate_on(spark, model, str(few_nights[0].dump))
+    evaluated = rows(
+        "SELECT support FROM sentiment.v_evaluation WHERE set_name = :n AND label = 'accuracy'",
+        n=few_nights[0].dump.name,
+    )
+    assert 20 < evaluated[0].support <= 30
     again = publishing.publish(few_nights[0], home.SOURCE, nights)
     assert again.run_id == runs[0].run_id
     assert rescoring.missing(home.MODEL).is_complete

@@ -1,4 +1,4 @@
-"""The demo's Spark job: all nights judged at once, scored by one model, and counted night by night.
+"""The demo's Spark job: all nights judged at once, scored by one model, counted night by night; the model evaluated.
 
 A night of its own takes its jobs tens of seconds, whatever it holds; 120 of them together take one.
 """
@@ -9,6 +9,7 @@ import argparse
 import logging
 import sys
 from datetime import date
+from glob import glob
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
@@ -20,8 +21,9 @@ from sentiment.drift import confidence, profile
 from sentiment.drift.history import Stream
 from sentiment.dump.identity import Identity
 from sentiment.dump.receive import receive
-from sentiment.jobs import judging, score
+from sentiment.jobs import evaluate, judging, score
 from sentiment.jobs.entry import add_outcome, ended
+from sentiment.orchestration import evaluating
 from sentiment.quality import rules, split
 from sentiment.runs.model import Reading
 from sentiment.runtime import spark
@@ -77,6 +79,14 @@ def score_nights(session: SparkSession, model: registry.Model, source: str, work
     return [p.model_dump() for p in score.canary_predictions(session, pipeline, model)]
 
 
+def evaluate_on(session: SparkSession, model: registry.Model, dump: str) -> None:
+    """Evaluate the model on a night's dump by the labels that the made-up reviews have, and store the result."""
+    labelled = evaluating.find_set(evaluating.Request(dump, model.model_id))
+    request = evaluate.EvaluationRequest(labelled, model.model_id, mistakes=0)
+    done = evaluate.work(session, request, Workspace(settings.load().lake))
+    evaluating.clear([done.evaluation_id])
+
+
 def main() -> int:
     """Run the job for its arguments; return the process's exit code."""
     parser = argparse.ArgumentParser(description="judge and score the demo's nights")
@@ -93,7 +103,9 @@ def main() -> int:
         session = spark.session("sentiment demo")
         judge(session, arguments.dumps, arguments.source, arguments.last_night, workspace)
         model = registry.find(arguments.model, settings.load())
-        return score_nights(session, model, arguments.source, workspace)
+        predictions = score_nights(session, model, arguments.source, workspace)
+        evaluate_on(session, model, min(glob(arguments.dumps)))
+        return predictions
 
     return ended(start, arguments.outcome)
 
