@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from sentiment.dashboard.charts import MARKS
 from sentiment.dashboard.formats import Translation, likeliest_language
 
 FOLDER = Path(__file__).parent
@@ -61,7 +62,9 @@ def translation_of(request: Request) -> Translation:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
+    environment.globals["mark_names"] = {kind: name for kind, (name, _) in MARKS.items()}
+    return environment
