@@ -10,7 +10,6 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
 from sentiment import database
 from starlette.testclient import TestClient
 
@@ -56,7 +55,7 @@ class Answered:
     median_ms: float
     most_ms: float
     """95th percentile."""
-    budgets_ms: tuple[int, int] = BUDGETS_MS
+    budgets_ms: tuple[int, int]
 
     @property
     def is_missed(self) -> bool:
@@ -110,14 +109,13 @@ def _usable() -> list[Answered]:
     """Open every page in a browser; return how long each took until it can be used."""
     from playwright.sync_api import sync_playwright
 
-    parent, usable = FastAPI(), []
-    parent.mount("/sentiment", visitors.guarded(may_trigger=True))
-    with browsers.served(parent) as address, sync_playwright() as playwright:
+    usable = []
+    with browsers.served(visitors.guarded(may_trigger=True)) as address, sync_playwright() as playwright:
         browser = browsers.launch(playwright)
         page = browser.new_page(base_url=address)
         for name, addresses in ADDRESSES.items():
             if not name.endswith(".csv"):
-                visited = [_visited(page, f"/sentiment{path}") for path in islice(cycle(addresses), VISITS + 1)]
+                visited = [_visited(page, path) for path in islice(cycle(addresses), VISITS + 1)]
                 usable.append(_summary(f"{name}, in a browser", visited[1:], USABLE_BUDGETS_MS))
         browser.close()
     return usable

@@ -111,8 +111,8 @@ def test_every_refused_record_has_its_reasons_and_bytes(night: date, dump: Path)
 @pytest.fixture
 def page(night: date) -> Iterator[Callable[[str], BeautifulSoup]]:
     """Return a function that reads a page about the night."""
-    visitor, shown = visitors.client(), {"source": "allocine", "night": NIGHT.isoformat()}
-    yield lambda path: BeautifulSoup(visitor.get(path, params=shown).text, "html.parser")
+    visitor = visitors.client()
+    yield lambda path: visitors.page_of(visitor, path, source="allocine", night=NIGHT)
     reading._engine.cache_clear()
 
 
@@ -126,9 +126,9 @@ def test_the_pages_show_what_was_published_and_refused(page: Callable[[str], Bea
     by_rule = "SELECT rule, count(*) FROM sentiment.quarantine, unnest(reasons) AS rule WHERE run_id = :r GROUP BY 1"
     rules = {f"rule {rule}: {n}" for rule, n in rows(by_rule, r=run_id)}
     for path in ("/", "/quarantine"):
-        text = " ".join(page(path).get_text().split())
+        text = visitors.text_of(page(path))
         assert f"{counted.refused} records were refused, {counted.duplicates} repeat a review." in text
-        assert rules <= {" ".join(item.get_text().split()) for item in page(path).select("ul.losses li")}
+        assert rules <= {visitors.text_of(item) for item in page(path).select("ul.losses li")}
     funnel = [cell.get_text() for cell in page("/").select("table.funnel td.n")]
     assert funnel == ["200", str(counted.published), str(counted.published)]
     listed = page("/quarantine").tbody

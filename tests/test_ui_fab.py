@@ -24,7 +24,7 @@ from sentiment.drift.history import Stream
 from sentiment.embedded import airflow, machine
 from sentiment.embedded.machine import Machine
 
-from tests.kit import browsers, commands, stored_nights
+from tests.kit import browsers, commands, databases, stored_nights
 from tests.kit.homes import own_home
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def reviews(ready: Machine, _database_of_the_module: None) -> Iterator[Reviews]:
     with own_home() as config:
         stored_nights.fallen(STREAM)
         env |= {"SENTIMENT_READER_URL": database.url("reader").render_as_string(hide_password=False)}
-        pid = (machine.postgres(config).folder / "postmaster.pid").read_text("ascii").split()[0]
-        yield Reviews(stored_nights.alarm_of(STREAM), airflow_home, env, psutil.Process(int(pid)))
+        server = databases.postmaster(machine.postgres(config))
+        yield Reviews(stored_nights.alarm_of(STREAM), airflow_home, env, server)
 
 
 @pytest.fixture(scope="module")

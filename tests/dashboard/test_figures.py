@@ -7,13 +7,13 @@ from datetime import date, timedelta
 from math import sqrt
 
 import pytest
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup
 from sentiment import settings
 from sentiment.dashboard.evidence import MOST_FILMS, RECENT_NIGHTS
 from sentiment.dashboard.formats import Translation
 from sentiment.dashboard.pages import CALIBRATION_DAYS, DAYS, MOST_MOVERS, MOST_REVIEWS
 from sentiment.drift.history import Stream
-from sentiment.evaluation import stored
+from sentiment.evaluation import intervals, stored
 from sentiment.evaluation.labelled_set import LabelSource
 from sentiment.evaluation.model import Evaluation
 from sentiment.evaluation.report import Cell
@@ -21,17 +21,16 @@ from sentiment.samples import sample_dump
 from sentiment.scoring import registry
 from starlette.testclient import TestClient
 
-from tests.kit import nights, stored_nights
+from tests.kit import nights, stored_nights, visitors
 from tests.kit.nights import NightSpec
 from tests.kit.rows import copy_rows, newest_run, rows, run_sql, scalar
+from tests.kit.visitors import text_of
 
 pytestmark = pytest.mark.usefixtures("server")
 
 STREAM = Stream("figures", "cinema-fr")
 REVIEWED, OTHER_MODEL = "figures_of_reviews", "other"
 EN = Translation("en")
-Z = 1.959963984540054
-"""Of the normal distribution, 97.5 %."""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +47,7 @@ def reviewed(days: list[date]) -> Iterator[date]:
     dump = settings.load().home / "dumps" / "figures.jsonl"
     sample_dump.write(sample_dump.SampleDump(night, 300, seed=3), dump)
     nights.publish_without_spark(NightSpec(REVIEWED, night, dump))
-    run_sql(str(stored_nights.INSERT_MODEL).replace(":model_id", f"'{OTHER_MODEL}'"))
+    run_sql(stored_nights.INSERT_MODEL.text, model_id=OTHER_MODEL)
     run_sql("UPDATE sentiment.model SET positive_label = 'pos' WHERE model_id = :m", m=OTHER_MODEL)
     run = newest_run(REVIEWED)
     copy_rows("run", "run_id", run, run_id=f"{run}-2", model_id=OTHER_MODEL)
@@ -59,13 +58,7 @@ def reviewed(days: list[date]) -> Iterator[date]:
 
 
 def page_of(viewer: TestClient, path: str, source: str = STREAM.source, **values: object) -> BeautifulSoup:
-    answer = viewer.get(path, params={"source": source} | {name: str(value) for name, value in values.items()})
-    assert answer.status_code == 200
-    return BeautifulSoup(answer.text, "html.parser")
-
-
-def text_of(element: Tag) -> str:
-    return " ".join(element.get_text().split())
+    return visitors.page_of(viewer, path, source=source, **values)
 
 
 def table(page: BeautifulSoup, heading: str) -> list[list[str]]:
@@ -81,11 +74,27 @@ def marks(page: BeautifulSoup, text: str) -> list[str]:
     return sorted(label for mark in page.select("svg [aria-label]") if text in (label := str(mark["aria-label"])))
 
 
-def wilson(k: int, n: int) -> tuple[float, float]:
-    """Wilson (Journal of the American Statistical Association 22, 1927)."""
-    share, factor = k / n, 1 / (1 + Z**2 / n)
-    half = Z * sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    return factor * (share + Z**2 / (2 * n) - half), factor * (share + Z**2 / (2 * n) + half)
+def wilson(k: int, n: int) -> intervals.Interval:
+    """Of Python; the pages have theirs from SQL."""
+    interval = intervals.wilson(k, n)
+    assert interval
+    return interval
+
+
+def films(first: date, last: date) -> dict[str, tuple[int, int]]:
+    """Return the positive fresh reviews, and all of them, of each film from one night to another."""
+    query = """
+        SELECT item_id, sum(n_fresh)::int AS n, sum(n_fresh_positive)::int AS k FROM sentiment.film_night
+        WHERE source = :s AND night BETWEEN :a AND :b GROUP BY item_id"""
+    return {row.item_id: (row.k, row.n) for row in rows(query, s=STREAM.source, a=first, b=last)}
+
+
+def bins(column: str, first: date, last: date) -> list[int]:
+    """Return the sum of each bin of a column from one night to another."""
+    query = """
+        SELECT bin_counts FROM drift.profile_metrics
+        WHERE source = :s AND slice_key = 'all' AND column_name = :c AND night BETWEEN :a AND :b"""
+    return [sum(n) for n in zip(*(r[0] for r in rows(query, s=STREAM.source, c=column, a=first, b=last)), strict=True)]
 
 
 def described(day: date, k: int, n: int) -> str:
@@ -107,17 +116,13 @@ def test_shares_of_nights(viewer: TestClient, days: list[date]) -> None:
 
 
 def test_films_that_moved(viewer: TestClient, days: list[date]) -> None:
-    query = """
-        SELECT item_id, sum(n_fresh)::int AS n, sum(n_fresh_positive)::int AS k FROM sentiment.film_night
-        WHERE source = :s AND night > :after AND night <= :until GROUP BY item_id HAVING sum(n_fresh) >= 5"""
     last = days[-1]
-    now, then = (
-        {row.item_id: (row.k, row.n) for row in rows(query, s=STREAM.source, after=last - a, until=last - b)}
-        for a, b in ((timedelta(7), timedelta(0)), (timedelta(35), timedelta(7)))
-    )
-    expected = {}
+    now, then = films(last - timedelta(6), last), films(last - timedelta(34), last - timedelta(7))
+    moved = []
     for film in now.keys() & then.keys():
         (k_now, n_now), (k_then, n_then) = now[film], then[film]
+        if min(n_now, n_then) < 5:
+            continue
         a, b, (low_a, high_a), (low_b, high_b) = k_now / n_now, k_then / n_then, wilson(*now[film]), wilson(*then[film])
         # Newcombe (Statistics in Medicine 17, 1998), method 10.
         low, high = (
@@ -127,8 +132,8 @@ def test_films_that_moved(viewer: TestClient, days: list[date]) -> None:
         sure = "yes" if low > 0 or high < 0 else "no, it may be chance"
         change = f"{EN.points(a - b)} [{EN.points(low)}; {EN.points(high)}]"
         row = [film, f"{EN.percent(b)} ({n_then})", f"{EN.percent(a)} ({n_now})", change, sure]
-        expected[film] = ((sure != "yes", -abs(a - b), film), row)
-    ordered = [row for _, row in sorted(expected.values())]
+        moved.append(((sure != "yes", -abs(a - b), film), row))
+    ordered = [row for _, row in sorted(moved)]
     assert len(ordered) > MOST_MOVERS
     for path in ("/", "/print"):
         assert table(page_of(viewer, path), "Which films moved most?") == ordered[:MOST_MOVERS]
@@ -151,12 +156,7 @@ def test_what_makes_a_fall(viewer: TestClient, days: list[date]) -> None:
         s=STREAM.source,
     )
     reference, since = (days[0], days[stored_nights.N_REFERENCE - 1]), (began, days[-1])
-    query = """
-        SELECT item_id, sum(n_fresh)::int AS n, sum(n_fresh_positive)::int AS k FROM sentiment.film_night
-        WHERE source = :s AND night BETWEEN :a AND :b GROUP BY item_id"""
-    then, now = (
-        {row.item_id: (row.k, row.n) for row in rows(query, s=STREAM.source, a=a, b=b)} for a, b in (reference, since)
-    )
+    then, now = films(*reference), films(*since)
     shown = table(page, "What makes it?")
     assert len(shown) == MOST_FILMS
     for film, before, after, _ in shown:
@@ -165,11 +165,8 @@ def test_what_makes_a_fall(viewer: TestClient, days: list[date]) -> None:
         assert after == f"{EN.percent(k_now / n_now)} ({EN.number(n_now)})"
     a, b = (sum(k for k, _ in of.values()) / sum(n for _, n in of.values()) for of in (then, now))
     assert f"From {EN.percent(a)} to {EN.percent(b)}: {EN.points(b - a)} points since {EN.day(began)}." in text_of(page)
-    bins = """
-        SELECT bin_counts FROM drift.profile_metrics
-        WHERE source = :s AND slice_key = 'all' AND column_name = 'positive' AND night BETWEEN :a AND :b"""
     for name, (first, last) in {"reference": reference, "now": since}.items():
-        counted = [sum(n) for n in zip(*(r[0] for r in rows(bins, s=STREAM.source, a=first, b=last)), strict=True)]
+        counted = bins("positive", first, last)
         shares = {label: n / sum(counted) for label, n in zip(("–", "no", "yes"), counted, strict=True)}
         assert marks(page, f", {name}: ") == sorted(f"{label}, {name}: {EN.percent(s)}" for label, s in shares.items())
 
@@ -180,14 +177,8 @@ def test_a_quiet_series_is_compared_by_its_last_nights(viewer: TestClient, days:
 
 
 def test_probabilities_and_what_came_true(viewer: TestClient, days: list[date]) -> None:
-    query = """
-        SELECT bin_counts FROM drift.profile_metrics
-        WHERE source = :s AND column_name = :c AND slice_key = 'all' AND night > :a"""
-    labelled, positive = (
-        [sum(n) for n in zip(*(row[0] for row in rows(query, s=STREAM.source, c=column, a=after)), strict=True)]
-        for after in [days[-1] - timedelta(CALIBRATION_DAYS)]
-        for column in ("labelled_logit", "positive_logit")
-    )
+    first = days[-1] - timedelta(CALIBRATION_DAYS - 1)
+    labelled, positive = (bins(column, first, days[-1]) for column in ("labelled_logit", "positive_logit"))
     expected = [
         f"{EN.percent(k / n)} of {EN.number(n)} reviews positive"
         for k, n in zip(positive[1:], labelled[1:], strict=True)
@@ -211,12 +202,12 @@ def test_evaluations(viewer: TestClient, days: list[date]) -> None:
     averaged = [(*shares, 2 * shares[0] * shares[1] / sum(shares)) for shares in by_label.values()]
     macro = [sum(column) / 2 for column in zip(*averaged, strict=True)]
     weighted = [0.2 * neg + 0.8 * pos for neg, pos in zip(*averaged, strict=True)]
-    intervals = rows("SELECT f1_score_low, f1_score_high FROM sentiment.evaluation_class ORDER BY label")
-    between = [f"{EN.percent(low)} – {EN.percent(high)}" for low, high in [*intervals, wilson(90, 100)]]
+    ends = rows("SELECT f1_score_low, f1_score_high FROM sentiment.evaluation_class ORDER BY label")
+    between = [f"{EN.percent(low)} – {EN.percent(high)}" for low, high in ends]
     assert table(page_of(viewer, "/models"), "How well they predict") == [
         ["neg", *map(EN.percent, averaged[0]), between[0], "20"],
         ["pos", *map(EN.percent, averaged[1]), between[1], "80"],
-        ["accuracy", "–", "–", EN.percent(0.9), between[2], "100"],
+        ["accuracy", "–", "–", EN.percent(0.9), "82.6% – 94.5%", "100"],
         ["macro avg", *map(EN.percent, macro), "–", "100"],
         ["weighted avg", *map(EN.percent, weighted), "–", "100"],
     ]
@@ -271,5 +262,5 @@ def test_a_film(viewer: TestClient, reviewed: date) -> None:
         verdict, content = (text_of(article.select(f"p.{name}")[0]) for name in ("verdict", "text"))
         assert verdict.startswith(verdicts[content])
     doubtful = page_of(viewer, "/film", REVIEWED, item=film, doubt=1).select("p.text")
-    least_sure = sorted(reviews, key=lambda row: row.doubt)[0]
+    least_sure = min(reviews, key=lambda row: row.doubt)
     assert text_of(doubtful[0]) == " ".join(least_sure.text.split())

@@ -15,6 +15,8 @@ import pytest
 from sentiment.embedded.postgres import EmbeddedPostgres, Server
 from sentiment.errors import InfrastructureError, SetupError
 
+from tests.kit.databases import postmaster
+
 pytestmark = pytest.mark.postgres
 
 
@@ -37,10 +39,6 @@ def ask(server: Server, query: str) -> object:
     connection.close()
     assert row is not None
     return row[0]
-
-
-def postmaster(postgres: EmbeddedPostgres) -> psutil.Process:
-    return psutil.Process(int((postgres.folder / "postmaster.pid").read_text().split()[0]))
 
 
 def test_starts_once_on_loopback_and_speaks_french(postgres: EmbeddedPostgres) -> None:

@@ -19,6 +19,8 @@ from sentiment.embedded import postgres
 from sentiment.embedded.postgres import EmbeddedPostgres, Server
 from sentiment.errors import SetupError
 
+from tests.kit.databases import postmaster
+
 pytestmark = pytest.mark.postgres
 
 START = """
@@ -51,7 +53,7 @@ def answers(server: Server) -> bool:
 
 
 def kill(embedded: EmbeddedPostgres) -> None:
-    process = psutil.Process(int((embedded.folder / "postmaster.pid").read_text().split()[0]))
+    process = postmaster(embedded)
     family = [process, *process.children()]
     for member in family:
         member.kill()

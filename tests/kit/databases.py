@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+import psutil
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from sentiment import database, settings
 from sentiment.embedded import machine
-from sentiment.embedded.postgres import Server
+from sentiment.embedded.postgres import EmbeddedPostgres, Server
 from sentiment.settings import Settings
 from sentiment.store import migrate, roles
 
@@ -127,3 +128,8 @@ def _disconnect() -> None:
     """Close our pooled connections: a database that somebody is connected to can't be a template."""
     for engine in database._ENGINES:
         engine.dispose()
+
+
+def postmaster(postgres: EmbeddedPostgres) -> psutil.Process:
+    """Return the first process of a running server, whose children are all others."""
+    return psutil.Process(int((postgres.folder / "postmaster.pid").read_text().split()[0]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bs4 import BeautifulSoup, Tag
 from sentiment.dashboard import app
 from sentiment.dashboard.guard import Guard
 from starlette.testclient import TestClient
@@ -29,3 +30,15 @@ def guarded(may_trigger: bool = False) -> Guard:
 def client(may_trigger: bool = False) -> TestClient:
     """Return a client of `guarded`."""
     return TestClient(guarded(may_trigger))
+
+
+def page_of(visitor: TestClient, path: str, **values: object) -> BeautifulSoup:
+    """Return a page, which is there, of a path and its parameters."""
+    answer = visitor.get(path, params={name: str(value) for name, value in values.items()})
+    assert answer.status_code == 200
+    return BeautifulSoup(answer.text, "html.parser")
+
+
+def text_of(element: Tag) -> str:
+    """Return the text of an element, its white space single blanks."""
+    return " ".join(element.get_text().split())

@@ -103,6 +103,11 @@ class Morning:
     alarms: Rows
     movers: Rows
 
+    @property
+    def n_open(self) -> int:
+        """Return how many open alarms nobody has acknowledged."""
+        return sum(row.status == "alarm" for row in self.alarms)
+
 
 @dataclass(frozen=True)
 class DriftPage:
