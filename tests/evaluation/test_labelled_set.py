@@ -283,11 +283,11 @@ def test_the_job_reports_its_error_and_exits_with_its_code(tmp_path: Path, monke
     def refuse(*_: object) -> None:
         raise DataError("no record", "look")
 
-    labelled = LabelledSet("u", "n", "0", LabelSource.polarity, "k", [Layout("csv", ["review"], ";")], {})
+    labelled = LabelledSet("u", "n", "0", LabelSource.polarity, 1, "k", [Layout("csv", ["review"], ";")], {})
     path = tmp_path / "outcome.json"
     assert evaluating.set_from_json(evaluating.set_to_json(labelled)) == labelled
     monkeypatch.setattr(evaluate, "work", refuse)
-    monkeypatch.setattr(sessions, "session", lambda _: None)
+    monkeypatch.setattr(sessions, "session", lambda *_: None)
     arguments = ["--set", evaluating.set_to_json(labelled), "--model", "m", "--no-store", "--outcome", str(path)]
     monkeypatch.setattr(sys, "argv", ["evaluate", *arguments])
     assert evaluate.main() == DataError.exit_code

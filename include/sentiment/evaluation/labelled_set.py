@@ -39,6 +39,7 @@ class LabelledSet:
     sha256: str
     """SHA-256 of the file; of several files the hash that names them as a dump."""
     label_source: LabelSource
+    n_records: int
     received: str
     """Key of the set's records in the workspace's data set `received`."""
     layouts: list[Layout]

@@ -135,7 +135,7 @@ def main() -> int:
 
     def start() -> JsonValue:
         request = EvaluationRequest(evaluating.set_from_json(labelled_set), **arguments)
-        session = spark.session(f"sentiment evaluate {request.model}")
+        session = spark.session(f"sentiment evaluate {request.model}", request.labelled_set.n_records)
         return evaluating.to_result(work(session, request, Workspace(settings.load().lake)))
 
     return ended(start, outcome)

@@ -81,7 +81,7 @@ def find_set(request: Request) -> LabelledSet:
     # Of one file its own hash, which anybody can compare; of several the hash that names them as a dump.
     sha256 = dump.files[0].sha256 if len(dump.files) == 1 else dump.dump_id
     profile = dump.profile.model_dump(mode="json")
-    return LabelledSet(request.uri, name, sha256, source, dump.key, dump.layouts, profile)
+    return LabelledSet(request.uri, name, sha256, source, dump.n_records, dump.key, dump.layouts, profile)
 
 
 def target(model: registry.Model) -> Target:

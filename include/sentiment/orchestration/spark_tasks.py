@@ -190,8 +190,10 @@ class SparkEvaluate(SparkStep):
             raise AirflowSkipException("no other model to compare with")
         self._submit(context)
 
-    def _rows(self, context: Context) -> int | None:
-        return None
+    def _rows(self, context: Context) -> int:
+        from sentiment.orchestration import evaluating
+
+        return evaluating.set_from_json(context["ti"].xcom_pull(task_ids="find_set")["set"]).n_records
 
     def _figures(self, context: Context, result: JsonValue) -> task_log.Figures:
         from sentiment.orchestration import evaluating
