@@ -213,7 +213,7 @@ def spark(home: Path) -> Iterator[SparkSession]:
     settings.load.cache_clear()
     for part in ("base", jars.TENSORFLOW):
         jars.fetch(settings.load(), lambda _: None, part)
-    session = sessions.session("tests", config=warm_spark.lasting(settings.load()))
+    session = sessions.session("tests", config=warm_spark.lasting(settings.load()), detects_language=True)
     del os.environ["SENTIMENT_SPARK_MASTER"]
     settings.load.cache_clear()
     gateway = session.sparkContext._gateway
