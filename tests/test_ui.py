@@ -265,13 +265,13 @@ def test_the_pages_are_in_airflows_navigation_and_nothing_leaves_the_host(ui: Ui
         for section in ("Drift", "Films", "Quarantine", "Models", "About the data", "Last night"):
             frame.get_by_role("link", name=section, exact=True).click()
             frame.get_by_role("heading", level=1, name=section).wait_for()
-            assert not browsers.is_too_wide(root), section
+            assert browsers.too_wide(root) == [], section
             assert browsers.serious_faults(root) == [], section
         page.evaluate("document.documentElement.classList.add('dark')")
         frame.locator("html.dark").wait_for(state="attached")
         assert browsers.serious_faults(root) == [], "dark"
         page.set_viewport_size({"width": 390, "height": 800})
-        assert not browsers.is_too_wide(root), "narrow"
+        assert browsers.too_wide(root) == [], "narrow"
         browser.close()
     assert [address for address in elsewhere if not address.startswith("blob:")] == []  # Airflow's own, in memory
     assert [error for error in errors if "sentiment" in error] == []

@@ -118,23 +118,25 @@ def test_every_state_can_be_read_by_everybody(
 
 
 def faults_of(page: Page) -> list[str]:
-    """Return what axe-core holds against the page that is serious or critical, and whether it is too wide."""
+    """Return what axe-core holds against the page that is serious or critical, and what is too wide."""
     page.locator("h1").wait_for()
     root = page.locator("html")
-    return [*browsers.serious_faults(root), *(["too wide"] if browsers.is_too_wide(root) else [])]
+    return [*browsers.serious_faults(root), *browsers.too_wide(root)]
 
 
-def test_a_chart_shows_what_its_marks_stand_for(address: str, browser: Browser) -> None:
-    page = browser.new_page()
+@pytest.mark.parametrize(("width", "drawing"), [(1100, ".wide"), (390, ".narrow")])
+def test_a_chart_shows_what_its_marks_stand_for(address: str, browser: Browser, width: int, drawing: str) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
     page.goto(f"{address}?source={GOOD}")
     chart, about = page.locator(".chart").first, page.locator(".chart + output").first
-    labels = chart.locator("[aria-roledescription=point]").evaluate_all("marks => marks.map(m => m.ariaLabel)")
+    points = chart.locator(f"{drawing} [aria-roledescription=point]")
+    labels = points.evaluate_all("marks => marks.map(m => m.ariaLabel)")
     assert len(labels) > 1
     chart.focus()
     for key, label in (("End", labels[-1]), ("ArrowLeft", labels[-2]), ("Home", labels[0]), ("ArrowLeft", labels[0])):
         page.keyboard.press(key)
         assert about.text_content() == label
-    chart.locator("[aria-roledescription=point]").nth(3).hover(force=True)
+    points.nth(3).hover(force=True)
     assert about.text_content() == labels[3]
     page.mouse.move(0, 0)
     assert about.text_content() == ""

@@ -46,7 +46,7 @@ def test_an_alarm_leads_to_what_makes_it(viewer: TestClient, nights: list[date])
     seen = viewer.get(own)
     assert seen.status_code == 200
     assert alarm.sentence in unescape(seen.text)
-    assert seen.text.count("<svg") == 2
+    assert seen.text.count('<div class="wide"><svg') == 2
 
     def split(c: sa.Connection) -> tuple[float, float, float]:
         parts = evidence.series(c, pages.Choice(SOURCE), MAIN_SERIES).attribution

@@ -71,7 +71,7 @@ def table(page: BeautifulSoup, heading: str) -> list[list[str]]:
 
 def marks(page: BeautifulSoup, text: str) -> list[str]:
     """Return what the marks of the page's charts stand for whose description holds the text."""
-    return sorted(label for mark in page.select("svg [aria-label]") if text in (label := str(mark["aria-label"])))
+    return sorted(label for mark in page.select(".wide [aria-label]") if text in (label := str(mark["aria-label"])))
 
 
 def wilson(k: int, n: int) -> intervals.Interval:

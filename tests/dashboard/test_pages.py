@@ -62,7 +62,7 @@ def test_the_first_page_has_the_figures_of_the_night(viewer: TestClient, publish
     assert f"{newest.share_positive:.1%} of {newest.n_reviews} reviews of 1 Jun 2026 are positive" in page
     assert f"between {newest.share_positive_low:.1%} and {newest.share_positive_high:.1%}" in page
     assert "blank_text</a>: 1" in page
-    assert page.count("<svg") == 1
+    assert page.count('<div class="wide"><svg') == 1
     other = viewer.get("/", params={"source": "another", "night": str(NIGHT)}).text
     assert "The night of 31 May 2026 is published." in other
     assert "No night has run yet." in viewer.get("/", params={"source": SOURCE, "night": "2026-05-01"}).text

@@ -22,7 +22,11 @@ MARKS = {
     "profile": ("another source profile", "#2a9d8f"), "superseded": ("a replaced night", GREY),
 }  # fmt: skip
 """Kind of a mark (`marks.sql`) -> its name in the legend, and its colour."""
-WIDTH = 760
+WIDTH, REFUSED_WIDTH, CALIBRATION_WIDTH, FACET_WIDTH, BAR_WIDTH = 760, 600, 320, 215, 5
+NARROW_WIDTHS = {WIDTH: 270, REFUSED_WIDTH: 270, CALIBRATION_WIDTH: 250, FACET_WIDTH: 70, BAR_WIDTH: 2}
+"""Width of what is drawn -> its width on a telephone, where all of a chart is to be seen without being moved."""
+COUNT: Spec = {"format": "~s", "tickMinStep": 1}
+"""How numbers of reviews or records stand at an axis: there is no half one."""
 ABOUT: Spec = {"field": "about"}
 """What a mark stands for, as text: its `aria-label`, which `page.js` shows."""
 CONFIG: Spec = {
@@ -71,9 +75,9 @@ def positive_share(nights: Rows, marks: Rows, tr: Translation) -> str:
         ],
     }  # fmt: skip
     lower = {
-        "width": WIDTH, "height": 60, "mark": {"type": "bar", "color": GREY, "width": 5},
+        "width": WIDTH, "height": 60, "mark": {"type": "bar", "color": GREY, "width": BAR_WIDTH},
         "encoding": {"x": x, "y": {"field": "n", "type": "quantitative", "title": tr.text("reviews"),
-                                   "axis": {"tickCount": 2, "format": "~s"}}},
+                                   "axis": {"tickCount": 2, **COUNT}}},
     }  # fmt: skip
     return _drawn({"data": _shares(nights, tr), "vconcat": [upper, lower], "resolve": {"scale": {"x": "shared"}}}, tr)
 
@@ -82,7 +86,7 @@ def film_share(nights: Rows, tr: Translation) -> str:
     """Return the positive share of a film's fresh reviews of each night, larger where there are more."""
     x = _nights()
     y = {"type": "quantitative", "scale": {"domain": [0, 100]}, "title": tr.text("positive, %")}
-    size = {"field": "n", "type": "quantitative", "legend": {"title": tr.text("reviews"), "format": "~s"}}
+    size = {"field": "n", "type": "quantitative", "legend": _counts([row.n_reviews for row in nights], tr)}
     layers = [
         {"mark": {"type": "rule", "color": BLUE, "opacity": 0.4},
          "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}},
@@ -113,8 +117,8 @@ def series(rows: Rows, tr: Translation) -> str:
          "encoding": {"x": x, "y": {**y, "field": "z"}}},
     ]  # fmt: skip
     facet = {"field": "column", "type": "nominal", "title": None}
-    spec = {"data": _data(values), "facet": facet, "columns": 3, "spec": {"width": 215, "height": 90, "layer": layers}}
-    return _drawn(spec, tr)
+    small = {"width": FACET_WIDTH, "height": 90, "layer": layers}
+    return _drawn({"data": _data(values), "facet": facet, "columns": 3, "spec": small}, tr)
 
 
 def one_series(nights: Rows, tr: Translation) -> str:
@@ -155,6 +159,7 @@ def one_series(nights: Rows, tr: Translation) -> str:
 def distribution(bins: Sequence[BinShare], tr: Translation) -> str:
     """Return the share of values in each bin, of the reference beside that of now."""
     then, now = tr.text("reference"), tr.text("now")
+    angle = 0 if len(bins) < 5 else -30
     labels = [tr.text(bin_share.label) if bin_share.label in ("yes", "no") else bin_share.label for bin_share in bins]
     values = [
         {"bin": label, "order": order, "when": when, "share": 100 * share,
@@ -163,7 +168,7 @@ def distribution(bins: Sequence[BinShare], tr: Translation) -> str:
         for when, share in ((then, bin_share.then), (now, bin_share.now))
     ]  # fmt: skip
     encoding = {
-        "x": {"field": "bin", "type": "nominal", "sort": labels, "title": None, "axis": {"labelAngle": -30}},
+        "x": {"field": "bin", "type": "nominal", "sort": labels, "title": None, "axis": {"labelAngle": angle}},
         "xOffset": {"field": "when", "sort": [then, now]},
         "y": {"field": "share", "type": "quantitative", "title": tr.text("share of reviews, %")},
         "color": {"field": "when", "type": "nominal", "sort": [then, now], "title": None,
@@ -184,7 +189,7 @@ def calibration(bins: Sequence[Bin], tr: Translation) -> str:
     percent = {"type": "quantitative", "scale": {"domain": [0, 100]}}
     x = {**percent, "field": "predicted", "title": tr.text("predicted probability of a positive review, %")}
     y = {**percent, "field": "share", "title": tr.text("positive by label or rating, %")}
-    size = {"field": "n", "type": "quantitative", "legend": {"title": tr.text("reviews"), "format": "~s"}}
+    size = {"field": "n", "type": "quantitative", "legend": _counts([b.n for b in bins], tr)}
     layers = [
         {"data": {"values": [{"predicted": 0, "share": 0}, {"predicted": 100, "share": 100}]},
          "mark": {"type": "line", "color": GREY, "strokeDash": [4, 3]}, "encoding": {"x": x, "y": y}},
@@ -192,7 +197,7 @@ def calibration(bins: Sequence[Bin], tr: Translation) -> str:
         {"mark": {"type": "point", "color": BLUE, "filled": True},
          "encoding": {"x": x, "y": y, "size": size, "description": ABOUT}},
     ]  # fmt: skip
-    return _drawn({"data": {"values": values}, "width": 320, "height": 280, "layer": layers}, tr)
+    return _drawn({"data": {"values": values}, "width": CALIBRATION_WIDTH, "height": 280, "layer": layers}, tr)
 
 
 def ratings(rows: Rows, tr: Translation) -> str:
@@ -206,7 +211,7 @@ def ratings(rows: Rows, tr: Translation) -> str:
     encoding = {
         "x": {"field": "rating", "type": "ordinal", "title": tr.text("rating, of 5"), "axis": {"labelAngle": 0}},
         "y": {"field": "share", "type": "quantitative", "scale": {"domain": [0, 100]}, "title": tr.text("positive, %")},
-        "opacity": {"field": "n", "type": "quantitative", "legend": {"title": tr.text("reviews"), "format": "~s"}},
+        "opacity": {"field": "n", "type": "quantitative", "legend": _counts([r.n_reviews for r in rows], tr)},
         "description": ABOUT,
     }
     mark = {"type": "bar", "color": BLUE}
@@ -222,17 +227,19 @@ def refused(rows: Rows, tr: Translation) -> str:
     ]  # fmt: skip
     encoding = {
         "x": _nights(),
-        "y": {"field": "n", "type": "quantitative", "title": tr.text("records"), "axis": {"format": "~s"}},
+        "y": {"field": "n", "type": "quantitative", "title": tr.text("records"), "axis": COUNT},
         "color": {"field": "rule", "type": "nominal", "title": tr.text("rule"), "scale": {"scheme": "tableau10"}},
         "description": ABOUT,
     }
-    mark = {"type": "bar", "width": 5}
-    return _drawn({"data": _data(values), "width": WIDTH - 160, "height": 180, "mark": mark, "encoding": encoding}, tr)
+    mark = {"type": "bar", "width": BAR_WIDTH}
+    return _drawn(
+        {"data": _data(values), "width": REFUSED_WIDTH, "height": 180, "mark": mark, "encoding": encoding}, tr
+    )
 
 
 def _nights(n_ticks: int = 8) -> Spec:
     """Return the axis of nights; in UTC, since nights are days, whatever the machine's zone."""
-    axis = {"format": "%d %b", "tickCount": n_ticks}
+    axis = {"format": "%d %b", "tickCount": n_ticks, "labelOverlap": True, "labelSeparation": 14}
     return {"field": "night", "type": "temporal", "title": None, "axis": axis, "scale": {"type": "utc"}}
 
 
@@ -254,6 +261,12 @@ def _shares(nights: Rows, tr: Translation) -> Spec:
     )  # fmt: skip
 
 
+def _counts(counts: Sequence[int], tr: Translation) -> Spec:
+    """Return the legend of numbers of reviews; of few, those that there are, since Vega would name halves."""
+    own = {"values": sorted(set(counts))} if max(counts, default=0) <= 5 else {}
+    return {"title": tr.text("reviews"), "format": "~s", **own}
+
+
 def _percent(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
@@ -263,11 +276,23 @@ def _data(values: Sequence[Spec]) -> Spec:
 
 
 def _drawn(spec: Spec, tr: Translation) -> str:
-    """Return the SVG of a specification; nothing of one without data."""
-    return _svg(json.dumps(spec), tr.language) if spec["data"]["values"] else ""
+    """Return the chart of a specification for wide and for narrow screens; nothing of one without data."""
+    if not spec["data"]["values"]:
+        return ""
+    narrow = {**_narrowed(spec), "config": CONFIG | {"legend": {**CONFIG["legend"], "orient": "bottom"}}}
+    drawings = {"wide": {**spec, "config": CONFIG}, "narrow": narrow}
+    return "".join(f'<div class="{n}">{_svg(json.dumps(of), tr.language)}</div>' for n, of in drawings.items())
 
 
-@lru_cache(maxsize=64)
+def _narrowed(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_narrowed(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    return {name: NARROW_WIDTHS[own] if name == "width" else _narrowed(own) for name, own in part.items()}
+
+
+@lru_cache(maxsize=128)
 def _svg(spec: str, language: str) -> str:
     """Return the SVG of a specification in JSON: of the same data once, however many visitors look at it."""
     # Imported here: the pages that have no chart do without its 100 MB.
@@ -275,6 +300,6 @@ def _svg(spec: str, language: str) -> str:
 
     locale: Literal["fr-FR", "en-GB"] = "fr-FR" if language == "fr" else "en-GB"
     drawn: str = vl_convert.vegalite_to_svg(
-        {**json.loads(spec), "config": CONFIG}, allowed_base_urls=[], time_format_locale=locale, format_locale=locale
+        json.loads(spec), allowed_base_urls=[], time_format_locale=locale, format_locale=locale
     )
     return drawn

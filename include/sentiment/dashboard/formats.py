@@ -60,7 +60,7 @@ class Translation:
 
     def decimal(self, value: float | None) -> str:
         """Return a number with two decimals."""
-        return NONE if value is None else format_decimal(value, "0.00", locale=self._locale)
+        return NONE if value is None else self._signed(value, 2, "0.00;−0.00")
 
     def percent(self, share: float | None) -> str:
         """Return a share, 0 to 1, in percent with one decimal."""
@@ -68,9 +68,7 @@ class Translation:
 
     def points(self, difference: float | None) -> str:
         """Return a difference of shares in percentage points, with its sign."""
-        if difference is None:
-            return NONE
-        return format_decimal(difference * 100, "+0.0;−0.0", locale=self._locale)
+        return NONE if difference is None else self._signed(difference * 100, 1, "+0.0;−0.0")
 
     def day(self, value: date | None) -> str:
         """Return a day, like 28 Nov 2026."""
@@ -86,6 +84,10 @@ class Translation:
             return NONE
         minutes, rest = divmod(round(seconds), 60)
         return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min {rest:02d} s"
+
+    def _signed(self, value: float, decimals: int, pattern: str) -> str:
+        """Return a number by a pattern with one sign for less than 0, which no 0 has."""
+        return format_decimal(round(float(value), decimals) + 0.0, pattern, locale=self._locale)
 
     @property
     def _locale(self) -> Locale:

@@ -74,34 +74,40 @@
   });
   // What a mark of a chart stands for: of the one next to the pointer, and by the arrow keys where the chart has focus.
   for (const chart of document.querySelectorAll(".chart")) {
-    const of = (kind) => [...chart.querySelectorAll(`[aria-roledescription=${kind}][aria-label]`)];
-    const marks = of("point").length ? of("point") : of("bar");
+    const marksOfShown = () => {
+      const drawing = [...chart.children].find((child) => child.offsetParent !== null);
+      const of = (kind) => [...drawing.querySelectorAll(`[aria-roledescription=${kind}][aria-label]`)];
+      return of("point").length ? of("point") : of("bar");
+    };
     const about = chart.nextElementSibling;
     // Where a chart is wider than the screen, the newest nights are what to see first.
     chart.scrollLeft = chart.scrollWidth;
-    let current = -1;
-    const show = (index) => {
-      marks[current]?.classList.remove("current");
-      current = index;
-      marks[current]?.classList.add("current");
-      about.textContent = marks[current]?.getAttribute("aria-label") ?? "";
+    let current = null;
+    const show = (mark) => {
+      current?.classList.remove("current");
+      current = mark;
+      current?.classList.add("current");
+      about.textContent = current?.getAttribute("aria-label") ?? "";
     };
     const distance = (mark, event) => {
       const { left, right, top, bottom } = mark.getBoundingClientRect();
       return Math.hypot(2 * event.clientX - left - right, 2 * event.clientY - top - bottom);
     };
     chart.addEventListener("pointermove", (event) => {
+      const marks = marksOfShown();
       const distances = marks.map((mark) => distance(mark, event));
-      if (marks.length) show(distances.indexOf(Math.min(...distances)));
+      if (marks.length) show(marks[distances.indexOf(Math.min(...distances))]);
     });
-    chart.addEventListener("pointerleave", () => show(-1));
+    chart.addEventListener("pointerleave", () => show(null));
     chart.addEventListener("keydown", (event) => {
+      const marks = marksOfShown();
+      const index = marks.indexOf(current);
       const last = marks.length - 1;
-      const next = { ArrowLeft: current - 1, ArrowRight: current + 1, Home: 0, End: last }[event.key];
+      const next = { ArrowLeft: index - 1, ArrowRight: index + 1, Home: 0, End: last }[event.key];
       if (next === undefined || !marks.length) return;
       event.preventDefault();
-      show(Math.max(0, Math.min(last, next)));
-      marks[current].scrollIntoView({ block: "nearest", inline: "nearest" });
+      show(marks[Math.max(0, Math.min(last, next))]);
+      current.scrollIntoView({ block: "nearest", inline: "nearest" });
     });
   }
 })();
