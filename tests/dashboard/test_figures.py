@@ -13,6 +13,7 @@ from sentiment.dashboard.evidence import MOST_FILMS, RECENT_NIGHTS
 from sentiment.dashboard.formats import Translation
 from sentiment.dashboard.pages import CALIBRATION_DAYS, DAYS, MOST_MOVERS, MOST_REVIEWS
 from sentiment.drift.history import Stream
+from sentiment.drift.sentences import SUBJECTS
 from sentiment.evaluation import intervals, stored
 from sentiment.evaluation.labelled_set import LabelSource
 from sentiment.evaluation.model import Evaluation
@@ -145,7 +146,11 @@ def test_watched_series(viewer: TestClient, days: list[date]) -> None:
         "AND slice_key = 'all' AND drift_type = 'BASELINE' ORDER BY column_name, revision DESC",
         s=STREAM.source, n=days[-1],
     )  # fmt: skip
-    listed = [[r.column_name, r.status, EN.decimal(r.z), EN.decimal(r.threshold), EN.number(r.n)] for r in judged]
+    listed = [
+        [f"{r.column_name} {SUBJECTS[r.column_name]}", r.status, EN.decimal(r.z), EN.decimal(r.threshold),
+         EN.number(r.n)]
+        for r in judged
+    ]  # fmt: skip
     assert table(page_of(viewer, "/drift"), "Every watched series") == listed
 
 

@@ -8,17 +8,19 @@ from datetime import UTC, date, datetime
 import pytest
 from sentiment.dashboard import charts, formats, rendering
 from sentiment.dashboard.formats import Translation, likeliest_language
+from sentiment.drift.sentences import SUBJECTS
 
 EN, FR = Translation("en"), Translation("fr")
 SPACES = str.maketrans("\u00a0\u202f", "  ")
 
 
 def messages() -> set[str]:
-    """Return the sentences of templates and charts, and titles of sections."""
-    called = re.compile(r"""(?:\bt|\btext)\(\s*"((?:[^"\\]|\\.)+)\"""")
+    """Return the sentences of templates and charts, titles of sections, and what watched series are about."""
+    called = re.compile(r"""(?:(?:\bt|\btext)\(\s*|^  \()"((?:[^"\\]|\\.)+)\"""", re.MULTILINE)
     files = [*(rendering.FOLDER / "templates").glob("*.html"), rendering.FOLDER / "charts.py"]
     known = {message for file in files for message in called.findall(file.read_text("utf-8"))}
-    return known | set(rendering.SECTIONS.values()) | {name for name, _ in charts.MARKS.values()}
+    names = {*rendering.SECTIONS.values(), *SUBJECTS.values(), *(name for name, _ in charts.MARKS.values())}
+    return known | names
 
 
 @pytest.mark.parametrize("message", sorted(messages()))

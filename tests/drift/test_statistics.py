@@ -298,6 +298,10 @@ def test_sentences_are_for_watched_columns_alone() -> None:
     assert not sentences.SHARES.keys() & sentences.NUMBERS.keys()
 
 
+def test_every_judged_column_has_a_subject_for_the_pages() -> None:
+    assert {w.name for w in COLUMNS if w.judged} == sentences.SUBJECTS.keys()
+
+
 @pytest.mark.parametrize("slice_key", [*SLICES, REASON])
 def test_every_slice_has_a_phrase_in_its_alarms_sentence(slice_key: str) -> None:
     of_slice = sentences.sentence(change("positive", 0.6, 0.4, slice_key=slice_key, slice_value="x-1"))

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from sentiment.dashboard.charts import MARKS
 from sentiment.dashboard.formats import Translation, likeliest_language
+from sentiment.drift.sentences import SUBJECTS
 
 FOLDER = Path(__file__).parent
 SECTIONS = {"": "Last night", "drift": "Drift", "films": "Films", "quarantine": "Quarantine", "models": "Models",
@@ -66,5 +67,6 @@ def _environment() -> Environment:
         loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
+    environment.globals["subjects"] = SUBJECTS
     environment.globals["mark_names"] = {kind: name for kind, (name, _) in MARKS.items()}
     return environment

@@ -78,6 +78,13 @@ NUMBERS: dict[str, tuple[str, str, str]] = {
     "rating": ("the mean rating", ".2f", ""),
 }
 """Column that is no share -> its subject in a sentence, the format of its mean, and the meaning of a change."""
+SUBJECTS = {
+    **{column: subject for column, (subject, _) in SHARES.items()},
+    **{column: subject for column, (subject, _, _) in NUMBERS.items()},
+    "known": "reviews known from earlier nights",
+    "log_volume": "reviews of a night, as a logarithm",
+}
+"""Column -> what it is about, also of the columns that only warn."""
 SLICE_PHRASES = {"rating_band": "with rating", "item_type": "of type", REASON: "by the rule"}
 """Slice key -> what stands before the slice's value in a sentence; films stand after `of`."""
 
