@@ -76,7 +76,7 @@ class Difference:
 
 
 def of_source(connection: Connection, source: str) -> dict[str, Contents]:
-    """Return table -> contents for every table that nights of a source write; of the canary's, what all sources did."""
+    """Return table -> contents for every table that nights of a source write; of the canary's, that of their models."""
     of_run = sql.SQL("SELECT t.* FROM {} t JOIN sentiment.run r USING (run_id) WHERE r.source = {}")
     named: dict[str, sql.Composable] = {
         f"{schema}.{name}": of_run.format(sql.Identifier(schema, name), sql.Literal(source)) for schema, name in OF_RUNS
@@ -84,7 +84,8 @@ def of_source(connection: Connection, source: str) -> dict[str, Contents]:
     of_review = sql.SQL("SELECT t.* FROM {} t JOIN sentiment.review r USING (review_id) WHERE r.source = {}")
     named[SENTENCES] = of_review.format(sql.Identifier(*SENTENCES.split(".")), sql.Literal(source))
     named[RUNS] = sql.SQL("SELECT * FROM sentiment.run WHERE source = {}").format(sql.Literal(source))
-    named[CANARY] = sql.SQL("SELECT * FROM drift.canary")
+    of_models = "SELECT * FROM drift.canary WHERE model_id IN (SELECT model_id FROM sentiment.run WHERE source = {})"
+    named[CANARY] = sql.SQL(of_models).format(sql.Literal(source))
     return {table: _contents(connection, query) for table, query in named.items()}
 
 
