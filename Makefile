@@ -8,7 +8,6 @@ COMMA := ,
 FAST := unit or postgres
 # A file's tests stay on one worker, so that each database and each Spark session is made once; the heaviest come first.
 WORKERS := -n 2 --dist loadgroup --no-loadscope-reorder
-COVERAGE := --cov --cov-report=term:skip-covered
 COVERAGE_FLOOR := 80
 SECONDS_SINCE = $$(( $$(date +%s) - began ))
 
@@ -22,7 +21,7 @@ EXPLAINED = || { code=$$?; case $$code in \
 export PYTHONWARNINGS := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help nightly demo typed test test-fast lint up down doctor bench audit clean lock screenshots docs
+.PHONY: help nightly demo typed test test-fast coverage lint up down doctor bench audit clean lock screenshots docs
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,11 +43,13 @@ typed:
 	  echo "Next: make nightly$(foreach name,$(NIGHT),$${NIGHTLY_$(name):+ $(name)=$${NIGHTLY_$(name)@Q}})"; exit 2; } >&2
 
 test: lint  ## every test, in random order; PYTEST='-p randomly -p no:cacheprovider' and the like are passed on
-	@$(BIN)/python -m pytest -m "$(FAST)" $(WORKERS) $(COVERAGE) --cov-fail-under=$(COVERAGE_FLOOR) $(PYTEST)
-	@$(BIN)/python -m pytest -m "not ($(FAST))" $(WORKERS) $(PYTEST)
+	@$(BIN)/python -m pytest $(WORKERS) $(PYTEST)
 
 test-fast: lint  ## the unit and postgres lanes, but for what is heavy: no Spark, no Airflow process
 	@$(BIN)/python -m pytest -m "($(FAST)) and not heavy" $(WORKERS) $(PYTEST)
+
+coverage: $(VENV)/.dev  ## how much of the code the fast lanes run; fails below the floor
+	@$(BIN)/python -m pytest -m "$(FAST)" $(WORKERS) --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) $(PYTEST)
 
 lint: $(VENV)/.dev  ## ruff and mypy
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && echo "ruff: clean"

@@ -22,7 +22,6 @@ pytestmark = [pytest.mark.night, pytest.mark.usefixtures("ready")]
 BAD_INPUT: dict[str, tuple[list[str], int, str]] = {
     "missing file": (["--dump", "{tmp}/none.jsonl"], 3, "No dump at"),
     "cut gzip": (["--dump", "{tmp}/cut.jsonl.gz"], 3, "cut short"),
-    "unknown model": (["--dump", "{tmp}/good.jsonl", "--model", "gpt"], 2, "There is no model 'gpt'"),
     "wrong date": (["--date", "22/11/2026"], 2, "expected a date like"),
     "wrong source": (["--dump", "{tmp}/good.jsonl", "--source", "No Way!"], 2, "source"),
 }
@@ -31,6 +30,7 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "empty file": ({"dump": "{tmp}/empty.jsonl"}, 3, "is empty"),
     "folder without dumps": ({"dump": "{tmp}/folder"}, 3, "No dump in the folder"),
     "wrong columns": ({"dump": "{tmp}/columns.jsonl"}, 3, "no column with the review's text"),
+    "unknown model": ({"dump": "{tmp}/good.jsonl", "model": "gpt"}, 2, "There is no model 'gpt'"),
     "future night": ({"dump": "{tmp}/good.jsonl", "night": date(2999, 1, 1)}, 2, "lies in the future"),
     "allowed without a reason": ({"dump": "{tmp}/good.jsonl", "allow": ("row_count",)}, 2, "allow needs a reason"),
 }

@@ -124,11 +124,12 @@ def test_a_too_long_record_is_received_as_head_with_size_and_hash(tmp_path: Path
         ("wide.csv", "id;review\n".encode("utf-16"), DumpUnreadableError, "UTF-16"),
         ("cut.jsonl.bz2", bz2.compress(GOOD * 9999)[:-20], DumpUnreadableError, "Next: bzip2 -t "),
         ("cut.jsonl.zst", zstd(GOOD * 9999)[:-20], DumpUnreadableError, "Next: zstd -t "),
-        (
+        pytest.param(
             "columns.csv",
             (",".join(f"c{i}" for i in range(10_000)) + "\n1\n").encode(),
             DumpRefusedError,
             "10,000",
+            id="10,000 columns",
         ),
         ("header.csv", "id;critiqué\n1;a\n".encode("cp1252"), DumpRefusedError, "ENCODING="),
         ("cut.jsonl.gz", gzip.compress(GOOD * 9999, mtime=0)[:-20], DumpUnreadableError, "Next: gzip -t "),
