@@ -329,7 +329,9 @@ def test_no_dump_brings_it_back(spark: SparkSession, tmp_path: Path) -> None:
     identity = Identity(IdentityRule(OWN_ID), suppressed_keys=suppressed)
     decoded = to_rows(received, "s", dump.layouts, dump.profile, identity).persist()
     table = rules.table(config, NIGHT)
-    verdicts = split.verdicts(rules.judged(judging.with_facts(decoded, config), table), table)
+    # Persisted, as a night writes them: both readers below would have the plan of all rules twice.
+    judged = rules.judged(judging.with_facts(decoded, config), table).persist()
+    verdicts = split.verdicts(judged, table)
     accepted = {r["record_no"]: r for r in split.accepted(verdicts, split.repeated(verdicts)).collect()}
     refused = {r["record_no"]: r for r in split.quarantined(verdicts).collect()}
     assert (sorted(accepted), sorted(refused)) == ([2, 3], [1, 4, 5])
@@ -345,6 +347,7 @@ def test_no_dump_brings_it_back(spark: SparkSession, tmp_path: Path) -> None:
         [row.asDict() for row in decoded.drop("raw_sha256").where("record_no <> 3 AND record_no <> 5").collect()]
     )
     assert not any(part in decoded_text for part in (ids[0], AUTHOR, TEXT[:20], "Ceci est refus\\"))
+    judged.unpersist()
     decoded.unpersist()
 
 

@@ -17,6 +17,9 @@
       if (["en", "fr"].includes(chosen) && document.documentElement.lang !== chosen) window.location.reload();
     }
   }
+  // Outside Airflow nothing else keeps the language that an address asks for.
+  const asked = new URLSearchParams(window.location.search).get("lang");
+  if (!outside && asked) document.cookie = `sentiment_language=${encodeURIComponent(asked)}; path=/; SameSite=Lax`;
   // The frame may not navigate the page round it, so a link in that page is what is clicked.
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-airflow]");
