@@ -25,7 +25,7 @@ MARKS = {
 WIDTH, REFUSED_WIDTH, CALIBRATION_WIDTH, FACET_WIDTH, BAR_WIDTH = 760, 600, 320, 215, 5
 NARROW_WIDTHS = {WIDTH: 270, REFUSED_WIDTH: 270, CALIBRATION_WIDTH: 250, FACET_WIDTH: 70, BAR_WIDTH: 2}
 """Width of what is drawn -> its width on a telephone, where all of a chart is to be seen without being moved."""
-COUNT: Spec = {"format": "~s", "tickMinStep": 1}
+COUNT: Spec = {"format": "~s", "tickMinStep": 1, "labelExpr": "datum.value % 1 ? '' : datum.label"}
 """How numbers of reviews or records stand at an axis: there is no half one."""
 ABOUT: Spec = {"field": "about"}
 """What a mark stands for, as text: its `aria-label`, which `page.js` shows."""
