@@ -57,9 +57,10 @@ def readable_by_others(home: Path) -> set[str]:
 @pytest.mark.usefixtures("server")
 def test_only_the_owner_reads_what_the_server_wrote() -> None:
     home = settings.load().home
-    # Data Docs, which tests before may have written, hold counts alone.
-    private = {path for path in readable_by_others(home) if not path.startswith("data_docs/")}
-    assert {path for path in private if not path.endswith(".lock")} == set()
+    # Tests before may have written Data Docs, which hold counts, and models.
+    public = ("data_docs", "models")
+    opened = {path for path in readable_by_others(home) if Path(path).parts[0] not in public}
+    assert {path for path in opened if not path.endswith(".lock")} == set()
     assert all(stat.S_IMODE((home / name).stat().st_mode) == 0o700 for name in machine.PRIVATE)
 
 
