@@ -23,8 +23,12 @@ MARKS = {
 }  # fmt: skip
 """Kind of a mark (`marks.sql`) -> its name in the legend, and its colour."""
 WIDTH, REFUSED_WIDTH, CALIBRATION_WIDTH, FACET_WIDTH, BAR_WIDTH = 760, 600, 320, 215, 5
-NARROW_WIDTHS = {WIDTH: 270, REFUSED_WIDTH: 270, CALIBRATION_WIDTH: 250, FACET_WIDTH: 70, BAR_WIDTH: 2}
-"""Width of what is drawn -> its width on a telephone, where all of a chart is to be seen without being moved."""
+FACETS = 3
+NARROW = {
+    "width": {WIDTH: 220, REFUSED_WIDTH: 220, CALIBRATION_WIDTH: 215, FACET_WIDTH: 95, BAR_WIDTH: 2},
+    "columns": {FACETS: 2},
+}
+"""Property -> its value on a wide screen -> that on a telephone, where Airflow's frame has 310 pixels."""
 COUNT: Spec = {"format": "~s", "tickMinStep": 1, "labelExpr": "datum.value % 1 ? '' : datum.label"}
 """How numbers of reviews or records stand at an axis: there is no half one."""
 ABOUT: Spec = {"field": "about"}
@@ -118,7 +122,7 @@ def series(rows: Rows, tr: Translation) -> str:
     ]  # fmt: skip
     facet = {"field": "column", "type": "nominal", "title": None}
     small = {"width": FACET_WIDTH, "height": 90, "layer": layers}
-    return _drawn({"data": _data(values), "facet": facet, "columns": 3, "spec": small}, tr)
+    return _drawn({"data": _data(values), "facet": facet, "columns": FACETS, "spec": small}, tr)
 
 
 def one_series(nights: Rows, tr: Translation) -> str:
@@ -279,7 +283,8 @@ def _drawn(spec: Spec, tr: Translation) -> str:
     """Return the chart of a specification for wide and for narrow screens; nothing of one without data."""
     if not spec["data"]["values"]:
         return ""
-    narrow = {**_narrowed(spec), "config": CONFIG | {"legend": {**CONFIG["legend"], "orient": "bottom"}}}
+    below = {**CONFIG["legend"], "orient": "bottom", "columns": 2}
+    narrow = {**_narrowed(spec), "config": CONFIG | {"legend": below}}
     drawings = {"wide": {**spec, "config": CONFIG}, "narrow": narrow}
     return "".join(f'<div class="{n}">{_svg(json.dumps(of), tr.language)}</div>' for n, of in drawings.items())
 
@@ -289,7 +294,7 @@ def _narrowed(part: Any) -> Any:
         return [_narrowed(one) for one in part]
     if not isinstance(part, dict):
         return part
-    return {name: NARROW_WIDTHS[own] if name == "width" else _narrowed(own) for name, own in part.items()}
+    return {name: NARROW[name][own] if name in NARROW else _narrowed(own) for name, own in part.items()}
 
 
 @lru_cache(maxsize=128)
