@@ -55,11 +55,6 @@ def serious_faults(root: Locator) -> list[str]:
     return [f"{v['id']}: {v['nodes'][0]['html']}" for v in violations if v["impact"] in ("serious", "critical")]
 
 
-def is_too_wide(root: Locator) -> bool:
-    """Return whether a page is wider than what it is shown in."""
-    return bool(root.evaluate("root => root.scrollWidth > root.clientWidth"))
-
-
 def too_wide(root: Locator) -> list[str]:
     """Return what of a page is wider than what it is shown in: the page itself, a chart, a table, a statement."""
     inner = "[root, ...root.querySelectorAll('.chart, .scroll, pre')]"
