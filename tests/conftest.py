@@ -24,7 +24,7 @@ from sentiment.runtime import jars
 from sentiment.samples import sample_dump
 from sentiment.settings import Settings
 
-from tests.kit import commands, databases, disks, warm_spark
+from tests.kit import commands, databases, disks, scheduling, warm_spark
 from tests.kit.databases import Database
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ LANE_OF_FIXTURE = {"night": "night", "airflow_env": "night", "spark": "spark", "
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Put every test in one lane, and the heaviest modules first, so that no worker ends with one of them alone."""
+    """Put every test in one lane, and modules in the order in which `FromBothEnds` hands them to workers."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         if not any(item.get_closest_marker(lane) for lane in LANES):
@@ -47,8 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
             item.add_marker(getattr(pytest.mark, lane))
     _group(items)
     yield  # -m chooses by marker, plugins shuffle
-    weights = {module: max(map(_weight, own)) for module, own in _by_module(items).items()}
-    items.sort(key=lambda item: weights[item.getparent(pytest.Module)], reverse=True)
+    positions = {module: _position(own) for module, own in _by_module(items).items()}
+    items.sort(key=lambda item: positions[item.getparent(pytest.Module)])
 
 
 def _by_module(items: list[pytest.Item]) -> dict[pytest.Module | None, list[pytest.Item]]:
@@ -58,10 +58,22 @@ def _by_module(items: list[pytest.Item]) -> dict[pytest.Module | None, list[pyte
     return modules
 
 
-def _weight(item: pytest.Item) -> tuple[bool, int, bool]:
-    """Return what is greater of the tests that take longer: of the published night, then by lane, then heavy ones."""
-    lane = next(number for number, lane in enumerate(LANES) if item.get_closest_marker(lane))
-    return "night" in getattr(item, "fixturenames", ()), lane, item.get_closest_marker("heavy") is not None
+def _position(own: list[pytest.Item]) -> tuple[int, int]:
+    """Return what orders modules: whole nights, the published one's first, then light lanes, then Spark sessions.
+
+    At both ends what is heavy comes first, so that workers which begin there have light tests in the end.
+    """
+    lanes = {lane for lane in LANES for item in own if item.get_closest_marker(lane)}
+    is_heavy = any(item.get_closest_marker("heavy") for item in own)
+    if lanes & {"night", "browser"}:
+        uses_the_night = any("night" in getattr(item, "fixturenames", ()) for item in own)
+        return 0, 0 if uses_the_night else 1 + ("browser" not in lanes) + (not is_heavy)
+    return (2, is_heavy) if "spark" in lanes else (1, not is_heavy)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> scheduling.FromBothEnds:
+    return scheduling.FromBothEnds(config, log)
 
 
 def _group(items: list[pytest.Item]) -> None:

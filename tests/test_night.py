@@ -150,8 +150,8 @@ def snapshot() -> list[tuple[int, str | None]]:
     return [fingerprint("sentiment", table) for table in tables] + [fingerprint("drift", table) for table in drift]
 
 
-def test_another_dump_of_the_night_is_refused_without_a_reason(night: date, home: Path) -> None:
-    other = home / "other.jsonl"
+def test_another_dump_of_the_night_is_refused_without_a_reason(night: date, tmp_path: Path) -> None:
+    other = tmp_path / "other.jsonl"
     sample_dump.write(sample_dump.SampleDump(night=NIGHT, n_reviews=100, seed=5), other)
     before = snapshot()
     code, output = run("nightly", "--dump", str(other), "--date", NIGHT.isoformat())

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SOUND = [{"id": f"sound-{n}", "review": f"Un film sobre et juste, vu {n} fois sans ennui."} for n in range(150)]
 TWICE = SOUND[7]
-HALF_PAIR = b'{"review": "Un film \\ud83d coup\u00e9"}'
+HALF_PAIR = b'{"review": "Un film \\ud83d coup\\u00e9"}'
 EXPECTED_REASONS = {
     "readable",
     "no_text",
