@@ -10,7 +10,7 @@ import numpy as np
 from sentiment.drift import attribution, distances, replays, sentences, simulate
 from sentiment.drift.null_model import WEEKDAYS
 from sentiment.drift.replays import BEFORE_SHIFT, Pinned
-from sentiment.drift.sentences import Cause, Change
+from sentiment.drift.sentences import Cause, Change, Facts
 from sentiment.drift.simulate import QUIET, Audience, Nights, Shift
 from sentiment.drift.watched import ALL, LOGIT_EDGES, MAIN_SERIES, Key
 
@@ -122,7 +122,8 @@ def sentence(world: World, after: Nights) -> str:
     parts = split.by_film / split.total
     cause = Cause(split.mix / split.total, f"film-{int(parts.argmax()) + 1:02d}", float(parts.max()))
     last = MONDAY + timedelta(days=len(after.days) - 1)
-    return sentences.sentence(Change("positive", ALL, ALL, MONDAY, last, split.before, split.after), cause)
+    change = Change("positive", ALL, ALL, MONDAY, last, split.before, split.after)
+    return sentences.sentence(Facts(change, cause))
 
 
 def named(worlds: list[World], event: str, shift: Shift, column: str) -> Case:

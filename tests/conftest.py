@@ -47,8 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
             item.add_marker(getattr(pytest.mark, lane))
     _group(items)
     yield  # -m chooses by marker, plugins shuffle
-    positions = {module: _position(own) for module, own in _by_module(items).items()}
-    items.sort(key=lambda item: positions[item.getparent(pytest.Module)])
+    positions = {module: (*_position(own), n) for n, (module, own) in enumerate(_by_module(items).items())}
+    items.sort(key=lambda item: (positions[item.getparent(pytest.Module)], item.get_closest_marker("last") is not None))
 
 
 def _by_module(items: list[pytest.Item]) -> dict[pytest.Module | None, list[pytest.Item]]:

@@ -20,6 +20,7 @@ from sentiment.embedded import secrets
 from sentiment.errors import ParameterError
 from sentiment.local import nights
 from sentiment.orchestration import summary
+from sentiment.quality.meanings import MEANINGS
 from sentiment.runs import opening
 from sentiment.runs.model import STEPS
 from sentiment.samples import sample_dump
@@ -124,7 +125,7 @@ def test_the_pages_show_what_was_published_and_refused(page: Callable[[str], Bea
         "JOIN sentiment.review_sentiment USING (review_id) WHERE night = :n) AS published", r=run_id, n=NIGHT,
     )[0]  # fmt: skip
     by_rule = "SELECT rule, count(*) FROM sentiment.quarantine, unnest(reasons) AS rule WHERE run_id = :r GROUP BY 1"
-    rules = {f"{n} by the rule {rule}" for rule, n in rows(by_rule, r=run_id)}
+    rules = {f"{n} by the rule {rule} {MEANINGS[rule]}" for rule, n in rows(by_rule, r=run_id)}
     for path in ("/", "/quarantine"):
         text = visitors.text_of(page(path))
         assert f"{counted.refused} records were refused, {counted.duplicates} repeat a review." in text

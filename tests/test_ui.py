@@ -325,6 +325,7 @@ def test_a_viewer_is_refused_and_an_admins_action_has_their_name(ui: Ui, alarm_i
     assert [tuple(row) for row in rows(query, a=alarm_id)] == [("admin", "the critics are on strike")]
 
 
+@pytest.mark.last
 def test_down_leaves_no_process_even_after_a_kill(ui: Ui) -> None:
     config = settings.load()
     services = airflow.processes(config, services_only=True)

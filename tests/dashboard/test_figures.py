@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from math import sqrt
+from math import ceil, log2, sqrt
 
+import numpy as np
 import pytest
 from bs4 import BeautifulSoup
+from scipy.stats import binomtest
 from sentiment import settings
+from sentiment.dashboard import pages
 from sentiment.dashboard.evidence import MOST_FILMS, RECENT_NIGHTS
 from sentiment.dashboard.formats import Translation
-from sentiment.dashboard.pages import CALIBRATION_DAYS, DAYS, MOST_MOVERS, MOST_REVIEWS
+from sentiment.dashboard.pages import CALIBRATION_DAYS, DAYS, MOST_MOVERS, MOST_REVIEWS, Z_OF_FILMS
+from sentiment.database import transaction
 from sentiment.drift.history import Stream
 from sentiment.drift.sentences import SUBJECTS
 from sentiment.evaluation import intervals, stored
@@ -116,28 +120,56 @@ def test_shares_of_nights(viewer: TestClient, days: list[date]) -> None:
         assert f"{headline}, between {low} and {high} with 95% certainty." in text_of(page)
 
 
+def newcombe(now: tuple[int, int], then: tuple[int, int], n_films: int) -> tuple[float, float]:
+    """Return a 95 % interval of a change (Statistics in Medicine 17, 1998, method 10), where so many hold at once."""
+    # As many intervals as the next power of 2.
+    level = 1 - 0.05 / 2 ** ceil(log2(n_films))
+    (a, low_a, high_a), (b, low_b, high_b) = (
+        (k / n, *binomtest(k, n).proportion_ci(level, "wilson")) for k, n in (now, then)
+    )
+    return (
+        a - b - sqrt((a - low_a) ** 2 + (high_b - b) ** 2),
+        a - b + sqrt((high_a - a) ** 2 + (b - low_b) ** 2),
+    )
+
+
 def test_films_that_moved(viewer: TestClient, days: list[date]) -> None:
     last = days[-1]
     now, then = films(last - timedelta(6), last), films(last - timedelta(34), last - timedelta(7))
+    compared = [film for film in now.keys() & then.keys() if min(now[film][1], then[film][1]) >= 5]
     moved = []
-    for film in now.keys() & then.keys():
+    for film in compared:
         (k_now, n_now), (k_then, n_then) = now[film], then[film]
-        if min(n_now, n_then) < 5:
-            continue
-        a, b, (low_a, high_a), (low_b, high_b) = k_now / n_now, k_then / n_then, wilson(*now[film]), wilson(*then[film])
-        # Newcombe (Statistics in Medicine 17, 1998), method 10.
-        low, high = (
-            a - b - sqrt((a - low_a) ** 2 + (high_b - b) ** 2),
-            a - b + sqrt((high_a - a) ** 2 + (b - low_b) ** 2),
-        )
-        sure = "yes" if low > 0 or high < 0 else "no, it may be chance"
+        low, high = newcombe(now[film], then[film], len(compared))
+        a, b, sure = k_now / n_now, k_then / n_then, "yes" if low > 0 or high < 0 else "no, it may be chance"
         change = f"{EN.points(a - b)} [{EN.points(low)}; {EN.points(high)}]"
         row = [film, f"{EN.percent(b)} ({n_then})", f"{EN.percent(a)} ({n_now})", change, sure]
         moved.append(((sure != "yes", -abs(a - b), film), row))
     ordered = [row for _, row in sorted(moved)]
     assert len(ordered) > MOST_MOVERS
     for path in ("/", "/print"):
-        assert table(page_of(viewer, path), "Which films moved most?") == ordered[:MOST_MOVERS]
+        page = page_of(viewer, path)
+        assert table(page, "Which films moved most?") == ordered[:MOST_MOVERS]
+        assert f"Of {len(compared)} films with five reviews" in text_of(page)
+
+
+def test_of_a_thousand_films_that_stand_still_none_has_moved_for_sure(days: list[date]) -> None:
+    rng, source = np.random.default_rng(1), "still"
+    positive = {(back, film): int(rng.binomial(30, 0.6)) for back in (0, 10) for film in range(1000)}
+    positive |= {(0, 1000): 3, (10, 1000): 20}
+    films_of_nights = [
+        {"night": days[-1] - timedelta(back), "source": source, "item_id": f"f{film}", "model_id": STREAM.model_id,
+         "n": 30, "k": k}
+        for (back, film), k in positive.items()
+    ]  # fmt: skip
+    with transaction() as c:
+        c.execute(stored_nights.INSERT_FILM, films_of_nights)
+    alone = [newcombe((positive[0, film], 30), (positive[10, film], 30), 1) for film in range(1000)]
+    assert sum(low > 0 or high < 0 for low, high in alone) > 20
+    with transaction("reader") as c:
+        listed = pages.rows(c, "movers", {"source": source, "night": days[-1], "most": 2000, **Z_OF_FILMS})
+    assert [row.item_id for row in listed if row.is_sure] == ["f1000"]
+    run_sql("DELETE FROM sentiment.film_night WHERE source = :s", s=source)
 
 
 def test_watched_series(viewer: TestClient, days: list[date]) -> None:
@@ -269,3 +301,21 @@ def test_a_film(viewer: TestClient, reviewed: date) -> None:
     doubtful = page_of(viewer, "/film", REVIEWED, item=film, doubt=1).select("p.text")
     least_sure = min(reviews, key=lambda row: row.doubt)
     assert text_of(doubtful[0]) == " ".join(least_sure.text.split())
+
+
+@pytest.mark.parametrize("doubt", [0, 1])
+def test_pages_of_a_films_reviews_have_all_of_them_once(
+    viewer: TestClient, reviewed: date, doubt: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "MOST_REVIEWS", 2)
+    film, n = rows(
+        "SELECT item_id, count(*) FROM sentiment.review WHERE source = :s AND item_id IS NOT NULL "
+        "GROUP BY item_id ORDER BY count(*) DESC, 1 LIMIT 1", s=REVIEWED,
+    )[0]  # fmt: skip
+    read = page_of(viewer, "/film", REVIEWED, item=film, doubt=doubt)
+    texts = [text_of(text) for text in read.select("p.text")]
+    while later := read.select_one("a[rel=next]"):
+        read = visitors.page_of(viewer, str(later["href"]))
+        texts += [text_of(text) for text in read.select("p.text")]
+    assert len(texts) == len(set(texts)) == n > 4
+    assert read.select_one("a[rel=prev]")

@@ -29,7 +29,7 @@ PARAMS: dict[str, Any] = {
     "source": SOURCE, "night": NIGHT, "days": 90, "most": 50, "item_id": "f1", "rule": None, "run_id": "x",
     "review_ids": ["x"], "airflow_run_ids": ["x"], "model_id": "cinema-fr", "slice_key": "all", "slice_value": "all",
     "column_name": "positive", "nights": [NIGHT], "edges_id": EDGES_ID, "item_ids": ["f1"], "invented": "x",
-    "newest": 1000,
+    "newest": 1000, "skipped": 25, **pages.Z_OF_FILMS,
 }  # fmt: skip
 STATEMENTS = sorted(path.stem for path in (Path(pages.__file__).parent / "sql").glob("*.sql"))
 

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sentiment.dashboard import charts, formats, rendering
 from sentiment.dashboard.formats import Translation, likeliest_language
-from sentiment.drift.sentences import SUBJECTS
+from sentiment.drift import sentences
+from sentiment.drift.sentences import Cause, Change, Facts
+from sentiment.quality.meanings import MEANINGS
 
 EN, FR = Translation("en"), Translation("fr")
 SPACES = str.maketrans("\u00a0\u202f", "  ")
 
 
 def messages() -> set[str]:
-    """Return the sentences of templates and charts, titles of sections, and what watched series are about."""
+    """Return the sentences of templates, charts and alarms, titles of sections, and what rules refuse."""
     called = re.compile(r"""(?:(?:\bt|\btext)\(\s*|^  \()"((?:[^"\\]|\\.)+)\"""", re.MULTILINE)
-    files = [*(rendering.FOLDER / "templates").glob("*.html"), rendering.FOLDER / "charts.py"]
+    files = [*(rendering.FOLDER / "templates").glob("*.html"), rendering.FOLDER / "charts.py", Path(sentences.__file__)]
     known = {message for file in files for message in called.findall(file.read_text("utf-8"))}
-    names = {*rendering.SECTIONS.values(), *SUBJECTS.values(), *(name for name, _ in charts.MARKS.values())}
+    names = {
+        *rendering.SECTIONS.values(),
+        *sentences.PHRASES,
+        *MEANINGS.values(),
+        *(name for name, _ in charts.MARKS.values()),
+    }
     return known | names
 
 
@@ -45,3 +54,18 @@ def test_the_language_is_the_first_requested_one_that_there_is() -> None:
     assert likeliest_language(None, "de", "fr-CA,en;q=0.8") == "fr"
     assert likeliest_language("en", "fr") == "en"
     assert likeliest_language(None, None, "it") == "en"
+
+
+def test_an_alarms_sentence_is_in_the_visitors_language() -> None:
+    change = Change("positive", "all", "all", date(2026, 10, 21), date(2026, 10, 29), 0.62, 0.57)
+    facts = Facts(change, Cause(0.1, "Aube", 0.5))
+    stored = SimpleNamespace(sentence=sentences.sentence(facts), facts=sentences.FACTS.dump_json(facts).decode())
+    assert rendering.sentence_of(stored, EN) == (stored.sentence, "en")
+    text, language = rendering.sentence_of(stored, FR)
+    begins, cause = (
+        "Depuis le 21 octobre, critiques positives en baisse, de 62 % à 57 %",
+        "dont la moitié par un seul film",
+    )
+    assert (text.translate(SPACES), language) == (f"{begins} ; {cause}, Aube.", "fr")
+    stored.facts = None
+    assert rendering.sentence_of(stored, FR) == (stored.sentence, "en")

@@ -20,7 +20,7 @@ from sentiment.drift import (
     thresholds,
 )
 from sentiment.drift.channels import Night, Thresholds
-from sentiment.drift.sentences import Cause, Change
+from sentiment.drift.sentences import Cause, Change, Facts
 from sentiment.drift.simulate import Audience
 from sentiment.drift.watched import ALL, COLUMNS, LOGIT_EDGES, REASON, SLICES
 
@@ -270,26 +270,26 @@ def parts_in(sentence: str, *parts: str) -> bool:
 def test_a_sentence_names_when_what_from_what_to_what_and_why() -> None:
     fell = change("positive", 0.61, 0.54)
     subject = sentences.SHARES["positive"][0]
-    one_film = sentences.sentence(fell, Cause(0.1, "Les Jours gris", 0.76))
+    one_film = sentences.sentence(Facts(fell, Cause(0.1, "Les Jours gris", 0.76)))
     assert parts_in(one_film, "Thursday", subject, "61 %", "54 %", sentences.fraction(0.76), "Les Jours gris")
-    mix, within = (sentences.sentence(fell, Cause(part, "x", 0.1)) for part in (0.8, 0.2))
+    mix, within = (sentences.sentence(Facts(fell, Cause(part, "x", 0.1))) for part in (0.8, 0.2))
     assert len({one_film, mix, within}) == 3
     film = change("positive", 0.61, 0.2, date(2026, 3, 5), slice_key="film", slice_value="Aube")
-    assert parts_in(sentences.sentence(film), "Thursday", subject, "Aube", "61 %", "20 %")
+    assert parts_in(sentences.sentence(Facts(film)), "Thursday", subject, "Aube", "61 %", "20 %")
 
 
 def test_a_sentence_names_a_day_or_a_date_and_what_a_change_means() -> None:
     subject, meaning = sentences.SHARES["unknown_share"]
-    late = sentences.sentence(change("unknown_share", 0.004, 0.02, date(2026, 4, 1)))
+    late = sentences.sentence(Facts(change("unknown_share", 0.004, 0.02, date(2026, 4, 1))))
     assert parts_in(late, "5 March", subject, "0 %", "2 %", meaning)
-    assert parts_in(sentences.sentence(change("text_chars", 400.2, 300.4)), "400", "300")
-    assert parts_in(sentences.sentence(change("refused", 0.0012, 0.0014)), "0.12 %", "0.14 %")
+    assert parts_in(sentences.sentence(Facts(change("text_chars", 400.2, 300.4))), "400", "300")
+    assert parts_in(sentences.sentence(Facts(change("refused", 0.0012, 0.0014))), "0.12 %", "0.14 %")
 
 
 @pytest.mark.parametrize("column", [w.name for w in COLUMNS if w.judged and w.may_alarm])
 def test_every_watched_column_has_a_sentence_for_its_alarm(column: str) -> None:
     assert column in sentences.SHARES or column in sentences.NUMBERS
-    fell, rose = (sentences.sentence(change(column, 0.4, after)) for after in (0.2, 0.7))
+    fell, rose = (sentences.sentence(Facts(change(column, 0.4, after))) for after in (0.2, 0.7))
     assert fell != rose
 
 
@@ -304,7 +304,7 @@ def test_every_judged_column_has_a_subject_for_the_pages() -> None:
 
 @pytest.mark.parametrize("slice_key", [*SLICES, REASON])
 def test_every_slice_has_a_phrase_in_its_alarms_sentence(slice_key: str) -> None:
-    of_slice = sentences.sentence(change("positive", 0.6, 0.4, slice_key=slice_key, slice_value="x-1"))
+    of_slice = sentences.sentence(Facts(change("positive", 0.6, 0.4, slice_key=slice_key, slice_value="x-1")))
     assert "x-1" in of_slice
     assert slice_key == "film" or sentences.SLICE_PHRASES[slice_key] in of_slice
 

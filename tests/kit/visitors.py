@@ -34,7 +34,7 @@ def client(may_trigger: bool = False) -> TestClient:
 
 def page_of(visitor: TestClient, path: str, **values: object) -> BeautifulSoup:
     """Return a page, which is there, of a path and its parameters."""
-    answer = visitor.get(path, params={name: str(value) for name, value in values.items()})
+    answer = visitor.get(path, params={name: str(value) for name, value in values.items()} or None)
     assert answer.status_code == 200
     return BeautifulSoup(answer.text, "html.parser")
 

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from sentiment.jobs.judging import with_facts
 from sentiment.quality import expectations, rules, split
 from sentiment.quality.expectations import Limits
+from sentiment.quality.meanings import MEANINGS
 from sentiment.settings import Settings
 
 if TYPE_CHECKING:
@@ -183,6 +184,10 @@ def test_every_rule_has_failing_rows_here(table: tuple[rules.Rule, ...]) -> None
     assert {rule.name for rule in rules.refusing(table)} == set(FAILS) | OF_THE_DUMP
     assert {rule.name for rule in rules.optional(table)} == set(UNREAD)
     assert {rule.name for rule in rules.warning(table)} == set(FLAGGED)
+
+
+def test_every_rule_has_its_meaning_for_the_pages(table: tuple[rules.Rule, ...]) -> None:
+    assert {rule.name for rule in (*table, rules.SAME_ID)} == MEANINGS.keys()
 
 
 def test_rules_refuse_their_rows_with_name_and_column(

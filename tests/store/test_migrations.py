@@ -23,7 +23,8 @@ EVERY_ROW, *REVIEWS = (
 )
 FIRST_ROWS, LATER_ROWS = (f"{EVERY_ROW}\n{reviews}" for reviews in REVIEWS)
 EARLIER = {"0001": FIRST_ROWS} | dict.fromkeys(
-    ("0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013", "0014"), LATER_ROWS
+    ("0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013", "0014", "0015"),
+    LATER_ROWS,
 )
 """Each revision before the newest -> rows as it wrote them."""
 

@@ -31,6 +31,7 @@ Source = Annotated[str | None, Query(max_length=200)]
 Night = Annotated[date | None, Query()]
 Short = Annotated[str, Query(max_length=200)]
 Item = Annotated[str, Query(max_length=1100)]
+PageNumber = Annotated[int, Query(ge=1, le=pages.NEWEST_REVIEWS // pages.MOST_REVIEWS)]
 
 
 def build() -> FastAPI:
@@ -107,8 +108,10 @@ def _add_films(app: FastAPI, reader: Reader) -> None:
         return page(request, "films", view)
 
     @app.get("/film", response_class=HTMLResponse)
-    async def film(request: Request, source: Short, item: Item, doubt: bool = False) -> HTMLResponse:
-        view = await reader.read(partial(pages.film, source=source, item_id=item, by_doubt=doubt))
+    async def film(
+        request: Request, source: Short, item: Item, doubt: bool = False, page_no: PageNumber = 1
+    ) -> HTMLResponse:
+        view = await reader.read(partial(pages.film, source=source, item_id=item, by_doubt=doubt, page_no=page_no))
         if view.film is None:
             raise HTTPException(404)
         drawn = {"share": partial(charts.film_share, view.nights), "ratings": partial(charts.ratings, view.ratings)}

@@ -60,11 +60,19 @@ class Translation:
 
     def decimal(self, value: float | None) -> str:
         """Return a number with two decimals."""
-        return NONE if value is None else self._signed(value, 2, "0.00;−0.00")
+        return NONE if value is None else self.fixed(value, 2)
 
     def percent(self, share: float | None) -> str:
         """Return a share, 0 to 1, in percent with one decimal."""
         return NONE if share is None else format_percent(share, PERCENT[self.language], locale=self._locale)
+
+    def share(self, share: float, digits: int) -> str:
+        """Return a share, 0 to 1, in percent with that many decimals."""
+        return format_percent(share, PERCENT[self.language].replace("0.0", f"{0:.{digits}f}"), locale=self._locale)
+
+    def fixed(self, value: float, digits: int) -> str:
+        """Return a number with that many decimals."""
+        return self._signed(value, digits, f"{0:.{digits}f};−{0:.{digits}f}")
 
     def points(self, difference: float | None) -> str:
         """Return a difference of shares in percentage points, with its sign."""
@@ -73,6 +81,14 @@ class Translation:
     def day(self, value: date | None) -> str:
         """Return a day, like 28 Nov 2026."""
         return NONE if value is None else format_date(value, "d MMM y", locale=self._locale)
+
+    def weekday(self, value: date) -> str:
+        """Return the name of a day's weekday."""
+        return format_date(value, "EEEE", locale=self._locale)
+
+    def day_and_month(self, value: date) -> str:
+        """Return a day, like 21 October."""
+        return format_date(value, "d MMMM", locale=self._locale)
 
     def moment(self, value: datetime | None) -> str:
         """Return a moment in Paris, like 29 Nov, 04:12."""

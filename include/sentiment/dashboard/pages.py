@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from math import exp
+from statistics import NormalDist
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from sentiment.dashboard import segments
 from sentiment.drift.watched import EDGES_ID, LOGIT_EDGES
 from sentiment.errors import ParameterError
 from sentiment.samples.sample_dump import INVENTED
@@ -25,6 +27,8 @@ CALIBRATION_DAYS = 28
 NEWEST_REVIEWS = 1000
 """Newest reviews of a film that stand for it where all would be too many to read."""
 MOST_MOVERS, MOST_REVIEWS, MOST_RECORDS, MOST_FILMS = 8, 25, 100, 200
+Z_OF_FILMS = {"z_of_films": [NormalDist().inv_cdf(1 - 0.025 / 2**power) for power in range(32)]}
+"""By powers of 2: the normal quantile by which so many 95 percent intervals hold at once (Bonferroni)."""
 
 
 @dataclass(frozen=True)
@@ -134,17 +138,6 @@ class FilmsPage:
 
 
 @dataclass(frozen=True)
-class Segment:
-    """A piece of a review's text."""
-
-    text: str
-    tone: str
-    """`positive` or `negative` of a scored sentence, empty of what lies between."""
-    score: float | None
-    """Probability of its label, 0 to 1."""
-
-
-@dataclass(frozen=True)
 class FilmPage:
     """One film, its nights and its reviews."""
 
@@ -156,9 +149,11 @@ class FilmPage:
     ratings: Rows
     """Reviews of each rating, and how many of them are positive."""
     reviews: Rows
-    segments: dict[str, list[Segment]]
+    segments: dict[str, list[segments.Segment]]
     """Review id -> its text in pieces, of reviews whose sentences are scored."""
     by_doubt: bool
+    page_no: int
+    has_more: bool
 
 
 @dataclass(frozen=True)
@@ -240,7 +235,7 @@ def _morning(c: sa.Connection, selected: Selected, night: LastNight) -> Morning:
         rows(c, "nights", {**selected.keys, "days": DAYS}),
         rows(c, "marks", {**selected.keys, "days": DAYS}),
         rows(c, "alarms", selected.keys),
-        rows(c, "movers", {**selected.keys, "most": MOST_MOVERS}),
+        rows(c, "movers", {**selected.keys, **Z_OF_FILMS, "most": MOST_MOVERS}),
     )
 
 
@@ -290,18 +285,21 @@ def films(c: sa.Connection, choice: Choice, wanted: str) -> FilmsPage:
         query = "SELECT * FROM sentiment.search_films(:wanted) LIMIT :most"
         listed: Rows = c.execute(sa.text(query), {"wanted": wanted.strip(), "most": MOST_FILMS}).all()
     else:
-        listed = rows(c, "movers", {**selected.keys, "most": MOST_REVIEWS})
+        listed = rows(c, "movers", {**selected.keys, **Z_OF_FILMS, "most": MOST_REVIEWS})
     return FilmsPage(selected, wanted, listed)
 
 
-def film(c: sa.Connection, source: str, item_id: str, by_doubt: bool) -> FilmPage:
-    """Read one film's page; its reviews are the newest, or with `by_doubt` those the model is least sure of."""
+def film(c: sa.Connection, source: str, item_id: str, by_doubt: bool, page_no: int = 1) -> FilmPage:
+    """Read one film's page; its reviews are the newest, or with `by_doubt` those the model is least sure of.
+
+    Of either `page_no`, from 1, has `MOST_REVIEWS`.
+    """
     keys = {"source": source, "item_id": item_id}
     newest = {**keys, "newest": NEWEST_REVIEWS}
-    if by_doubt:
-        reviews = rows(c, "film_doubtful_reviews", {**newest, "most": MOST_REVIEWS})
-    else:
-        reviews = rows(c, "film_reviews", {**keys, "most": MOST_REVIEWS})
+    query = "film_doubtful_reviews" if by_doubt else "film_reviews"
+    # One more than is shown: whether there is another page.
+    listed = rows(c, query, {**newest, "most": MOST_REVIEWS + 1, "skipped": (page_no - 1) * MOST_REVIEWS})
+    reviews = listed[:MOST_REVIEWS]
     scored = rows(c, "sentences_of_reviews", {"review_ids": [row.review_id for row in reviews]})
     return FilmPage(
         source,
@@ -311,28 +309,11 @@ def film(c: sa.Connection, source: str, item_id: str, by_doubt: bool) -> FilmPag
         rows(c, "film_nights", keys),
         rows(c, "film_ratings", newest),
         reviews,
-        _segments(reviews, scored),
+        segments.cut(reviews, scored),
         by_doubt,
+        page_no,
+        len(listed) > MOST_REVIEWS and page_no < NEWEST_REVIEWS // MOST_REVIEWS,
     )
-
-
-def _segments(reviews: Rows, scored: Rows) -> dict[str, list[Segment]]:
-    """Cut the texts of reviews at their scored sentences."""
-    sentences: dict[str, list[sa.Row[Any]]] = {}
-    for row in scored:
-        sentences.setdefault(row.review_id, []).append(row)
-    texts = {row.review_id: row.text for row in reviews}
-    return {review_id: list(_pieces(texts[review_id], own)) for review_id, own in sentences.items()}
-
-
-def _pieces(text: str, sentences: Sequence[sa.Row[Any]]) -> Iterator[Segment]:
-    end = 0
-    for row in sentences:
-        yield Segment(text[end : row.begin_char], "", None)
-        tone = {True: "positive", False: "negative", None: ""}[row.is_positive]
-        yield Segment(text[row.begin_char : row.end_char], tone, row.score)
-        end = row.end_char
-    yield Segment(text[end:], "", None)
 
 
 def quarantine(c: sa.Connection, choice: Choice, rule: str | None) -> QuarantinePage:
@@ -383,11 +364,11 @@ def rows(c: sa.Connection, name: str, params: Mapping[str, Any] | None = None) -
     return c.execute(statement(f"dashboard/{name}"), dict(params or {})).all()
 
 
-TABLES = {
+TABLES: dict[str, tuple[str, dict[str, Any]]] = {
     "nights": ("nights", {"days": DAYS}),
     "marks": ("marks", {"days": DAYS}),
     "alarms": ("alarms", {}),
-    "movers": ("movers", {"most": 1000}),
+    "movers": ("movers", {**Z_OF_FILMS, "most": 1000}),
     "drift": ("series", {"days": DAYS}),
     "refused": ("refused_by_night", {"days": DAYS}),
     "agreement": ("agreement", {}),

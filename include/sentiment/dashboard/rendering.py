@@ -13,8 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sentiment.dashboard.charts import MARKS
-from sentiment.dashboard.formats import Translation, likeliest_language
-from sentiment.drift.sentences import SUBJECTS
+from sentiment.dashboard.formats import ENGLISH, Translation, likeliest_language
+from sentiment.drift.sentences import FACTS, SUBJECTS, sentence
+from sentiment.quality.meanings import MEANINGS
 
 FOLDER = Path(__file__).parent
 SECTIONS = {"": "Last night", "drift": "Drift", "films": "Films", "quarantine": "Quarantine", "models": "Models",
@@ -61,6 +62,16 @@ def translation_of(request: Request) -> Translation:
     return Translation(likeliest_language(*wanted, request.headers.get("Accept-Language")))
 
 
+def sentence_of(alarm: Any, tr: Translation) -> tuple[str, str]:
+    """Return an alarm's sentence and its language: the visitor's, or English where an earlier version stored it alone.
+
+    In English it is what SQL shows.
+    """
+    if alarm.facts is None or tr.language == ENGLISH:
+        return alarm.sentence, ENGLISH
+    return sentence(FACTS.validate_json(alarm.facts), tr), tr.language
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -68,5 +79,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     environment.globals["subjects"] = SUBJECTS
+    environment.globals["meanings"] = MEANINGS
+    environment.globals["sentence_of"] = sentence_of
     environment.globals["mark_names"] = {kind: name for kind, (name, _) in MARKS.items()}
     return environment

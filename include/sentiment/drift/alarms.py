@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sentiment.database import transaction
 from sentiment.drift import attribution, history, sentences
 from sentiment.drift.reference import Reference
-from sentiment.drift.sentences import Cause, Change
+from sentiment.drift.sentences import FACTS, Cause, Change, Facts
 from sentiment.drift.watched import MAIN_SERIES, REST, Key
 from sentiment.errors import ParameterError, quoted
 from sentiment.sql import statement
@@ -90,6 +90,7 @@ def write(c: sa.Connection, reference: Reference, alarms: Iterable[Alarm], run_i
     """Insert or renew alarms, each with its course and sentence. Their nights' comparisons must be stored already."""
     for alarm in alarms:
         course = _course(c, reference, alarm)
+        facts = facts_of(c, reference, alarm, course)
         params = {
             **_keys(reference),
             **history.as_columns(alarm.key),
@@ -100,7 +101,8 @@ def write(c: sa.Connection, reference: Reference, alarms: Iterable[Alarm], run_i
             "began": alarm.began,
             "opened": alarm.opened,
             "closed": alarm.closed,
-            "sentence": sentence(c, reference, alarm, course),
+            "sentence": sentences.sentence(facts),
+            "facts": FACTS.dump_json(facts).decode(),
             "run_id": run_id,
         }
         c.execute(statement("drift/alarms/upsert"), params)
@@ -121,8 +123,8 @@ def _course(c: sa.Connection, reference: Reference, alarm: Alarm) -> Course:
     return Course(**c.execute(statement("drift/alarms/course"), params).one()._mapping)
 
 
-def sentence(c: sa.Connection, reference: Reference, alarm: Alarm, course: Course) -> str:
-    """Return what happened since the alarm began, for a person."""
+def facts_of(c: sa.Connection, reference: Reference, alarm: Alarm, course: Course) -> Facts:
+    """Return what happened since the alarm began, and what makes it."""
     before = float(reference.model.mean[reference.series.index(alarm.key)])
     slice_key, slice_value, column = alarm.key
     if slice_key == "film" and slice_value != REST:
@@ -130,7 +132,7 @@ def sentence(c: sa.Connection, reference: Reference, alarm: Alarm, course: Cours
     after = before + course.effect
     change = Change(column, slice_key, slice_value, alarm.began, course.last_night, before, after)
     cause = _cause(c, reference, alarm, course.last_night) if alarm.key == MAIN_SERIES else None
-    return sentences.sentence(change, cause)
+    return Facts(change, cause)
 
 
 def _cause(c: sa.Connection, reference: Reference, alarm: Alarm, last_night: date) -> Cause | None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
+
+from pydantic import TypeAdapter
 
 from sentiment.drift.watched import ALL, REASON, REST
 
@@ -51,6 +54,61 @@ class Cause:
     """Its part."""
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What a sentence is made of, as an alarm is stored with it."""
+
+    change: Change
+    cause: Cause | None = None
+
+
+FACTS = TypeAdapter(Facts)
+"""Facts as JSON."""
+
+
+class Language(Protocol):
+    """How a language writes what stands in a sentence."""
+
+    def text(self, message: str, /, **values: object) -> str:
+        """Return an English message in the language, with its values filled in."""
+
+    def weekday(self, day: date) -> str:
+        """Return the name of a day's weekday."""
+
+    def day_and_month(self, day: date) -> str:
+        """Return a day like `21 October`."""
+
+    def share(self, share: float, digits: int) -> str:
+        """Return a share, 0 to 1, in percent."""
+
+    def fixed(self, value: float, digits: int) -> str:
+        """Return a number with that many decimals."""
+
+
+class English:
+    """English, as sentences are stored."""
+
+    def text(self, message: str, /, **values: object) -> str:
+        """Return the message with its values filled in."""
+        return message.format(**values)
+
+    def weekday(self, day: date) -> str:
+        """Return a name like `Thursday`, whatever the machine's language."""
+        return WEEKDAY_NAMES[day.weekday()]
+
+    def day_and_month(self, day: date) -> str:
+        """Return a day like `21 October`."""
+        return f"{day.day} {day:%B}"
+
+    def share(self, share: float, digits: int) -> str:
+        """Return a share like `61 %`."""
+        return f"{100 * share:.{digits}f} %"
+
+    def fixed(self, value: float, digits: int) -> str:
+        """Return a number like `3.91`."""
+        return f"{value:.{digits}f}"
+
+
 SHARES: dict[str, tuple[str, str]] = {
     "positive": ("positive reviews", ""),
     "uncertain": ("reviews the model is unsure of", ""),
@@ -67,17 +125,17 @@ SHARES: dict[str, tuple[str, str]] = {
 """Column -> its subject in a sentence, and the meaning of a change; empty where the change is one of sentiment."""
 MEANINGS = {(REASON, "text_french"): SHARES["not_french"][1]}
 """Slice key and value -> a meaning that is more exact than the column's."""
-NUMBERS: dict[str, tuple[str, str, str]] = {
-    "logit": ("the mean score (logit)", ".2f", ""),
-    "text_chars": ("the mean length of reviews", ".0f", "the texts changed, which says nothing of the sentiment"),
+NUMBERS: dict[str, tuple[str, int, str]] = {
+    "logit": ("the mean score (logit)", 2, ""),
+    "text_chars": ("the mean length of reviews", 0, "the texts changed, which says nothing of the sentiment"),
     "pieces_per_word": (
         "wordpieces a word",
-        ".2f",
+        2,
         "the vocabulary or the tokeniser changed, which says nothing of the sentiment",
     ),
-    "rating": ("the mean rating", ".2f", ""),
+    "rating": ("the mean rating", 2, ""),
 }
-"""Column that is no share -> its subject in a sentence, the format of its mean, and the meaning of a change."""
+"""Column that is no share -> its subject in a sentence, the decimals of its mean, and the meaning of a change."""
 SUBJECTS = {
     **{column: subject for column, (subject, _) in SHARES.items()},
     **{column: subject for column, (subject, _, _) in NUMBERS.items()},
@@ -87,57 +145,73 @@ SUBJECTS = {
 """Column -> what it is about, also of the columns that only warn."""
 SLICE_PHRASES = {"rating_band": "with rating", "item_type": "of type", REASON: "by the rule"}
 """Slice key -> what stands before the slice's value in a sentence; films stand after `of`."""
+MIX = "mostly because other films are reviewed, not because films are judged otherwise"
+WITHIN = "films are judged otherwise, and no single film makes a quarter of it"
+VERBS = {
+    True: "{since} {subject}{slice} fell from {before} to {after}",
+    False: "{since} {subject}{slice} rose from {before} to {after}",
+}
+"""Whether the series fell -> what happened."""
+PHRASES = {
+    *SUBJECTS.values(), *SLICE_PHRASES.values(), *VERBS.values(), MIX, WITHIN, *(phrase for _, phrase in FRACTIONS),
+    *MEANINGS.values(), *(meaning for _, meaning in SHARES.values() if meaning),
+    *(meaning for _, _, meaning in NUMBERS.values() if meaning),
+}  # fmt: skip
+"""Messages of sentences that stand in tables, beside those in this module's functions."""
 
 
-def sentence(change: Change, cause: Cause | None = None) -> str:
+def sentence(facts: Facts, language: Language | None = None) -> str:
     """Return since when a series changed, from what to what, and why: `Since Thursday positive reviews fell from …`.
 
     Raises KeyError for a column without a subject: `SHARES` or `NUMBERS` must have every column that may alarm.
     """
+    change, cause, tr = facts.change, facts.cause, language or English()
     if change.column in SHARES:
         subject, meaning = SHARES[change.column]
         meaning = MEANINGS.get((change.slice_key, change.slice_value), meaning)
-        before, after = _percent(change.before, change.after)
+        before, after = _shares(change.before, change.after, tr)
     else:
-        subject, style, meaning = NUMBERS[change.column]
-        before, after = format(change.before, style), format(change.after, style)
-    verb = "fell" if change.after < change.before else "rose"
-    text = f"{_since(change)} {subject}{_slice(change)} {verb} from {before} to {after}"
-    reason = _cause(cause) if cause else meaning
-    return f"{text}; {reason}." if reason else f"{text}."
+        subject, digits, meaning = NUMBERS[change.column]
+        before, after = tr.fixed(change.before, digits), tr.fixed(change.after, digits)
+    text = tr.text(
+        VERBS[change.after < change.before], since=_since(change, tr), subject=tr.text(subject),
+        slice=_slice(change, tr), before=before, after=after,
+    )  # fmt: skip
+    reason = _reason(cause, tr) if cause else meaning and tr.text(meaning)
+    return tr.text("{change}; {reason}.", change=text, reason=reason) if reason else f"{text}."
 
 
-def _percent(before: float, after: float) -> tuple[str, str]:
+def _shares(before: float, after: float, tr: Language) -> tuple[str, str]:
     # As many digits as it takes to tell the two apart, at most two.
     for digits in (0, 1, 2):
-        first, second = (f"{100 * share:.{digits}f} %" for share in (before, after))
+        first, second = tr.share(before, digits), tr.share(after, digits)
         if first != second:
             break
     return first, second
 
 
-def _since(change: Change) -> str:
+def _since(change: Change, tr: Language) -> str:
     if change.since == change.last_night:
-        return f"On {WEEKDAY_NAMES[change.since.weekday()]}"
+        return tr.text("On {weekday}", weekday=tr.weekday(change.since))
     if (change.last_night - change.since).days < RECENT_DAYS:
-        return f"Since {WEEKDAY_NAMES[change.since.weekday()]}"
-    return f"Since {change.since.day} {change.since:%B}"
+        return tr.text("Since {weekday}", weekday=tr.weekday(change.since))
+    return tr.text("Since {day}", day=tr.day_and_month(change.since))
 
 
-def _slice(change: Change) -> str:
+def _slice(change: Change, tr: Language) -> str:
     if change.slice_key == ALL:
         return ""
     if change.slice_key == "film":
-        return " of the other films" if change.slice_value == REST else f" of {change.slice_value}"
-    return f" {SLICE_PHRASES[change.slice_key]} {change.slice_value or 'unknown'}"
+        is_rest = change.slice_value == REST
+        return tr.text(" of the other films") if is_rest else tr.text(" of {film}", film=change.slice_value)
+    return f" {tr.text(SLICE_PHRASES[change.slice_key])} {change.slice_value or tr.text('unknown')}"
 
 
-def _cause(cause: Cause) -> str:
+def _reason(cause: Cause, tr: Language) -> str:
     if cause.film_part >= WORTH_NAMING:
-        return f"{fraction(cause.film_part)} of that is one film, {cause.film}"
-    if cause.mix_part >= 0.5:
-        return "mostly because other films are reviewed, not because films are judged otherwise"
-    return "films are judged otherwise, and no single film makes a quarter of it"
+        part = tr.text(fraction(cause.film_part))
+        return tr.text("{fraction} of that is one film, {film}", fraction=part, film=cause.film)
+    return tr.text(MIX if cause.mix_part >= 0.5 else WITHIN)
 
 
 def fraction(part: float) -> str:

@@ -5,4 +5,4 @@ SELECT * FROM (
   WHERE source = :source AND item_id = :item_id
   ORDER BY first_night DESC LIMIT :newest
 ) AS n
-ORDER BY abs(coalesce(p_positive, score) - 0.5), review_id LIMIT :most
+ORDER BY abs(coalesce(p_positive, score) - 0.5), review_id LIMIT :most OFFSET :skipped

@@ -2,7 +2,8 @@
 CREATE OR REPLACE VIEW drift.v_alarm AS
 SELECT a.alarm_id, a.source, a.model_id, a.slice_key, a.slice_value, a.column_name, a.reference_id,
   CASE WHEN a.closed IS NOT NULL THEN 'closed' WHEN k.reason IS NOT NULL THEN 'acknowledged' ELSE 'alarm' END AS status,
-  a.channel, a.began, a.opened, a.last_night, a.closed, a.n_nights, a.effect, a.sentence, k.reason, k.acknowledged_by
+  a.channel, a.began, a.opened, a.last_night, a.closed, a.n_nights, a.effect, a.sentence, k.reason, k.acknowledged_by,
+  a.facts
 FROM drift.alarm a LEFT JOIN LATERAL (
   SELECT reason, acknowledged_by FROM drift.acknowledgement k
   WHERE k.source = a.source AND k.model_id = a.model_id AND k.slice_key = a.slice_key
@@ -30,5 +31,6 @@ COMMENT ON COLUMN drift.v_alarm.effect IS 'mean difference since it began, in th
 COMMENT ON COLUMN drift.v_alarm.sentence IS 'what happened, for a person';
 COMMENT ON COLUMN drift.v_alarm.reason IS 'why it was acknowledged';
 COMMENT ON COLUMN drift.v_alarm.acknowledged_by IS 'who acknowledged it';
+COMMENT ON COLUMN drift.v_alarm.facts IS 'what the sentence is made of; null in alarms that earlier versions followed last';
 
 GRANT SELECT ON drift.v_alarm TO sentiment_writer, sentiment_reader;
