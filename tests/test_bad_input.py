@@ -21,12 +21,12 @@ pytestmark = [pytest.mark.night, pytest.mark.usefixtures("ready")]
 
 BAD_INPUT: dict[str, tuple[list[str], int, str]] = {
     "missing file": (["--dump", "{tmp}/none.jsonl"], 3, "No dump at"),
-    "cut gzip": (["--dump", "{tmp}/cut.jsonl.gz"], 3, "cut short"),
     "wrong date": (["--date", "22/11/2026"], 2, "expected a date like"),
     "wrong source": (["--dump", "{tmp}/good.jsonl", "--source", "No Way!"], 2, "source"),
 }
-"""Of each way by which a night can't begin one: the command refuses it, the sensor, or ingest."""
+"""What the command or the sensor refuses. What ingest refuses through Airflow is in tests/test_night.py."""
 REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
+    "cut gzip": ({"dump": "{tmp}/cut.jsonl.gz"}, 3, "cut short"),
     "empty file": ({"dump": "{tmp}/empty.jsonl"}, 3, "is empty"),
     "folder without dumps": ({"dump": "{tmp}/folder"}, 3, "No dump in the folder"),
     "wrong columns": ({"dump": "{tmp}/columns.jsonl"}, 3, "no column with the review's text"),
@@ -34,7 +34,7 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "future night": ({"dump": "{tmp}/good.jsonl", "night": date(2999, 1, 1)}, 2, "lies in the future"),
     "allowed without a reason": ({"dump": "{tmp}/good.jsonl", "allow": ("row_count",)}, 2, "allow needs a reason"),
 }
-"""What the same tasks refuse by the same errors, whose way out is the same."""
+"""What these refuse by the same errors, whose way out is the same."""
 
 
 @pytest.fixture

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sentiment import cli
 from sentiment.dump.profiles import Profile
 from sentiment.errors import DumpRefusedError, ParameterError
 from sentiment.jobs import looking
 from sentiment.runs.model import Reading
 from sentiment.settings import Settings
+from typer.testing import CliRunner
 
 from tests.kit import commands
 
@@ -97,13 +99,16 @@ def test_refused_records_are_shown_by_rule(look: Look, tmp_path: Path) -> None:
 
 
 @pytest.mark.heavy
-def test_the_command_saves_the_profile_and_exits_as_a_night_would(spark: SparkSession, tmp_path: Path) -> None:
+def test_the_command_saves_the_profile_and_exits_as_a_night_would(
+    spark: SparkSession, tmp_path: Path, set_settings: Callable[..., Settings]
+) -> None:
     path = written(tmp_path / "a.jsonl", [review(n, note=n % 10 + 1) for n in range(40)])
     code, output = commands.run("source", "look", str(path), "--write", str(tmp_path / "mine.toml"))
     assert code == DumpRefusedError.exit_code, output
     assert "rating_scale = 10" in (tmp_path / "mine.toml").read_text("utf-8")
-    folder = {"SENTIMENT_SOURCES": str(tmp_path)}
-    code, output = commands.run("source", "look", str(path), "--profile", "mine", **folder)
-    assert (code, "40 accepted" in output) == (0, True), output
-    code, output = commands.run("source", "look", str(path), "--write", str(tmp_path / "mine.toml"), **folder)
+    code, output = commands.run("source", "look", str(path), "--write", str(tmp_path / "mine.toml"))
     assert code == ParameterError.exit_code, output
+    set_settings(sources=tmp_path)
+    # In this process, on its session: the first command has started Spark.
+    done = CliRunner().invoke(cli.app, ["source", "look", str(path), "--profile", "mine"])
+    assert (done.exit_code, "40 accepted" in done.stdout) == (0, True), done.output

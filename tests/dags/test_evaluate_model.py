@@ -20,6 +20,7 @@ from tests.dags import loading
 from tests.evaluation import models
 
 OWN = Path(__file__).parents[1] / "golden" / "own-sentences.jsonl"
+N_RECORDS = 50
 
 
 @pytest.fixture(scope="module")
@@ -83,18 +84,28 @@ def second(ready: object) -> Iterator[str]:
         yield model
 
 
-def test_two_models_through_airflow(airflow_env: dict[str, str], second: str, warm_nights: None) -> None:
-    conf = {"labelled_set": str(OWN), "model": "cinema-fr", "against": second, "name": "through the DAG", "mistakes": 1}
+def test_two_models_through_airflow(
+    airflow_env: dict[str, str], second: str, warm_nights: None, tmp_path: Path
+) -> None:
+    lines = OWN.read_text("utf-8").splitlines()[:N_RECORDS]
+    (tmp_path / "set.jsonl").write_text("\n".join(lines), "utf-8")
+    conf = {
+        "labelled_set": str(tmp_path / "set.jsonl"),
+        "model": "cinema-fr",
+        "against": second,
+        "name": "through the DAG",
+        "mistakes": 1,
+    }
     airflow = str(Path(sys.executable).parent / "airflow")
     command = [airflow, "dags", "test", "evaluate_model", "--conf", json.dumps(conf)]
     done = subprocess.run(command, env=airflow_env, capture_output=True, text=True, check=False, timeout=400)
     output = done.stdout + done.stderr
     assert done.returncode == 0, output[-3000:]
-    assert "cinema-fr on through the DAG: 271 records" in output
+    assert f"cinema-fr on through the DAG: {N_RECORDS} records" in output
     assert "weighted avg" in output
-    golden = [json.loads(line) for line in OWN.read_text("utf-8").splitlines()]
+    golden = [json.loads(line) for line in lines]
     right = sum((g["pos"] >= 0.5) == (g["polarity"] == 1) for g in golden)
-    assert f"alone is right in {right}, {second} alone in {271 - right}" in output
+    assert f"alone is right in {right}, {second} alone in {N_RECORDS - right}" in output
     query = "SELECT count(*) FROM sentiment.evaluation WHERE set_name = 'through the DAG'"
     with transaction("reader") as c:
         assert c.execute(sa.text(query)).scalar_one() == 2

@@ -157,13 +157,15 @@ def test_of_a_thousand_films_that_stand_still_none_has_moved_for_sure(days: list
     rng, source = np.random.default_rng(1), "still"
     positive = {(back, film): int(rng.binomial(30, 0.6)) for back in (0, 10) for film in range(1000)}
     positive |= {(0, 1000): 3, (10, 1000): 20}
-    films_of_nights = [
-        {"night": days[-1] - timedelta(back), "source": source, "item_id": f"f{film}", "model_id": STREAM.model_id,
-         "n": 30, "k": k}
-        for (back, film), k in positive.items()
-    ]  # fmt: skip
-    with transaction() as c:
-        c.execute(stored_nights.INSERT_FILM, films_of_nights)
+    values = [(days[-1] - timedelta(back), f"f{film}", k) for (back, film), k in positive.items()]
+    nights_of_all, items, of_them = zip(*values, strict=True)
+    # One statement: after each one, triggers sum the films of its nights.
+    run_sql(
+        "INSERT INTO sentiment.film_night (night, source, item_id, model_id, n, n_positive, n_fresh, n_fresh_positive, "
+        "run_id) SELECT night, :s, item_id, :m, 30, k, 30, k, 'r' FROM unnest(CAST(:nights AS date[]), "
+        "CAST(:items AS text[]), CAST(:k AS integer[])) AS t(night, item_id, k)",
+        s=source, m=STREAM.model_id, nights=list(nights_of_all), items=list(items), k=list(of_them),
+    )  # fmt: skip
     alone = [newcombe((positive[0, film], 30), (positive[10, film], 30), 1) for film in range(1000)]
     assert sum(low > 0 or high < 0 for low, high in alone) > 20
     with transaction("reader") as c:

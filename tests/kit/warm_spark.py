@@ -124,11 +124,13 @@ def serve(path: str) -> None:
 def lasting(config: Settings) -> Settings:
     """Return the settings for a session that runs small nights for minutes: a small run's.
 
-    A night has more generated classes than the 100 that are cached otherwise, and the next night's are the same.
+    A night has more generated classes than the 100 that are cached otherwise, and the next night's are the same. Of its
+    queries, which nobody looks at, few stay: a thousand of them are half a gigabyte for the collector to go through.
     """
     small = spark.conf(config, rows=0)
     own = {name: small[name] for name in ("spark.driver.extraJavaOptions", "spark.sql.shuffle.partitions")}
     own["spark.sql.codegen.cache.maxEntries"] = "5000"
+    own |= dict.fromkeys(("spark.sql.ui.retainedExecutions", "spark.ui.retainedJobs", "spark.ui.retainedStages"), "10")
     return config.model_copy(update={"spark_conf": own | config.spark_conf})
 
 
