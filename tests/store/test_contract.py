@@ -219,6 +219,7 @@ drift.v_alarm
   sentence             text
   reason               text
   acknowledged_by      text
+  facts                jsonb
 
 drift.v_profile_week
   week                 date
