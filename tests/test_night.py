@@ -182,13 +182,13 @@ def test_killed_while_scoring_ends_as_if_undisturbed(
     other = date(2026, 11, 18)
     allowed = ("--allow", "dump_date", "--reason", "the night before, again")
     arguments = ("nightly", "--dump", str(dump), "--date", other.isoformat(), "--source", "killed", *allowed)
-    process = start(*arguments)
     scored = Path(config.lake) / "scored" / f"night={other}"
-    wait_for(lambda: any(scored.glob("run=*/token=*")))
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not rows("SELECT 1 FROM sentiment.run WHERE source = 'killed' AND status = 'published'")
     with warm():
+        process = start(*arguments)
+        wait_for(lambda: any(scored.glob("run=*/token=*")))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert not rows("SELECT 1 FROM sentiment.run WHERE source = 'killed' AND status = 'published'")
         code, output = run(*arguments)
     assert code == 0, output
     assert all(name in output for name in ("dump_date", dump.name, str(NIGHT), str(other)))

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -75,12 +76,17 @@ class Ui:
 
 
 @pytest.fixture(scope="module")
-def first_start(ready: object, home: Path, warm_nights: None) -> Iterator[Ui]:
+def killed_night(ready: object, home: Path) -> None:
+    """Kill a night before the UI starts, while Airflow's jobs start a Java machine of their own."""
+    kill_a_night(home)
+
+
+@pytest.fixture(scope="module")
+def first_start(killed_night: None, warm_nights: None) -> Iterator[Ui]:
     """Start the UI for the first time, which is when its password is printed."""
     port = browsers.free_port()
     os.environ["SENTIMENT_AIRFLOW_PORT"] = port
     settings.load.cache_clear()
-    kill_a_night(home)
     done = subprocess.run([CLI, "up"], capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     password = re.search(r"password (\S+)", done.stdout)
@@ -100,26 +106,29 @@ def ui(first_start: Ui) -> Ui:
 
 
 def kill_a_night(home: Path) -> None:
-    """Kill a night with SIGKILL: what it leaves in Airflow's database must not keep the UI's runs waiting."""
+    """Kill a night and its Java with SIGKILL: what it leaves in Airflow's database must not keep the UI's runs."""
     night = date(2026, 9, 30)
     command = [CLI, "nightly", "--dump", str(dump_of(night, home)), "--date", night.isoformat(), "--source", "gone"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
-    wait_for(lambda: n_runs("gone") or process.poll() is not None, "the night that is to be killed")
+    wait_for(lambda: javas_of(process.pid) or process.poll() is not None, "the night that is to be killed")
     assert process.poll() is None, f"the night ended before it was killed: exit code {process.returncode}"
+    javas = javas_of(process.pid)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    assert psutil.wait_procs(javas, timeout=30)[1] == []
+
+
+def javas_of(pid: int) -> list[psutil.Process]:
+    """Return the Java processes below a process."""
+    with suppress(psutil.NoSuchProcess):
+        return [p for p in psutil.Process(pid).children(recursive=True) if p.name() == "java"]
+    return []
 
 
 def is_opened(airflow_run_id: str) -> bool:
     with transaction() as c:
         query = sa.text("SELECT 1 FROM sentiment.run WHERE airflow_run_id = :run")
         return c.execute(query, {"run": airflow_run_id}).first() is not None
-
-
-def n_runs(source: str) -> int:
-    query = "SELECT count(*) FROM sentiment.run WHERE source = :source"
-    with transaction() as c:
-        return int(c.execute(sa.text(query), {"source": source}).scalar_one())
 
 
 def dump_of(night: date, home: Path, known_share: float = 0.1) -> Path:

@@ -112,21 +112,3 @@ def test_a_source_of_an_earlier_version_is_read_anew_and_not_changed(tmp_path: P
     assert "5 known reviews are read anew" in summary.of_run(newest_run(source))
     items = rows("SELECT item_id, count(*) FROM sentiment.review WHERE source = :s GROUP BY 1", s=source)
     assert {row[0]: row[1] for row in items} == {"c1": 3, "title:le lac": 3, None: 1}
-
-
-def test_nested_reviews_are_published_by_their_values(tmp_path: Path, publish: Publish) -> None:
-    source, records = "nested", [
-        {
-            "id": f"n{n}", "review": {"text": f"Vu {n} fois, un beau film.", "rating": {"value": 4.5}},
-            "author": {"username": {"text": f"a{n}"}, "id": n}, "film": {"id": 99, "title": "Le Lac"},
-        }
-        for n in range(4)
-    ]  # fmt: skip
-    records.append(records[0] | {"id": "n9", "review": {"corps": "Une forme inconnue."}})
-    publish(source, FIRST, written(tmp_path / "a.jsonl", records), allow=("quarantine_share",))
-    query = "SELECT item_id, item_title, author, rating, text FROM sentiment.review WHERE source = :s ORDER BY text"
-    assert [tuple(row) for row in rows(query, s=source)] == [
-        ("99", "Le Lac", f"a{n}", 4.5, f"Vu {n} fois, un beau film.") for n in range(4)
-    ]
-    refused = rows("SELECT reasons FROM sentiment.quarantine WHERE run_id = :r", r=newest_run(source))
-    assert [row.reasons for row in refused] == [["readable"]]

@@ -188,23 +188,6 @@ def test_a_file_is_read_as_it_is_typed(
     assert Counter(published(form, "item_title author review_date rating text")) == READ
 
 
-def rated(n: int, value: str) -> str:
-    return f"{n},lecteur{n},{value},{quoted(TEXTS[n % 3])}\n"
-
-
-def test_ratings_of_ten_stop_a_night_until_the_profile_has_their_scale(
-    tmp_path: Path, publish: Publish, profile: Callable[..., str]
-) -> None:
-    values = ["10", "9", "8", "7", "4", "2", "6"]
-    content = "ID,User,Rating,Critique\n" + "".join(rated(n, value) for n, value in enumerate(values))
-    path = written(tmp_path / "a.csv", content.encode())
-    with pytest.raises(DumpRefusedError, match="is the scale 10") as stopped:
-        publish("of_ten", NIGHT, path)
-    assert "rating_scale = 10" in stopped.value.message
-    publish("of_ten", NIGHT, path, profile=profile("rating_scale = 10"))
-    assert published("of_ten", "rating") == [(float(value) / 2,) for value in values]
-
-
 def test_dates_and_ratings_as_people_write_them(tmp_path: Path, publish: Publish) -> None:
     """Whatever is null was missing or is an unread value, and no review is lost for one."""
     shown = [(value, None) for value in (*DATES, *MISSING)] + [(None, value) for value in (*RATINGS, *MISSING)]
@@ -260,22 +243,6 @@ def test_good_french_is_published_whatever_stands_in_it(tmp_path: Path, publish:
     path = written(tmp_path / "a.jsonl", lines(*({"id": n, "critique": text} for n, text in enumerate(texts))))
     publish("good_french", NIGHT, path)
     assert published("good_french", "text") == [(text,) for text in texts]
-
-
-def test_a_rating_without_a_review_is_no_review(tmp_path: Path, publish: Publish) -> None:
-    body = "".join(f'"Film {n}",3.5,\n' for n in range(9)) + f'"Film 9",4.5,"{TEXTS[0]}"\n'
-    publish("rated_only", NIGHT, written(tmp_path / "a.csv", f"Title,Rating,Review\n{body}".encode()))
-    assert published("rated_only", "item_title rating text") == [("Film 9", 4.5, TEXTS[0])]
-    assert refused("rated_only") == {"no_text": 9}
-
-
-def test_tags_go_where_the_profile_has_html(tmp_path: Path, publish: Publish, profile: Callable[..., str]) -> None:
-    tagged = "Première ligne<br>\nDeuxième ligne<br /><i>Troisième</i> &amp; derni&egrave;re"
-    path = written(tmp_path / "a.csv", f'film,note,critique\nLe Lac,4,"{tagged}"\nLe Lac,2,"{TEXTS[1]}"\n'.encode())
-    publish("tags", NIGHT, path)
-    assert published("tags", "text")[0] == (tagged.replace("&amp;", "&").replace("&egrave;", "è"),)
-    publish("html", NIGHT, path, profile=profile("html = true"))
-    assert published("html", "text") == [("Première ligne\nDeuxième ligne\nTroisième & dernière",), (TEXTS[1],)]
 
 
 def test_escaped_quotes_are_read_by_a_profile_and_never_in_half(
