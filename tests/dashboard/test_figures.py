@@ -159,6 +159,9 @@ def test_of_a_thousand_films_that_stand_still_none_has_moved_for_sure(days: list
     positive |= {(0, 1000): 3, (10, 1000): 20}
     values = [(days[-1] - timedelta(back), f"f{film}", k) for (back, film), k in positive.items()]
     nights_of_all, items, of_them = zip(*values, strict=True)
+    # As autovacuum may do just before a source's first nights: the planner takes it that the source has none.
+    with transaction("owner") as c:
+        c.exec_driver_sql("ANALYZE sentiment.film_night")
     # One statement: after each one, triggers sum the films of its nights.
     run_sql(
         "INSERT INTO sentiment.film_night (night, source, item_id, model_id, n, n_positive, n_fresh, n_fresh_positive, "
@@ -169,6 +172,7 @@ def test_of_a_thousand_films_that_stand_still_none_has_moved_for_sure(days: list
     alone = [newcombe((positive[0, film], 30), (positive[10, film], 30), 1) for film in range(1000)]
     assert sum(low > 0 or high < 0 for low, high in alone) > 20
     with transaction("reader") as c:
+        c.exec_driver_sql("SET LOCAL statement_timeout = '3s'")
         listed = pages.rows(c, "movers", {"source": source, "night": days[-1], "most": 2000, **Z_OF_FILMS})
     assert [row.item_id for row in listed if row.is_sure] == ["f1000"]
     run_sql("DELETE FROM sentiment.film_night WHERE source = :s", s=source)

@@ -7,16 +7,16 @@ WITH fresh AS NOT MATERIALIZED (
   WHERE m.is_current AND m.positive_label IS NOT NULL AND f.source = :source
     AND f.night <= :night AND f.night > CAST(:night AS date) - 35 AND f.item_id <> ''
 ), now AS MATERIALIZED (
-  SELECT item_id, sum(n_fresh)::double precision AS n, sum(n_fresh_positive)::double precision AS k
-  FROM fresh WHERE night > CAST(:night AS date) - 7 GROUP BY item_id HAVING sum(n_fresh) >= 5
-), earlier AS (
-  -- Of those films alone: nine in ten have fewer reviews in seven days.
-  SELECT item_id, sum(n_fresh)::double precision AS n, sum(n_fresh_positive)::double precision AS k
-  FROM fresh JOIN now USING (item_id)
-  WHERE night <= CAST(:night AS date) - 7 GROUP BY item_id HAVING sum(n_fresh) >= 5
+  SELECT item_id FROM fresh WHERE night > CAST(:night AS date) - 7 GROUP BY item_id HAVING sum(n_fresh) >= 5
 ), compared AS MATERIALIZED (
-  SELECT item_id, now.n AS n_now, now.k AS k_now, earlier.n AS n_then, earlier.k AS k_then
-  FROM now JOIN earlier USING (item_id)
+  -- Of those films alone: nine in ten have fewer reviews in seven days. No join, which without statistics may be a loop.
+  SELECT item_id,
+    sum(n_fresh) FILTER (WHERE night > CAST(:night AS date) - 7)::double precision AS n_now,
+    sum(n_fresh_positive) FILTER (WHERE night > CAST(:night AS date) - 7)::double precision AS k_now,
+    sum(n_fresh) FILTER (WHERE night <= CAST(:night AS date) - 7)::double precision AS n_then,
+    sum(n_fresh_positive) FILTER (WHERE night <= CAST(:night AS date) - 7)::double precision AS k_then
+  FROM fresh WHERE item_id = ANY(ARRAY(SELECT item_id FROM now))
+  GROUP BY item_id HAVING sum(n_fresh) FILTER (WHERE night <= CAST(:night AS date) - 7) >= 5
 ), level AS (
   -- The quantile for as many intervals as there are films, their number rounded up to a power of 2.
   SELECT count(*) AS n_compared,
@@ -37,6 +37,9 @@ WITH fresh AS NOT MATERIALIZED (
       AS change_high
   FROM shares
 )
-SELECT moved.*, i.item_title, change_low > 0 OR change_high < 0 AS is_sure
-FROM moved LEFT JOIN sentiment.item i ON i.source = :source AND i.item_id = moved.item_id
-ORDER BY is_sure DESC, abs(change) DESC, moved.item_id LIMIT :most
+SELECT m.*, i.item_title
+FROM (
+  SELECT *, change_low > 0 OR change_high < 0 AS is_sure
+  FROM moved ORDER BY is_sure DESC, abs(change) DESC, item_id LIMIT :most
+) AS m LEFT JOIN sentiment.item i ON i.source = :source AND i.item_id = m.item_id
+ORDER BY is_sure DESC, abs(change) DESC, m.item_id
