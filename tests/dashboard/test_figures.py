@@ -325,3 +325,12 @@ def test_pages_of_a_films_reviews_have_all_of_them_once(
         texts += [text_of(text) for text in read.select("p.text")]
     assert len(texts) == len(set(texts)) == n > 4
     assert read.select_one("a[rel=prev]")
+
+
+def test_alarms_are_in_the_visitors_language(viewer: TestClient, days: list[date]) -> None:
+    named = {row.sentence for row in rows("SELECT sentence FROM drift.v_alarm WHERE source = :s", s=STREAM.source)}
+    for language, subject in (("en", "positive reviews fell from"), ("fr", "critiques positives en baisse, de")):
+        sentences = page_of(viewer, "/drift", lang=language).select("ul.alarms strong")
+        assert {str(sentence["lang"]) for sentence in sentences} == {language}
+        assert any(subject in text_of(sentence) for sentence in sentences)
+        assert (text_of(sentences[0]) in named) == (language == "en")
