@@ -77,8 +77,16 @@ class Ui:
 
 @pytest.fixture(scope="module")
 def killed_night(ready: object, home: Path) -> None:
-    """Kill a night before the UI starts, while Airflow's jobs start a Java machine of their own."""
-    kill_a_night(home)
+    """Kill a night and its own Java with SIGKILL: what it leaves in Airflow's database must not keep the UI's runs."""
+    night = date(2026, 9, 30)
+    command = [CLI, "nightly", "--dump", str(dump_of(night, home)), "--date", night.isoformat(), "--source", "gone"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    wait_for(lambda: javas_of(process.pid) or process.poll() is not None, "the night that is to be killed")
+    assert process.poll() is None, f"the night ended before it was killed: exit code {process.returncode}"
+    javas = javas_of(process.pid)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert psutil.wait_procs(javas, timeout=30)[1] == []
 
 
 @pytest.fixture(scope="module")
@@ -103,19 +111,6 @@ def ui(first_start: Ui) -> Ui:
     if not airflow.processes(settings.load(), services_only=True):
         subprocess.run([CLI, "up"], capture_output=True, check=True, timeout=200)
     return first_start
-
-
-def kill_a_night(home: Path) -> None:
-    """Kill a night and its Java with SIGKILL: what it leaves in Airflow's database must not keep the UI's runs."""
-    night = date(2026, 9, 30)
-    command = [CLI, "nightly", "--dump", str(dump_of(night, home)), "--date", night.isoformat(), "--source", "gone"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
-    wait_for(lambda: javas_of(process.pid) or process.poll() is not None, "the night that is to be killed")
-    assert process.poll() is None, f"the night ended before it was killed: exit code {process.returncode}"
-    javas = javas_of(process.pid)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert psutil.wait_procs(javas, timeout=30)[1] == []
 
 
 def javas_of(pid: int) -> list[psutil.Process]:

@@ -18,7 +18,7 @@ from sentiment import settings
 from sentiment.dashboard import charts, evidence, pages
 from sentiment.dashboard.guard import MAY_RUN
 from sentiment.dashboard.pages import TABLES, Choice
-from sentiment.dashboard.reading import BusyError, Reader
+from sentiment.dashboard.reading import BusyError, Reader, Rows
 from sentiment.dashboard.rendering import FOLDER, Draw, page
 from sentiment.errors import ParameterError, SentimentError
 from sentiment.spreadsheet import cell
@@ -152,7 +152,7 @@ async def _may_run(request: Request, *dags: str) -> dict[str, bool]:
     return {dag: await request.scope[MAY_RUN](dag) for dag in dags}
 
 
-def as_csv(columns: list[str], rows: pages.Rows) -> str:
+def as_csv(columns: list[str], rows: Rows) -> str:
     """Return rows as CSV that is safe to open in a spreadsheet."""
     file = io.StringIO()
     writer = csv.writer(file)

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from sentiment.dashboard.evidence import BinShare
 from sentiment.dashboard.formats import Translation
-from sentiment.dashboard.pages import Bin, Rows
+from sentiment.dashboard.pages import Bin
+from sentiment.dashboard.reading import Rows
 
 Spec = dict[str, Any]
 INK, BLUE, RED, GREY, AMBER = "currentColor", "#3b82c4", "#d1495b", "#8a94a0", "#c98a1b"

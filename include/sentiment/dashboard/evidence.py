@@ -10,7 +10,8 @@ from itertools import pairwise
 import numpy as np
 import sqlalchemy as sa
 
-from sentiment.dashboard.pages import DAYS, Choice, Rows, Selected, rows, select
+from sentiment.dashboard.pages import DAYS, Choice, Selected, rows, select
+from sentiment.dashboard.reading import Rows
 from sentiment.drift import attribution, history, reference
 from sentiment.drift.history import Stream
 from sentiment.drift.watched import BY_NAME, EDGES_ID, MAIN_SERIES, Key

@@ -18,7 +18,8 @@ from sentiment.dashboard.pages import PARIS
 FOLDER = Path(__file__).parent / "locale"
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "fr")
-PERCENT = {ENGLISH: "#,##0.0%", "fr": "#,##0.0\u202f%"}
+PERCENT = {ENGLISH: "%", "fr": "\u202f%"}
+"""What follows a share."""
 NONE = "–"
 """Shown where there is no value."""
 
@@ -64,11 +65,12 @@ class Translation:
 
     def percent(self, share: float | None) -> str:
         """Return a share, 0 to 1, in percent with one decimal."""
-        return NONE if share is None else format_percent(share, PERCENT[self.language], locale=self._locale)
+        return NONE if share is None else self.share(share, 1)
 
     def share(self, share: float, digits: int) -> str:
         """Return a share, 0 to 1, in percent with that many decimals."""
-        return format_percent(share, PERCENT[self.language].replace("0.0", f"{0:.{digits}f}"), locale=self._locale)
+        pattern = f"#,##{0:.{digits}f}{PERCENT[self.language]}"
+        return format_percent(share, pattern, locale=self._locale)
 
     def fixed(self, value: float, digits: int) -> str:
         """Return a number with that many decimals."""

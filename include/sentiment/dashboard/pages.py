@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import pairwise
@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from sentiment.dashboard import segments
+from sentiment.dashboard.reading import Rows
 from sentiment.drift.watched import EDGES_ID, LOGIT_EDGES
 from sentiment.errors import ParameterError
 from sentiment.samples.sample_dump import INVENTED
 from sentiment.sql import statement
 
 PARIS = ZoneInfo("Europe/Paris")
-Rows = Sequence[sa.Row[Any]]
 DAYS = 90
 """Days that charts over nights show."""
 CALIBRATION_DAYS = 28

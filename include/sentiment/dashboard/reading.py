@@ -8,10 +8,10 @@ waits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sentiment import database
 from sentiment.errors import InfrastructureError
 
+Rows = Sequence[sa.Row[Any]]
 Answer = TypeVar("Answer")
 Query = Callable[[sa.Connection], Answer]
 """Reads what a page shows on one connection, in one snapshot."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-Rows = Sequence[sa.Row[Any]]
+from sentiment.dashboard.reading import Rows
 
 
 @dataclass(frozen=True)

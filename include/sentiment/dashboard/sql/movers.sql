@@ -2,21 +2,21 @@
 -- method from two Wilson intervals (Statistics in Medicine 17, 1998, method 10). All of them hold at once with 95 percent
 -- certainty (Bonferroni): of thousands of films, a twentieth of those that did not move would else be sure to have moved.
 WITH fresh AS NOT MATERIALIZED (
-  SELECT f.item_id, f.night, f.n_fresh, f.n_fresh_positive
+  SELECT f.item_id, f.night > CAST(:night AS date) - 7 AS is_now, f.n_fresh, f.n_fresh_positive
   FROM sentiment.film_night f JOIN sentiment.model m USING (model_id)
   WHERE m.is_current AND m.positive_label IS NOT NULL AND f.source = :source
     AND f.night <= :night AND f.night > CAST(:night AS date) - 35 AND f.item_id <> ''
 ), now AS MATERIALIZED (
-  SELECT item_id FROM fresh WHERE night > CAST(:night AS date) - 7 GROUP BY item_id HAVING sum(n_fresh) >= 5
+  SELECT item_id FROM fresh WHERE is_now GROUP BY item_id HAVING sum(n_fresh) >= 5
 ), compared AS MATERIALIZED (
   -- Of those films alone: nine in ten have fewer reviews in seven days. No join, which without statistics may be a loop.
   SELECT item_id,
-    sum(n_fresh) FILTER (WHERE night > CAST(:night AS date) - 7)::double precision AS n_now,
-    sum(n_fresh_positive) FILTER (WHERE night > CAST(:night AS date) - 7)::double precision AS k_now,
-    sum(n_fresh) FILTER (WHERE night <= CAST(:night AS date) - 7)::double precision AS n_then,
-    sum(n_fresh_positive) FILTER (WHERE night <= CAST(:night AS date) - 7)::double precision AS k_then
+    sum(n_fresh) FILTER (WHERE is_now)::double precision AS n_now,
+    sum(n_fresh_positive) FILTER (WHERE is_now)::double precision AS k_now,
+    sum(n_fresh) FILTER (WHERE NOT is_now)::double precision AS n_then,
+    sum(n_fresh_positive) FILTER (WHERE NOT is_now)::double precision AS k_then
   FROM fresh WHERE item_id = ANY(ARRAY(SELECT item_id FROM now))
-  GROUP BY item_id HAVING sum(n_fresh) FILTER (WHERE night <= CAST(:night AS date) - 7) >= 5
+  GROUP BY item_id HAVING sum(n_fresh) FILTER (WHERE NOT is_now) >= 5
 ), level AS (
   -- The quantile for as many intervals as there are films, their number rounded up to a power of 2.
   SELECT count(*) AS n_compared,

@@ -4,8 +4,7 @@ INSERT INTO drift.alarm AS a (
   last_night, closed, n_nights, effect, sentence, facts, run_id)
 VALUES (
   :alarm_id, :source, :model_id, :reference_id, :slice_key, :slice_value, :column_name, :side, :channel, :began, :opened,
-  :last_night, :closed, :n_nights, :effect, :sentence,
-  CAST(:facts AS jsonb), :run_id)
+  :last_night, :closed, :n_nights, :effect, :sentence, CAST(:facts AS jsonb), :run_id)
 ON CONFLICT (alarm_id) DO UPDATE SET
   source = excluded.source, model_id = excluded.model_id, reference_id = excluded.reference_id,
   slice_key = excluded.slice_key, slice_value = excluded.slice_value, column_name = excluded.column_name,
